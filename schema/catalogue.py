@@ -1,0 +1,15 @@
+"""The one registry of all event types."""
+
+from schema import exchanges, sessions, workspace
+from schema.registry import Registry
+
+
+def event_registry() -> Registry:
+    registry = Registry()
+    for module in (workspace, sessions, exchanges):
+        for cls in module.EVENTS:
+            registry.add(cls)
+    return registry
+
+
+REGISTRY = event_registry()

@@ -1,0 +1,123 @@
+"""Events of one exchange: a request by a client and what became of it. Stream `exchange-{id}`: exactly one
+ExchangeStarted and, later, exactly one of the four terminal events."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from schema.registry import Event, SealedText
+
+UsageSource = Literal["measured", "estimated", "none"]
+InterruptionCause = Literal["found_open", "shutdown"]
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """The bodies stored with an event: sha256 of the sealed bytes (64 hex) and the refs of its parts in order."""
+
+    sha256: str
+    refs: tuple[str, ...]
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which rule found the session (contract 3.3.2)."""
+
+    rule: str
+    branch: Literal["fork", "client_compaction", "retry"] | None = None
+    parent_id: int | None = None
+
+
+class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A list of messages as a difference: the first `keep` refs of exchange `base_exchange` (an earlier one of the
+    session), then `added`. A ref is the sha256 (64 hex) of one message's JSON bytes as received."""
+
+    base_exchange: int | None = None
+    keep: int = 0
+    added: tuple[str, ...] = ()
+    count: int
+    tokens: int
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Token counts of one upstream call; cached, cache-write and reasoning tokens are parts of the others."""
+
+    source: UsageSource = "none"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Milliseconds: our own share before the upstream call, to the first body byte, to the end."""
+
+    overhead_ms: float = 0.0
+    ttft_ms: float | None = None
+    duration_ms: float | None = None
+
+
+class ExchangeStarted(Event):
+    """`sent` and `sent_envelope_ref` are None where what went upstream equals what was received. An envelope is all of
+    the body outside the messages (see proxy/envelope.py); `chain` is the canonical hash of the received messages."""
+
+    session_id: int
+    exchange_id: int
+    api: Literal["chat"] = "chat"
+    model_requested: str | None = None
+    model_sent: str
+    provider: str
+    stream: bool = False
+    resolution: Resolution
+    client_family: str | None = None
+    received: MessageRefs
+    sent: MessageRefs | None = None
+    envelope_ref: str
+    sent_envelope_ref: str | None = None
+    chain: str | None = None
+    skipped_reason: str | None = None
+    preview: SealedText = None
+    blob: Blob | None = None
+
+
+class Finished(Event):
+    """What every terminal event says. `usage_raw` is the upstream's own object; `answer_ref` the assistant message of
+    choice 0 (partial where the exchange did not complete), `other_refs` those of further choices; `chain` the canonical
+    hash of the received messages plus that answer, the tip that a next request continues."""
+
+    session_id: int
+    exchange_id: int
+    usage: Usage
+    usage_raw: dict[str, Any] | None = None
+    answer_ref: str | None = None
+    other_refs: tuple[str, ...] = ()
+    chain: str | None = None
+    finish_reason: str | None = None
+    http_status: int | None = None
+    timings: Timings
+    attempts: int = 1
+    model_answered: str | None = None
+    upstream_request_id: str | None = None
+    blob: Blob | None = None
+
+
+class ExchangeCompleted(Finished):
+    pass
+
+
+class ExchangeFailed(Finished):
+    error_code: str
+    error_message: SealedText = None
+
+
+class ExchangeCancelled(Finished):
+    """The client left before the end."""
+
+
+class ExchangeInterrupted(Finished):
+    """The program ended first: found open at a start, or shut down while running."""
+
+    cause: InterruptionCause
+
+
+EVENTS = (ExchangeStarted, ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)

@@ -1,0 +1,40 @@
+"""Events of a session's life. SessionStarted and SessionDeleted stand in the stream `workspace`, the others in
+`session-{id}`."""
+
+from typing import Literal
+
+import msgspec
+
+from schema.registry import Event, SealedText
+
+Origin = Literal["manual", "auto", "header"]
+
+
+class SessionStarted(Event):
+    """`key_hash` identifies the client's key for this session and `scope` its credential and family: keyed hashes of
+    the installation, so that a later request finds the session again without the key itself being stored."""
+
+    session_id: int
+    name: SealedText
+    provider: str
+    model: str | None = None
+    origin: Origin
+    rule: str | None = None
+    parent_id: int | None = None
+    client_family: str | None = None
+    key_hash: str | None = None
+    scope: str | None = None
+
+
+class SessionRenamed(Event):
+    session_id: int
+    from_: SealedText = msgspec.field(name="from")
+    to: SealedText
+
+
+class SessionDeleted(Event):
+    session_id: int
+    reason: SealedText = None
+
+
+EVENTS = (SessionStarted, SessionRenamed, SessionDeleted)
