@@ -1,0 +1,160 @@
+"""Stored form of an event, behind the Transcoder and Mapper seams of `eventsourcing`.
+
+The state of a stored event is one byte string: a clear header (JSON array), a newline, the clear data (JSON object), a
+newline, the sealed fields, the blob. JSON holds no raw newline, so the parts come apart without escaping. Our recorder
+keeps the parts in columns of their own; another recorder may keep the state whole.
+"""
+
+import hashlib
+from typing import Any, NamedTuple
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+
+from schema.blobs import BlobPacker
+from schema.catalogue import REGISTRY
+from schema.recorded import Actor, Body, Metadata
+from schema.registry import Event, EventType
+from schema.sealing import Sealer
+
+
+class Header(NamedTuple):
+    """The clear columns of an event beside its stream, version and type; `sealed_bytes` is the sealed part's length."""
+
+    type_version: int
+    session_id: int | None
+    exchange_id: int | None
+    timestamp: int
+    actor: Actor
+    by: str | None
+    correlation_id: str | None
+    causation_position: int | None
+    sealed_bytes: int
+
+
+class DomainEvent(msgspec.Struct, frozen=True):
+    """An event on its way into the log or out of it, in the shape that the Mapper takes."""
+
+    originator_id: str
+    originator_version: int
+    event: Event
+    metadata: Metadata
+    timestamp: int
+    bodies: tuple[Body, ...] = ()
+
+
+class State(NamedTuple):
+    """The parts of a stored state."""
+
+    header: bytes
+    data: bytes
+    sealed: bytes
+    blob: bytes
+
+    def joined(self) -> bytes:
+        return b"".join((self.header, b"\n", self.data, b"\n", self.sealed, self.blob))
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_header = msgspec.json.Decoder(Header).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def split_state(state: bytes) -> tuple[Header, State]:
+    """Header and parts of a stored state. Raises msgspec.MsgspecError for damaged bytes."""
+    header, _, rest = state.partition(b"\n")
+    data, _, tail = rest.partition(b"\n")
+    fields = _decode_header(header)
+    return fields, State(header, data, tail[: fields.sealed_bytes], tail[fields.sealed_bytes :])
+
+
+class EventTranscoder(Transcoder):
+    """Encodes a DomainEvent as a state and decodes the data part again; seals with the session's key."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self.sealer = sealer
+        self._packer = BlobPacker(sealer)
+
+    def encode(self, obj: DomainEvent) -> bytes:
+        entry = REGISTRY.of(obj.event)
+        event = obj.event
+        session_id: int | None = getattr(event, "session_id", None)
+        data = {stored: getattr(event, name) for name, stored in entry.clear}
+        sealed = blob = b""
+        if session_id is not None:
+            sealed = self._seal(entry, event, session_id)
+            if obj.bodies:
+                blob = self._packer.pack(session_id, [body.data for body in obj.bodies])
+                refs = [body.ref for body in obj.bodies]
+                data["blob"] = {"sha256": hashlib.sha256(blob).hexdigest(), "refs": refs}
+        meta = obj.metadata
+        header = Header(
+            entry.version,
+            session_id,
+            getattr(event, "exchange_id", None),
+            obj.timestamp,
+            meta.actor,
+            meta.by,
+            meta.correlation_id,
+            meta.causation_position,
+            len(sealed),
+        )
+        clear = {name: value for name, value in data.items() if value is not None}
+        return State(_encode(header), _encode(clear), sealed, blob).joined()
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        return _decode_object(data)
+
+    def event(self, type_name: str, header: Header, data: bytes, sealed: bytes) -> Event:
+        """The event of these stored parts; sealed fields are None when the session's key was destroyed.
+
+        Raises UnknownEventTypeError, SealError or msgspec.MsgspecError.
+        """
+        entry = REGISTRY.named(type_name)
+        fields = self.decode(data)
+        if sealed and header.session_id is not None:
+            plain = self.sealer.open(header.session_id, sealed)
+            fields.update(_decode_object(plain) if plain is not None else {})
+        fields = REGISTRY.upcast(entry, header.type_version, fields)
+        for _, stored in entry.sealed:
+            fields.setdefault(stored, None)
+        for column in entry.columns:
+            fields[column] = getattr(header, column)
+        return msgspec.convert(fields, entry.cls)
+
+    def _seal(self, entry: EventType, event: Event, session_id: int) -> bytes:
+        fields = {stored: getattr(event, name) for name, stored in entry.sealed}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        return self.sealer.seal(session_id, _encode(fields)) if fields else b""
+
+
+class EventMapper(Mapper[str]):
+    """Between DomainEvent and StoredEvent: the topic is the registered type name, never an import path."""
+
+    transcoder: EventTranscoder
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        if not isinstance(domain_event, DomainEvent):
+            raise TypeError(f"{type(domain_event).__name__} is not a DomainEvent")
+        return StoredEvent(
+            domain_event.originator_id,
+            domain_event.originator_version,
+            REGISTRY.of(domain_event.event).name,
+            self.transcoder.encode(domain_event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
+        header, parts = split_state(stored_event.state)
+        return DomainEvent(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            self.transcoder.event(stored_event.topic, header, parts.data, parts.sealed),
+            Metadata(
+                actor=header.actor,
+                by=header.by,
+                correlation_id=header.correlation_id,
+                causation_position=header.causation_position,
+            ),
+            header.timestamp,
+        )
