@@ -57,7 +57,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: float | None = None
 
 
-class ExchangeStarted(Event):
+class ExchangeStarted(Event, frozen=True, kw_only=True):
     """`sent` and `sent_envelope_ref` are None where what went upstream equals what was received. An envelope is all of
     the body outside the messages (see proxy/envelope.py); `chain` is the canonical hash of the received messages."""
 
@@ -80,7 +80,7 @@ class ExchangeStarted(Event):
     blob: Blob | None = None
 
 
-class Finished(Event):
+class Finished(Event, frozen=True, kw_only=True):
     """What every terminal event says. `usage_raw` is the upstream's own object; `answer_ref` the assistant message of
     choice 0 (partial where the exchange did not complete), `other_refs` those of further choices; `chain` the canonical
     hash of the received messages plus that answer, the tip that a next request continues."""
@@ -101,20 +101,20 @@ class Finished(Event):
     blob: Blob | None = None
 
 
-class ExchangeCompleted(Finished):
+class ExchangeCompleted(Finished, frozen=True, kw_only=True):
     pass
 
 
-class ExchangeFailed(Finished):
+class ExchangeFailed(Finished, frozen=True, kw_only=True):
     error_code: str
     error_message: SealedText = None
 
 
-class ExchangeCancelled(Finished):
+class ExchangeCancelled(Finished, frozen=True, kw_only=True):
     """The client left before the end."""
 
 
-class ExchangeInterrupted(Finished):
+class ExchangeInterrupted(Finished, frozen=True, kw_only=True):
     """The program ended first: found open at a start, or shut down while running."""
 
     cause: InterruptionCause

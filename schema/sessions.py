@@ -10,7 +10,7 @@ from schema.registry import Event, SealedText
 Origin = Literal["manual", "auto", "header"]
 
 
-class SessionStarted(Event):
+class SessionStarted(Event, frozen=True, kw_only=True):
     """`key_hash` identifies the client's key for this session and `scope` its credential and family: keyed hashes of
     the installation, so that a later request finds the session again without the key itself being stored."""
 
@@ -26,13 +26,13 @@ class SessionStarted(Event):
     scope: str | None = None
 
 
-class SessionRenamed(Event):
+class SessionRenamed(Event, frozen=True, kw_only=True):
     session_id: int
     from_: SealedText = msgspec.field(name="from")
     to: SealedText
 
 
-class SessionDeleted(Event):
+class SessionDeleted(Event, frozen=True, kw_only=True):
     session_id: int
     reason: SealedText = None
 

@@ -5,20 +5,20 @@ from typing import Any
 from schema.registry import Event
 
 
-class SessionActivated(Event):
+class SessionActivated(Event, frozen=True, kw_only=True):
     session_id: int
     previous_id: int | None = None
 
 
-class AutoSessionEnabled(Event):
+class AutoSessionEnabled(Event, frozen=True, kw_only=True):
     pass
 
 
-class AutoSessionDisabled(Event):
+class AutoSessionDisabled(Event, frozen=True, kw_only=True):
     pass
 
 
-class ConfigurationLoaded(Event):
+class ConfigurationLoaded(Event, frozen=True, kw_only=True):
     """The configuration at a start that differs from the last one: `values` without any secret."""
 
     values: dict[str, Any]

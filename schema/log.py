@@ -1,0 +1,129 @@
+"""Reading events.sqlite, from any thread."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+from eventsourcing.persistence import InfrastructureFactory
+from eventsourcing.sqlite import SQLiteTrackingRecorder
+from eventsourcing.utils import get_topic
+
+from schema.blobs import content_ref, unpack
+from schema.codec import EventMapper, EventTranscoder
+from schema.keys import KeyStore
+from schema.recorded import Recorded
+from schema.recorder import COLUMNS, EventRecorder, chain_hash, header_of, parts_of
+from schema.sealing import Sealer
+
+_BATCH = 2_000
+
+
+class EventLog:
+    """The log of one data directory, made of the library's parts through its factory's environment."""
+
+    def __init__(self, path: Path, keys: KeyStore) -> None:
+        self.path = path
+        self.sealer = Sealer(keys)
+        self._factory = InfrastructureFactory[SQLiteTrackingRecorder].construct(
+            {
+                "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+                "SQLITE_DBNAME": str(path),
+                "ORIGINATOR_ID_TYPE": "text",
+                "APPLICATION_RECORDER_TOPIC": get_topic(EventRecorder),
+            }
+        )
+        self.recorder = cast(EventRecorder, self._factory.application_recorder())
+        self._transcoder = EventTranscoder(self.sealer)
+
+    def mapper(self) -> EventMapper:
+        """A mapper with a compressor of its own, for one thread."""
+        return cast(EventMapper, self._factory.mapper(EventTranscoder(self.sealer), EventMapper))
+
+    def head(self) -> int:
+        """Position of the last event, 0 for an empty log."""
+        return self.recorder.max_notification_id() or 0
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        upto: int | None = None,
+        limit: int | None = None,
+        types: Sequence[str] = (),
+        session_id: int | None = None,
+        stream: str | None = None,
+    ) -> list[Recorded]:
+        """Events with a position above `after` and up to `upto`, ascending."""
+        where, values = ["position > ?"], [after]  # type: list[str], list[object]
+        for column, value in (("position <=", upto), ("session_id =", session_id), ("stream =", stream)):
+            if value is not None:
+                where.append(f"{column} ?")
+                values.append(value)
+        if types:
+            where.append(f"type IN ({','.join('?' * len(types))})")
+            values += types
+        query = f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY position LIMIT ?"
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute(query, (*values, -1 if limit is None else limit))
+            rows = cursor.fetchall()
+        return [self.recorded(row) for row in rows]
+
+    def scan(self, after: int = 0, *, types: Sequence[str] = (), stream: str | None = None) -> Iterator[Recorded]:
+        """All later events in batches, for folds over the whole log."""
+        while batch := self.read(after, limit=_BATCH, types=types, stream=stream):
+            yield from batch
+            after = batch[-1].position
+
+    def at(self, position: int) -> Recorded | None:
+        found = self.read(position - 1, upto=position)
+        return found[0] if found else None
+
+    def body(self, position: int, ref: str) -> bytes | None:
+        """The body `ref` stored with the event at `position`; None when it is not there or was erased.
+
+        Raises SealError when the stored bytes were changed.
+        """
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute("SELECT session_id, data FROM blobs WHERE position = ?", (position,))
+            row = cursor.fetchone()
+        bodies = unpack(self.sealer, row[0], bytes(row[1])) if row else None
+        return next((body for body in bodies or () if content_ref(body) == ref), None)
+
+    def chain_break(self, after: int = 0) -> int | None:
+        """The first position above `after` whose hash does not follow from the stored values, or None."""
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute("SELECT hash FROM events WHERE position = ?", (after,))
+            row = cursor.fetchone()
+            prev, expected = bytes(row[0]) if row else bytes(32), after + 1
+            cursor.execute(f"SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position", (after,))
+            for row in iter(cursor.fetchone, None):
+                place = (row["stream"], row["version"], row["type"])
+                digest = chain_hash(prev, row["position"], place, parts_of(row))
+                if row["position"] != expected or bytes(row["prev_hash"]) != prev or bytes(row["hash"]) != digest:
+                    return expected
+                prev, expected = digest, expected + 1
+        return None
+
+    def recorded(self, row: sqlite3.Row) -> Recorded:
+        header = header_of(row)
+        return Recorded(
+            position=row["position"],
+            stream=row["stream"],
+            version=row["version"],
+            type=row["type"],
+            type_version=header.type_version,
+            session_id=header.session_id,
+            exchange_id=header.exchange_id,
+            timestamp=header.timestamp,
+            actor=header.actor,
+            by=header.by,
+            correlation_id=header.correlation_id,
+            causation_position=header.causation_position,
+            hash=bytes(row["hash"]).hex(),
+            prev_hash=bytes(row["prev_hash"]).hex(),
+            event=self._transcoder.event(row["type"], header, row["data"].encode(), bytes(row["sealed"] or b"")),
+        )
+
+    def close(self) -> None:
+        self._factory.close()
