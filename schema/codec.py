@@ -14,6 +14,7 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
 from schema.blobs import BlobPacker
 from schema.catalogue import REGISTRY
+from schema.exchanges import Blob
 from schema.recorded import Actor, Body, Metadata
 from schema.registry import Event, EventType
 from schema.sealing import Sealer
@@ -77,17 +78,14 @@ class EventTranscoder(Transcoder):
         self._packer = BlobPacker(sealer)
 
     def encode(self, obj: DomainEvent) -> bytes:
+        return self.encode_filled(obj)[0]
+
+    def encode_filled(self, obj: DomainEvent) -> tuple[bytes, Event]:
+        """The state, and the event as it will be read back: with its blob filled in."""
         entry = REGISTRY.of(obj.event)
-        event = obj.event
+        event, blob = self._with_blob(obj)
         session_id: int | None = getattr(event, "session_id", None)
-        data = {stored: getattr(event, name) for name, stored in entry.clear}
-        sealed = blob = b""
-        if session_id is not None:
-            sealed = self._seal(entry, event, session_id)
-            if obj.bodies:
-                blob = self._packer.pack(session_id, [body.data for body in obj.bodies])
-                refs = [body.ref for body in obj.bodies]
-                data["blob"] = {"sha256": hashlib.sha256(blob).hexdigest(), "refs": refs}
+        sealed = self._seal(entry, event, session_id) if session_id is not None else b""
         meta = obj.metadata
         header = Header(
             entry.version,
@@ -100,8 +98,8 @@ class EventTranscoder(Transcoder):
             meta.causation_position,
             len(sealed),
         )
-        clear = {name: value for name, value in data.items() if value is not None}
-        return State(_encode(header), _encode(clear), sealed, blob).joined()
+        clear = {stored: value for name, stored in entry.clear if (value := getattr(event, name)) is not None}
+        return State(_encode(header), _encode(clear), sealed, blob).joined(), event
 
     def decode(self, data: bytes) -> dict[str, Any]:
         return _decode_object(data)
@@ -123,6 +121,14 @@ class EventTranscoder(Transcoder):
             fields[column] = getattr(header, column)
         return msgspec.convert(fields, entry.cls)
 
+    def _with_blob(self, obj: DomainEvent) -> tuple[Event, bytes]:
+        if not obj.bodies:
+            return obj.event, b""
+        session_id: int = getattr(obj.event, "session_id")  # noqa: B009
+        data = self._packer.pack(session_id, [body.data for body in obj.bodies])
+        filled = Blob(sha256=hashlib.sha256(data).hexdigest(), refs=tuple(body.ref for body in obj.bodies))
+        return msgspec.structs.replace(obj.event, blob=filled), data
+
     def _seal(self, entry: EventType, event: Event, session_id: int) -> bytes:
         fields = {stored: getattr(event, name) for name, stored in entry.sealed}
         fields = {name: value for name, value in fields.items() if value is not None}
@@ -137,12 +143,13 @@ class EventMapper(Mapper[str]):
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         if not isinstance(domain_event, DomainEvent):
             raise TypeError(f"{type(domain_event).__name__} is not a DomainEvent")
-        return StoredEvent(
-            domain_event.originator_id,
-            domain_event.originator_version,
-            REGISTRY.of(domain_event.event).name,
-            self.transcoder.encode(domain_event),
-        )
+        return self.stored_and_filled(domain_event)[0]
+
+    def stored_and_filled(self, domain_event: DomainEvent) -> tuple[StoredEvent, Event]:
+        """The stored event, and the event as it will be read back."""
+        state, event = self.transcoder.encode_filled(domain_event)
+        name = REGISTRY.of(event).name
+        return StoredEvent(domain_event.originator_id, domain_event.originator_version, name, state), event
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
         header, parts = split_state(stored_event.state)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.sqlite import SQLiteTrackingRecorder
@@ -75,6 +75,29 @@ class EventLog:
             yield from batch
             after = batch[-1].position
 
+    def last_position(self, *, types: Sequence[str], session_id: int | None = None) -> int:
+        """Position of the last event of these types (about that session), 0 where there is none."""
+        about = "" if session_id is None else " AND session_id = ?"
+        values = (*types,) if session_id is None else (*types, session_id)
+        query = f"SELECT MAX(position) FROM events WHERE type IN ({','.join('?' * len(types))}){about}"
+        return self._number(query, values)
+
+    def max_id(self, column: Literal["session_id", "exchange_id"]) -> int:
+        """The highest id that the log holds, 0 for none."""
+        where = " WHERE type = 'ExchangeStarted'" if column == "exchange_id" else " WHERE session_id IS NOT NULL"
+        return self._number(f"SELECT MAX({column}) FROM events{where}", ())
+
+    def open_exchanges(self) -> list[Recorded]:
+        """The ExchangeStarted of every exchange that has no terminal event."""
+        query = (
+            "SELECT stream FROM events WHERE stream > 'exchange-' AND stream < 'exchange.'"
+            " GROUP BY stream HAVING MAX(version) = 1"
+        )
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute(query)
+            streams = [row["stream"] for row in cursor.fetchall()]
+        return [recorded for stream in streams for recorded in self.read(stream=stream)]
+
     def at(self, position: int) -> Recorded | None:
         found = self.read(position - 1, upto=position)
         return found[0] if found else None
@@ -124,6 +147,11 @@ class EventLog:
             prev_hash=bytes(row["prev_hash"]).hex(),
             event=self._transcoder.event(row["type"], header, row["data"].encode(), bytes(row["sealed"] or b"")),
         )
+
+    def _number(self, query: str, values: tuple[object, ...]) -> int:
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchone()[0] or 0
 
     def close(self) -> None:
         self._factory.close()

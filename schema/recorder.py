@@ -27,6 +27,7 @@ DDL = (
     " actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER,"
     " hash BLOB NOT NULL, prev_hash BLOB NOT NULL, data TEXT NOT NULL, sealed BLOB, UNIQUE(stream, version)) STRICT",
     "CREATE INDEX IF NOT EXISTS events_of_session ON events(session_id, position) WHERE session_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS events_of_exchange ON events(exchange_id) WHERE type = 'ExchangeStarted'",
     "CREATE TABLE IF NOT EXISTS blobs(position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, data BLOB NOT NULL)"
     " STRICT",
     "CREATE TRIGGER IF NOT EXISTS events_are_not_changed BEFORE UPDATE ON events"

@@ -1,0 +1,36 @@
+"""Why a command is refused.
+
+CommandError
+├── NotFoundError            there is no such thing (404)
+├── ConflictError            not in this state (409)
+├── InvalidCommandError      a value that no state accepts (422)
+└── UnavailableError         the log cannot take it now (503)
+"""
+
+
+class CommandError(Exception):
+    """`code` is the machine-readable reason of the contract, `context` its further fields."""
+
+    def __init__(self, code: str, message: str, **context: object) -> None:
+        super().__init__(message)
+        self.code, self.message, self.context = code, message, context
+
+
+class NotFoundError(CommandError):
+    pass
+
+
+class ConflictError(CommandError):
+    pass
+
+
+class InvalidCommandError(CommandError):
+    pass
+
+
+class UnavailableError(CommandError):
+    pass
+
+
+def session_not_found(session_id: int) -> NotFoundError:
+    return NotFoundError("session_not_found", f"There is no session {session_id}.", session_id=session_id)

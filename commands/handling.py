@@ -1,0 +1,122 @@
+"""The one way in: load, fold, decide, append.
+
+The state is held in memory and runs ahead of the log by what is queued; when an append fails, it is dropped and folded
+from the log again. Everything here runs on the event loop.
+"""
+
+import asyncio
+
+import msgspec
+
+from commands import sessions, workspace
+from commands.errors import ConflictError, UnavailableError
+from schema import sessions as session_events
+from schema import workspace as workspace_events
+from schema.appending import Appender
+from schema.appends import Append, StoreUnavailableError, VersionConflictError
+from schema.log import EventLog
+from schema.recorded import Metadata, NewEvent
+from schema.registry import Event
+
+_RETRIES = 3
+_FOLDED = tuple(cls.__name__ for cls in (*workspace_events.EVENTS, *session_events.EVENTS))
+_AUTO_SESSION = ("AutoSessionEnabled", "AutoSessionDisabled")
+
+Command = workspace.Command | sessions.Command
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`position` is that of the command's last event, or the head of the log where `count` is 0."""
+
+    position: int
+    count: int
+    events: tuple[Event, ...] = ()
+
+
+class CommandHandler:
+    """Executes commands of the workspace and of sessions, and lets the hot path start sessions without waiting."""
+
+    def __init__(self, log: EventLog, appender: Appender) -> None:
+        self._log = log
+        self._appender = appender
+        self._lock = asyncio.Lock()
+        self._next_session_id = log.max_id("session_id") + 1
+        self._stale = False
+        self._versions: dict[str, int] = {}
+        self.state = workspace.initial_state()
+        self._reload()
+
+    def next_session_id(self) -> int:
+        """Never given twice, also not after a refusal."""
+        self._next_session_id += 1
+        return self._next_session_id - 1
+
+    def decide(self, command: Command) -> list[NewEvent]:
+        """Decide on the current state and advance it. The caller appends the events, or says `dropped`.
+
+        Raises CommandError.
+        """
+        if self._stale:
+            self._reload()
+        if isinstance(command, sessions.Command):
+            events = sessions.decide(self.state, command)
+        else:
+            events = workspace.decide(self.state, command)
+        new = [NewEvent(sessions.stream_of(event), event) for event in events]
+        for event in new:
+            self.state = workspace.evolve(self.state, event.event)
+            self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
+        return new
+
+    def dropped(self) -> None:
+        """An append that the state had run ahead for was refused: fold it from the log again."""
+        self._stale = True
+
+    async def execute(self, command: Command, metadata: Metadata, *, expected_position: int | None = None) -> Outcome:
+        """Decide, append durably, and return where.
+
+        Raises CommandError: UnavailableError when the log cannot take it, ConflictError when the last event about the
+        command's session or setting is not at `expected_position`.
+        """
+        async with self._lock:
+            for _ in range(_RETRIES):
+                self._expect(command, expected_position)
+                try:
+                    return await self._attempt(command, metadata)
+                except VersionConflictError:
+                    self._stale = True
+            raise ConflictError("version_conflict", "The state kept changing; try again.")
+
+    async def _attempt(self, command: Command, metadata: Metadata) -> Outcome:
+        if self._stale:
+            self._reload()
+        before = dict(self._versions)
+        new = self.decide(command)
+        if not new:
+            return Outcome(self._log.head(), 0)
+        streams = {workspace.STREAM, *(event.stream for event in new)}
+        expect = {stream: before.get(stream, 0) for stream in streams}
+        try:
+            committed = await self._appender.append(Append(events=new, metadata=metadata, expect=expect, durable=True))
+        except StoreUnavailableError as error:
+            self._stale = True
+            raise UnavailableError("store_unavailable", f"The event log cannot be written: {error}") from error
+        return Outcome(committed.positions[-1], len(new), tuple(event.event for event in new))
+
+    def _reload(self) -> None:
+        self.state = workspace.initial_state()
+        self._versions = {}
+        for recorded in self._log.scan(types=_FOLDED):
+            self.state = workspace.evolve(self.state, recorded.event)
+            self._versions[recorded.stream] = recorded.version
+        self._stale = False
+
+    def _expect(self, command: Command, expected: int | None) -> None:
+        if expected is None:
+            return
+        session_id = getattr(command, "session_id", None)
+        types = _AUTO_SESSION if session_id is None else _FOLDED
+        actual = self._log.last_position(types=types, session_id=session_id)
+        if expected != actual:
+            message = f"The last change was event {actual}, not {expected}."
+            raise ConflictError("version_conflict", message, expected=expected, actual=actual)

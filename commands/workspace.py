@@ -1,0 +1,109 @@
+"""The workspace: which sessions live, which one is active, and the global switches.
+
+Its state also folds the life of sessions (commands/sessions.py), because activation, deletion and later merging touch
+several of them at once.
+"""
+
+from typing import Any, assert_never
+
+import msgspec
+
+from commands.errors import session_not_found
+from schema.registry import Event
+from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+
+STREAM = "workspace"
+
+
+class ActivateSession(msgspec.Struct, frozen=True):
+    session_id: int
+
+
+class EnableAutoSession(msgspec.Struct, frozen=True):
+    pass
+
+
+class DisableAutoSession(msgspec.Struct, frozen=True):
+    pass
+
+
+class RecordConfiguration(msgspec.Struct, frozen=True):
+    """`values` without secrets; `hash` tells whether they differ from the last."""
+
+    values: dict[str, Any]
+    hash: str
+
+
+Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration
+
+
+class LiveSession(msgspec.Struct):
+    """What decisions need of a living session; `name` is None once erased."""
+
+    name: str | None
+    parent_id: int | None = None
+    key_hash: str | None = None
+    scope: str | None = None
+
+
+class Workspace(msgspec.Struct):
+    """`evolve` changes it in place: it is folded along one line and owned by one holder."""
+
+    sessions: dict[int, LiveSession] = msgspec.field(default_factory=dict)
+    active_id: int | None = None
+    auto_session: bool = True
+    configuration_hash: str | None = None
+
+
+def initial_state() -> Workspace:
+    return Workspace()
+
+
+def evolve(state: Workspace, event: Event) -> Workspace:
+    match event:
+        case SessionStarted():
+            state.sessions[event.session_id] = LiveSession(event.name, event.parent_id, event.key_hash, event.scope)
+        case SessionRenamed(session_id=session_id) if session_id in state.sessions:
+            state.sessions[session_id].name = event.to
+        case SessionDeleted():
+            state.sessions.pop(event.session_id, None)
+        case SessionActivated():
+            state.active_id = event.session_id
+        case AutoSessionEnabled():
+            state.auto_session = True
+        case AutoSessionDisabled():
+            state.auto_session = False
+        case ConfigurationLoaded():
+            state.configuration_hash = event.hash
+        case _:
+            pass
+    return state
+
+
+def decide(state: Workspace, command: Command) -> list[Event]:
+    """The events that `command` causes, none when all is so already. Raises CommandError."""
+    match command:
+        case ActivateSession(session_id):
+            require(state, session_id)
+            return [] if state.active_id == session_id else [activated(state, session_id)]
+        case EnableAutoSession():
+            return [] if state.auto_session else [AutoSessionEnabled()]
+        case DisableAutoSession():
+            return [AutoSessionDisabled()] if state.auto_session else []
+        case RecordConfiguration(values, digest):
+            return [] if state.configuration_hash == digest else [ConfigurationLoaded(values=values, hash=digest)]
+        case _:
+            assert_never(command)
+
+
+def require(state: Workspace, session_id: int) -> LiveSession:
+    """The living session; raises NotFoundError."""
+    session = state.sessions.get(session_id)
+    if session is None:
+        raise session_not_found(session_id)
+    return session
+
+
+def activated(state: Workspace, session_id: int) -> SessionActivated:
+    return SessionActivated(session_id=session_id, previous_id=state.active_id)

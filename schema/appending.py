@@ -1,0 +1,67 @@
+"""The writer as an event loop sees it."""
+
+import asyncio
+
+from schema.appends import Append, Committed, Done, Result
+from schema.log import EventLog
+from schema.writer import Listener, LogWriter
+
+_RIDE_ALONG_S = 0.01
+
+
+class Appender:
+    """Submits to the writer from the event loop that it was made in; results come back to that loop."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._writer = LogWriter(log, settle=self._settle)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, *listeners: Listener) -> None:
+        for listener in listeners:
+            self._writer.subscribe(listener)
+        self._writer.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last commit failed; None while commits succeed."""
+        return self._writer.trouble
+
+    def append(self, append: Append) -> "asyncio.Future[Committed]":
+        """The future fails with StoreUnavailableError, VersionConflictError or UnstorableError."""
+        future: asyncio.Future[Committed] = self._loop.create_future()
+
+        def done(result: Result) -> None:
+            if future.done():
+                return
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self._writer.submit(append, done)
+        return future
+
+    def append_later(self, append: Append) -> None:
+        """Nobody waits for it: it rides along with the next group, within 10 ms."""
+        self._writer.submit(append, wake=False)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_RIDE_ALONG_S, self._ride)
+
+    async def close(self) -> None:
+        """Commit what is queued and stop the thread."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.to_thread(self._writer.close)
+
+    def _ride(self) -> None:
+        self._timer = None
+        self._writer.wake()
+
+    def _settle(self, results: list[tuple[Done, Result]]) -> None:
+        self._loop.call_soon_threadsafe(_call_all, results)
+
+
+def _call_all(results: list[tuple[Done, Result]]) -> None:
+    for done, result in results:
+        done(result)

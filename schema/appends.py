@@ -1,0 +1,55 @@
+"""What is handed to the writer and what comes back."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from schema.recorded import Metadata, NewEvent
+
+
+class StoreUnavailableError(Exception):
+    """The log cannot be written: locked by another program, disk full, or shut down."""
+
+
+class VersionConflictError(Exception):
+    """A stream is no longer at the version that the decision was made on."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream} is at version {actual}, not {expected}")
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class UnstorableError(Exception):
+    """An event cannot be encoded or sealed. A defect of the caller; nothing else of its group is touched."""
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """Events to commit together. `expect` maps each stream that the decision read to its version then; facts expect
+    nothing. `durable` asks for the disk; `keep` holds the append in the queue while the store cannot take it."""
+
+    events: Sequence[NewEvent]
+    metadata: Metadata
+    expect: Mapping[str, int] = {}
+    durable: bool = False
+    keep: bool = False
+
+    def weight(self) -> int:
+        """Bytes it holds in the queue, about."""
+        return sum(500 + sum(len(body.data) for body in new.bodies) for new in self.events)
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """The positions of an append's events, in order."""
+
+    positions: tuple[int, ...]
+
+
+Result = Committed | StoreUnavailableError | VersionConflictError | UnstorableError
+Done = Callable[[Result], None]
+Settle = Callable[[list[tuple[Done, Result]]], None]
+
+
+def settle_inline(results: list[tuple[Done, Result]]) -> None:
+    """Call every callback in the writer's thread."""
+    for done, result in results:
+        done(result)

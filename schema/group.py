@@ -1,0 +1,107 @@
+"""One group of appends on its way into one transaction."""
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+from eventsourcing.persistence import StoredEvent
+
+from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
+from schema.catalogue import REGISTRY
+from schema.codec import DomainEvent, EventMapper
+from schema.recorded import Recorded
+from schema.recorder import EventRecorder
+from schema.registry import Event
+from schema.sealing import SealError
+
+
+class Group:
+    """Stages appends (versions checked, encoded, sealed) and inserts them; forgotten when its transaction fails.
+
+    `version_of` gives a stream's committed version.
+    """
+
+    def __init__(self, mapper: EventMapper, version_of: Callable[[str], int], timestamp: int) -> None:
+        self._mapper = mapper
+        self._version_of = version_of
+        self._timestamp = timestamp
+        self._stored: list[StoredEvent] = []
+        self._events: list[tuple[DomainEvent, Event]] = []
+        self._waiting: list[tuple[Done | None, int, int]] = []
+        self.versions: dict[str, int] = {}
+        self.results: list[tuple[Done, Result]] = []
+        self.recorded: list[Recorded] = []
+        self.state_bytes = 0
+
+    def stage(self, append: Append, done: Done | None) -> None:
+        """Take one append in; one that conflicts or cannot be encoded fails alone."""
+        try:
+            self._check(append)
+            versions: dict[str, int] = {}
+            encoded = [self._encoded(append, index, versions) for index in range(len(append.events))]
+        except VersionConflictError as error:
+            self._refuse(done, error)
+        except (SealError, msgspec.MsgspecError, TypeError, ValueError) as error:
+            self._refuse(done, UnstorableError(f"{type(error).__name__}: {error}"))
+        else:
+            self._waiting.append((done, len(self._stored), len(append.events)))
+            self.versions.update(versions)
+            for domain, stored, event in encoded:
+                self._stored.append(stored)
+                self._events.append((domain, event))
+
+    def insert(self, recorder: EventRecorder, cursor: sqlite3.Cursor) -> None:
+        """Insert what was staged, inside the caller's transaction, and work out what there is to tell."""
+        placed = recorder.insert_in(cursor, self._stored)
+        for (position, digest, prev_hash), stored, (domain, event) in zip(
+            placed, self._stored, self._events, strict=True
+        ):
+            self.state_bytes += len(stored.state)
+            self.recorded.append(_recorded(position, digest, prev_hash, stored, domain, event))
+        for done, first, count in self._waiting:
+            if done is not None:
+                positions = tuple(position for position, _, _ in placed[first : first + count])
+                self.results.append((done, Committed(positions)))
+
+    def _check(self, append: Append) -> None:
+        for stream, expected in append.expect.items():
+            actual = self._version(stream, {})
+            if actual != expected:
+                raise VersionConflictError(stream, expected, actual)
+
+    def _encoded(self, append: Append, index: int, versions: dict[str, int]) -> tuple[DomainEvent, StoredEvent, Event]:
+        new = append.events[index]
+        versions[new.stream] = self._version(new.stream, versions) + 1
+        domain = DomainEvent(new.stream, versions[new.stream], new.event, append.metadata, self._timestamp, new.bodies)
+        return domain, *self._mapper.stored_and_filled(domain)
+
+    def _version(self, stream: str, own: dict[str, int]) -> int:
+        version = own.get(stream, self.versions.get(stream))
+        return self._version_of(stream) if version is None else version
+
+    def _refuse(self, done: Done | None, error: VersionConflictError | UnstorableError) -> None:
+        if done is not None:
+            self.results.append((done, error))
+
+
+def _recorded(
+    position: int, digest: bytes, prev_hash: bytes, stored: StoredEvent, domain: DomainEvent, event: Event
+) -> Recorded:
+    meta = domain.metadata
+    return Recorded(
+        position=position,
+        stream=domain.originator_id,
+        version=domain.originator_version,
+        type=stored.topic,
+        type_version=REGISTRY.of(event).version,
+        session_id=getattr(event, "session_id", None),
+        exchange_id=getattr(event, "exchange_id", None),
+        timestamp=domain.timestamp,
+        actor=meta.actor,
+        by=meta.by,
+        correlation_id=meta.correlation_id,
+        causation_position=meta.causation_position,
+        hash=digest.hex(),
+        prev_hash=prev_hash.hex(),
+        event=event,
+    )

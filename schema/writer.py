@@ -1,0 +1,180 @@
+"""The one writer of events.sqlite: a thread that commits what is waiting as one transaction (group commit).
+
+Facts are committed with synchronous=NORMAL (they survive the death of the process), a group with any durable append
+with FULL (it survives power loss). While a commit runs the next group gathers, so nobody lingers to make groups larger.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from schema.appends import Append, Done, Settle, StoreUnavailableError, settle_inline
+from schema.checkpoints import Checkpointer
+from schema.group import Group
+from schema.log import EventLog
+from schema.recorded import Recorded
+
+_log = logging.getLogger("chronoproxy.writer")
+_GROUP = 512
+_BUSY_TIMEOUT_S = 1.0
+_RETRY_S = 0.25
+_CACHED_VERSIONS = 100_000
+_MAX_QUEUED_BYTES = 64 << 20
+
+Listener = Callable[[list[Recorded]], None]
+
+
+class LogWriter:
+    """`submit` from any thread. `settle` delivers the results of one commit together, so that an event loop is woken
+    once per commit; listeners get the committed events in the writer's thread, in order."""
+
+    def __init__(self, log: EventLog, *, settle: Settle = settle_inline) -> None:
+        self._log = log
+        self._mapper = log.mapper()
+        self._settle = settle
+        self._queue: deque[tuple[Append, Done | None]] = deque()
+        self._queued_bytes = 0
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._versions: dict[str, int] = {}
+        self._listeners: list[Listener] = []
+        self._synchronous = ""
+        self.trouble: str | None = None
+        self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+        self._db.execute("PRAGMA secure_delete=ON")
+        self._db.execute("PRAGMA wal_autocheckpoint=0")
+        row = self._db.execute("SELECT timestamp FROM events ORDER BY position DESC LIMIT 1").fetchone()
+        self._last_timestamp: int = row[0] if row else 0
+        self._checkpointer = Checkpointer(log.path)
+        self._thread = threading.Thread(target=self._run, name="log-writer")
+
+    def start(self) -> None:
+        self._checkpointer.start()
+        self._thread.start()
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call before `start`. A listener must not raise and must not block."""
+        self._listeners.append(listener)
+
+    def submit(self, append: Append, done: Done | None = None, *, wake: bool = True) -> None:
+        """Queue `append`; without `wake` it rides along with the next group or the next `wake()`.
+
+        `done` gets the result; it is refused at once when the queue is full or closed.
+        """
+        with self._lock:
+            taken = not self._stopping.is_set() and self._queued_bytes < _MAX_QUEUED_BYTES
+            if taken:
+                self._queue.append((append, done))
+                self._queued_bytes += append.weight()
+        if not taken:
+            self._refuse([(append, done)])
+        elif wake:
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Commit what waits, now."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Commit what is queued and stop; what cannot be committed is refused."""
+        with self._lock:
+            self._stopping.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._checkpointer.close()
+        self._db.close()
+
+    def _run(self) -> None:
+        while not (self._stopping.is_set() and not self._queue):
+            self._wake.wait()
+            self._wake.clear()
+            while entries := self._take():
+                self._commit(entries)
+
+    def _take(self) -> list[tuple[Append, Done | None]]:
+        with self._lock:
+            entries = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
+            self._queued_bytes -= sum(append.weight() for append, _ in entries)
+        return entries
+
+    def _commit(self, entries: list[tuple[Append, Done | None]]) -> None:
+        self._last_timestamp = max(self._last_timestamp, time.time_ns() // 1_000_000)
+        group = Group(self._mapper, self._version_of, self._last_timestamp)
+        try:
+            self._log.sealer.ensure_keys(_sessions(entries))
+            for append, done in entries:
+                group.stage(append, done)
+            self._write(group, durable=any(append.durable for append, _ in entries))
+        except sqlite3.Error as error:
+            self._recover(entries, error)
+            return
+        self.trouble = None
+        self._tell(group)
+
+    def _write(self, group: Group, *, durable: bool) -> None:
+        self._synchronize("FULL" if durable else "NORMAL")
+        cursor = self._db.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            group.insert(self._log.recorder, cursor)
+            cursor.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+
+    def _tell(self, group: Group) -> None:
+        if len(self._versions) > _CACHED_VERSIONS:
+            self._versions.clear()
+        self._versions.update(group.versions)
+        if group.recorded:
+            for listener in self._listeners:
+                listener(group.recorded)
+        if group.results:
+            self._settle(group.results)
+        self._checkpointer.committed(group.state_bytes)
+
+    def _synchronize(self, mode: str) -> None:
+        if mode != self._synchronous:
+            self._db.execute(f"PRAGMA synchronous={mode}")
+            self._synchronous = mode
+
+    def _version_of(self, stream: str) -> int:
+        version = self._versions.get(stream)
+        if version is None:
+            row = self._db.execute("SELECT MAX(version) FROM events WHERE stream = ?", (stream,)).fetchone()
+            version = self._versions[stream] = row[0] or 0
+        return version
+
+    def _recover(self, entries: list[tuple[Append, Done | None]], error: sqlite3.Error) -> None:
+        """Refuse decisions, keep facts in their order at the front of the queue, and pause before the next try."""
+        if self.trouble is None:
+            _log.error("the event log cannot be written: %s", error)
+        self.trouble = str(error)
+        self._versions.clear()
+        stopping = self._stopping.is_set()
+        kept = [entry for entry in entries if entry[0].keep and not stopping]
+        self._refuse([entry for entry in entries if not entry[0].keep or stopping])
+        with self._lock:
+            self._queue.extendleft(reversed(kept))
+            self._queued_bytes += sum(append.weight() for append, _ in kept)
+        self._stopping.wait(_RETRY_S)
+
+    def _refuse(self, entries: list[tuple[Append, Done | None]]) -> None:
+        error = StoreUnavailableError(self.trouble or "the event log takes no more events")
+        lost = sum(len(append.events) for append, done in entries if append.keep or done is None)
+        if lost:
+            _log.error("%d events could not be recorded: %s", lost, error)
+        waiting = [(done, error) for _, done in entries if done is not None]
+        if waiting:
+            self._settle(list(waiting))
+
+
+def _sessions(entries: list[tuple[Append, Done | None]]) -> set[int]:
+    numbers = {getattr(new.event, "session_id", None) for append, _ in entries for new in append.events}
+    return {number for number in numbers if number is not None}
