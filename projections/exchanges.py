@@ -1,0 +1,194 @@
+"""Exchanges: one row each, added when it starts and completed when it ends. Before its end it reads as running."""
+
+import sqlite3
+
+from projections.declaration import Projection, on
+from projections.exchange_rows import COLUMNS, FINISHED, STARTED, ExchangeRow, Outcome, exchange_row
+from projections.paging import Page
+from projections.refs import REFS_TABLE, expanded_refs, keep_refs
+from schema.exchanges import (
+    ExchangeCancelled,
+    ExchangeCompleted,
+    ExchangeFailed,
+    ExchangeInterrupted,
+    ExchangeStarted,
+    Finished,
+)
+from schema.recorded import Recorded
+
+TABLES = (
+    "CREATE TABLE exchanges("
+    "started_position INTEGER PRIMARY KEY, ordinal INTEGER NOT NULL, exchange_id INTEGER NOT NULL UNIQUE,"
+    " session_id INTEGER NOT NULL, started_at INTEGER NOT NULL, api TEXT NOT NULL, model_requested TEXT,"
+    " model_sent TEXT NOT NULL, provider TEXT NOT NULL, stream INTEGER NOT NULL, rule TEXT NOT NULL, branch TEXT,"
+    " parent_id INTEGER, client_family TEXT, received_count INTEGER NOT NULL, received_tokens INTEGER NOT NULL,"
+    " sent_count INTEGER, sent_tokens INTEGER, envelope_ref TEXT NOT NULL, sent_envelope_ref TEXT,"
+    " skipped_reason TEXT, preview TEXT,"
+    " finished_position INTEGER, finished_at INTEGER, outcome TEXT, usage_source TEXT, prompt_tokens INTEGER,"
+    " completion_tokens INTEGER, total_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,"
+    " reasoning_tokens INTEGER, overhead_ms REAL, ttft_ms REAL, duration_ms REAL, answer_ref TEXT, other_refs TEXT,"
+    " finish_reason TEXT, http_status INTEGER, attempts INTEGER, model_answered TEXT, upstream_request_id TEXT,"
+    " error_code TEXT, error_message TEXT) STRICT",
+    "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
+    "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
+    "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)",
+    "CREATE INDEX exchanges_by_end ON exchanges(finished_position, started_position)",
+    REFS_TABLE,
+)
+_STARTED_MARKS = ", ".join("?" * len(STARTED.split(", ")))
+_INSERT = (
+    f"INSERT INTO exchanges(ordinal, {STARTED}) VALUES (1 + coalesce("
+    f"(SELECT ordinal FROM exchanges ORDER BY started_position DESC LIMIT 1), 0), {_STARTED_MARKS})"
+)
+_FINISH = f"UPDATE exchanges SET ({FINISHED}) = ({', '.join('?' * len(FINISHED.split(', ')))}) WHERE exchange_id = ?"
+_PAGE = " ORDER BY started_position DESC LIMIT ? OFFSET ?"
+
+
+def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRow | None:
+    """The exchange, or None where it had not started."""
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM exchanges WHERE exchange_id = ? AND started_position <= ?", (exchange_id, at)
+    ).fetchone()
+    return exchange_row(row, at=at) if row else None
+
+
+def recent_metrics(db: sqlite3.Connection, session_id: int, *, at: int, limit: int) -> list[ExchangeRow]:
+    """The session's last exchanges, newest first; also those of a deleted session."""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?{_PAGE}",
+        (session_id, at, limit, 0),
+    )
+    return [exchange_row(row, at=at) for row in rows]
+
+
+def list_exchanges(
+    db: sqlite3.Connection,
+    *,
+    at: int,
+    session_id: int | None = None,
+    outcome: Outcome | None = None,
+    model: str | None = None,
+    limit: int,
+    offset: int = 0,
+) -> Page[ExchangeRow]:
+    """Exchanges newest first; `model` is the name that went upstream, `outcome` that as of `at`."""
+    where, values = ["started_position <= ?"], [at]  # type: list[str], list[int | str]
+    if session_id is not None:
+        where.append("session_id = ?")
+        values.append(session_id)
+    if model is not None:
+        where.append("model_sent = ?")
+        values.append(model)
+    if outcome == "running":
+        where.append("(finished_position IS NULL OR finished_position > ?)")
+        values.append(at)
+    elif outcome is not None:
+        where.append("outcome = ? AND finished_position <= ?")
+        values += outcome, at
+    matching = " AND ".join(where)
+    rows = db.execute(f"SELECT {COLUMNS} FROM exchanges WHERE {matching}{_PAGE}", (*values, limit, offset)).fetchall()
+    total = _started_count(db, at) if len(where) == 1 else _count(db, matching, values)
+    return Page([exchange_row(row, at=at) for row in rows], total)
+
+
+def exchange_refs(
+    db: sqlite3.Connection, exchange_id: int, *, at: int
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The full lists of refs (received, sent), or None where the exchange had not started.
+
+    Raises LookupError when a list's base is not there."""
+    if get_exchange(db, exchange_id, at=at) is None:
+        return None
+    return expanded_refs(db, exchange_id, sent=False), expanded_refs(db, exchange_id, sent=True)
+
+
+def _started_count(db: sqlite3.Connection, at: int) -> int:
+    row = db.execute(
+        "SELECT ordinal FROM exchanges WHERE started_position <= ? ORDER BY started_position DESC LIMIT 1", (at,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _count(db: sqlite3.Connection, matching: str, values: list[int | str]) -> int:
+    return int(db.execute(f"SELECT count(*) FROM exchanges WHERE {matching}", values).fetchone()[0])
+
+
+def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted) -> None:
+    sent, resolution = event.sent, event.resolution
+    db.execute(
+        _INSERT,
+        (
+            recorded.position,
+            event.exchange_id,
+            event.session_id,
+            recorded.timestamp,
+            event.api,
+            event.model_requested,
+            event.model_sent,
+            event.provider,
+            event.stream,
+            resolution.rule,
+            resolution.branch,
+            resolution.parent_id,
+            event.client_family,
+            event.received.count,
+            event.received.tokens,
+            sent.count if sent else None,
+            sent.tokens if sent else None,
+            event.envelope_ref,
+            event.sent_envelope_ref,
+            event.skipped_reason,
+            event.preview,
+        ),
+    )
+    keep_refs(db, event.exchange_id, event.received, sent=False)
+    if sent:
+        keep_refs(db, event.exchange_id, sent, sent=True)
+
+
+def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> None:
+    usage, timings = event.usage, event.timings
+    failed = event if isinstance(event, ExchangeFailed) else None
+    db.execute(
+        _FINISH,
+        (
+            recorded.position,
+            recorded.timestamp,
+            OUTCOMES[type(event)],
+            usage.source,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.total_tokens,
+            usage.cached_tokens,
+            usage.cache_write_tokens,
+            usage.reasoning_tokens,
+            timings.overhead_ms,
+            timings.ttft_ms,
+            timings.duration_ms,
+            event.answer_ref,
+            " ".join(event.other_refs),
+            event.finish_reason,
+            event.http_status,
+            event.attempts,
+            event.model_answered,
+            event.upstream_request_id,
+            failed.error_code if failed else None,
+            failed.error_message if failed else None,
+            event.exchange_id,
+        ),
+    )
+
+
+OUTCOMES: dict[type[Finished], Outcome] = {
+    ExchangeCompleted: "completed",
+    ExchangeFailed: "failed",
+    ExchangeCancelled: "cancelled",
+    ExchangeInterrupted: "interrupted",
+}
+
+EXCHANGES = Projection(
+    name="exchanges",
+    version=1,
+    tables=TABLES,
+    handles=dict((on(ExchangeStarted, _started), *(on(cls, _finished) for cls in OUTCOMES))),
+)

@@ -1,0 +1,166 @@
+"""The thread that keeps the read tables up with the log.
+
+It catches up from the log, then lives on what the writer feeds it. Several commits become one transaction: it gathers
+for up to LINGER_S, unless somebody waits for a position (waiting.py). What does not fit (a full queue, a gap, a batch
+that could not be committed) is dropped and read from the log again.
+"""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+
+import msgspec
+from eventsourcing.persistence import PersistenceError
+
+from projections.applying import Progress, ProjectionStatus, State, apply_batch
+from projections.declaration import Log, Projection
+from projections.store import ReadStore
+from projections.waiting import Waiter
+from schema.recorded import Recorded
+from schema.sealing import SealError
+
+LINGER_S = 0.1
+_RETRY_S = 0.25
+_TROUBLE = (sqlite3.Error, PersistenceError, SealError, msgspec.MsgspecError, LookupError)  # of the log or the disk
+
+_log = logging.getLogger("chronoproxy.projections")
+
+
+class Runner(threading.Thread):
+    """Uses the store's connection between `start` and `stop`. `feed` is for the writer's thread, the rest for any."""
+
+    def __init__(
+        self,
+        store: ReadStore,
+        projections: Sequence[Projection],
+        log: Log,
+        waiter: Waiter,
+        *,
+        batch: int = 2_000,
+        max_queued: int = 20_000,
+    ) -> None:
+        """`batch` bounds the events of one transaction, `max_queued` those that wait in memory."""
+        super().__init__(name="projections")
+        self._db, self._log, self._waiter = store.db, log, waiter
+        self._batch, self._max_queued = batch, max_queued
+        self._progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
+        self._position = min((progress.position for progress in self._progress), default=0)
+        self._lock = threading.Lock()
+        self._queue: list[Recorded] = []  # without gaps, ending with the newest event, or empty
+        self._newest = 0  # the newest position known, in the queue or only in the log
+        self._fed = threading.Event()
+        self._stopping = threading.Event()
+        self._caught_up = threading.Event()
+        self.trouble: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the tables have once been at the head of the log since the start."""
+        return self._caught_up.is_set()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Block until `ready`; False when it takes longer."""
+        return self._caught_up.wait(timeout_s)
+
+    def feed(self, events: list[Recorded]) -> None:
+        """Committed events, in order. Never blocks: what does not fit is read from the log later."""
+        with self._lock:
+            if self._queue and events[0].position != self._queue[-1].position + 1:
+                self._queue.clear()
+            if len(self._queue) + len(events) > self._max_queued:
+                self._queue.clear()
+            else:
+                self._queue += events
+            self._newest = max(self._newest, events[-1].position)
+        if self._waiter.anybody():
+            self._waiter.wanted.set()
+        self._fed.set()
+
+    def urge(self) -> None:
+        """Apply what was fed now rather than within LINGER_S."""
+        self._waiter.wanted.set()
+
+    def status(self) -> list[ProjectionStatus]:
+        died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
+        trouble = "the runner has died" if died else self.trouble
+        return [self._status(progress, trouble) for progress in self._progress]
+
+    def stop(self) -> None:
+        """Apply what was fed, end the thread, and send home whoever waits. The store stays open."""
+        self._stopping.set()
+        self._waiter.wanted.set()
+        self._fed.set()
+        if self.ident is not None:
+            self.join()
+        self._waiter.close()
+
+    def run(self) -> None:
+        while True:
+            try:
+                if self._newest == 0:
+                    self._learn_head()
+                events = self._next()
+                if events:
+                    apply_batch(self._db, self._progress, events)
+            except _TROUBLE as error:
+                if self._struggle(error):
+                    continue
+                return
+            self.trouble = None
+            if events:
+                self._position = events[-1].position
+                self._waiter.reached(self._position)
+            elif self._stopping.is_set():
+                return
+            else:
+                self._rest()
+
+    def _learn_head(self) -> None:
+        head = self._log.head()
+        with self._lock:
+            self._newest = max(self._newest, head)
+        self._waiter.reached(self._position)
+
+    def _next(self) -> list[Recorded]:
+        """The events that follow our position, none at the head. Raises LookupError where the log has a gap."""
+        with self._lock:
+            due = [event for event in self._queue if event.position > self._position]
+            if self._newest <= self._position:
+                self._queue.clear()
+                return []
+            if due and due[0].position == self._position + 1:
+                self._queue = due[self._batch :]
+                return due[: self._batch]
+        events = self._log.read(self._position, limit=self._batch)
+        if not events or events[0].position != self._position + 1:
+            raise LookupError(f"event {self._position + 1} is not in the log")
+        return events
+
+    def _rest(self) -> None:
+        """Wait for events, then for somebody in a hurry. Both flags are cleared before the queue is looked at."""
+        self._caught_up.set()
+        self._fed.wait()
+        self._waiter.wanted.wait(LINGER_S)
+        self._fed.clear()
+        self._waiter.wanted.clear()
+
+    def _struggle(self, error: Exception) -> bool:
+        """Note the trouble and pause; False where there is no more time to try again."""
+        text = f"{type(error).__name__}: {error}"
+        if text != self.trouble:
+            _log.error("the read tables cannot go on at event %d: %s", self._position, text)
+        self.trouble = text
+        return not self._stopping.wait(_RETRY_S)
+
+    def _status(self, progress: Progress, trouble: str | None) -> ProjectionStatus:
+        state: State = "live" if self.ready or progress.position >= self._newest else "rebuilding"
+        if progress.error is not None:
+            state = "failed"
+        return ProjectionStatus(
+            progress.projection.name,
+            progress.projection.version,
+            progress.position,
+            state,
+            progress.error or trouble,
+        )

@@ -1,0 +1,162 @@
+"""Sessions as versions: each decision about a session ends the version that holds and begins the next one."""
+
+import sqlite3
+
+import msgspec
+
+from projections.declaration import Projection, on
+from projections.paging import Page
+from projections.workspace import active_session_id
+from schema.recorded import Recorded
+from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
+from schema.workspace import SessionActivated
+
+ERASED_NAME = "[erased]"
+
+TABLES = (
+    "CREATE TABLE session_versions("
+    "session_id INTEGER NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
+    " created_position INTEGER NOT NULL, created_at INTEGER NOT NULL, name TEXT, name_folded TEXT NOT NULL,"
+    " provider TEXT NOT NULL, model TEXT, origin TEXT NOT NULL, rule TEXT, parent_id INTEGER, client_family TEXT,"
+    " deleted INTEGER NOT NULL, PRIMARY KEY(session_id, from_position)) STRICT, WITHOUT ROWID",
+    # holds all that a list's WHERE asks, so that pages and totals touch no rows but those they show
+    "CREATE INDEX sessions_by_creation ON session_versions("
+    "created_position, from_position, to_position, deleted, name_folded)",
+)
+_SHOWN = "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position"
+_LISTED = (
+    "created_position <= :at AND from_position <= :at AND (to_position IS NULL OR to_position > :at) AND deleted = 0"
+    " AND (:q = '' OR instr(name_folded, :q) > 0)"
+)
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as of a position. `created_at` in ms since the epoch; `position` is that of the last decision about
+    it; `name` is "[erased]" and `erased` true once its key was destroyed."""
+
+    id: int
+    name: str
+    provider: str
+    model: str | None
+    origin: Origin
+    rule: str | None
+    parent_id: int | None
+    client_family: str | None
+    created_at: int
+    is_active: bool
+    position: int
+    deleted: bool
+    erased: bool
+
+
+def get_session(db: sqlite3.Connection, session_id: int, *, at: int) -> SessionRow | None:
+    """The session, also a deleted one (`deleted` says so); None where it did not exist yet."""
+    row = db.execute(
+        f"SELECT {_SHOWN} FROM session_versions WHERE session_id = ? AND from_position <= ?"
+        " ORDER BY from_position DESC LIMIT 1",
+        (session_id, at),
+    ).fetchone()
+    return _session(row, active_session_id(db, at=at)) if row else None
+
+
+def list_sessions(
+    db: sqlite3.Connection, *, at: int, limit: int, offset: int = 0, q: str | None = None
+) -> Page[SessionRow]:
+    """Sessions that are not deleted, newest first; `q` is searched in their names, whatever the case."""
+    values = {"at": at, "q": (q or "").casefold(), "limit": limit, "offset": offset}
+    rows = db.execute(
+        f"SELECT {_SHOWN} FROM session_versions WHERE {_LISTED}"
+        " ORDER BY created_position DESC LIMIT :limit OFFSET :offset",
+        values,
+    ).fetchall()
+    (total,) = db.execute(f"SELECT count(*) FROM session_versions WHERE {_LISTED}", values).fetchone()
+    active = active_session_id(db, at=at)
+    return Page([_session(row, active) for row in rows], total)
+
+
+def _session(row: tuple[object, ...], active: int | None) -> SessionRow:
+    fields = dict(zip(_SHOWN.split(", "), row, strict=True))
+    number, name = fields.pop("session_id"), fields.pop("name")
+    return msgspec.convert(
+        {
+            **fields,
+            "id": number,
+            "name": ERASED_NAME if name is None else name,
+            "is_active": number == active,
+            "position": fields["from_position"],
+            "deleted": bool(fields["deleted"]),
+            "erased": name is None,
+        },
+        SessionRow,
+    )
+
+
+def _started(db: sqlite3.Connection, recorded: Recorded, event: SessionStarted) -> None:
+    db.execute(
+        "INSERT INTO session_versions VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            event.session_id,
+            recorded.position,
+            recorded.position,
+            recorded.timestamp,
+            event.name,
+            (event.name or "").casefold(),
+            event.provider,
+            event.model,
+            event.origin,
+            event.rule,
+            event.parent_id,
+            event.client_family,
+        ),
+    )
+
+
+def _renamed(db: sqlite3.Connection, recorded: Recorded, event: SessionRenamed) -> None:
+    _next_version(db, event.session_id, recorded.position)
+    db.execute(
+        "UPDATE session_versions SET name = ?, name_folded = ? WHERE session_id = ? AND from_position = ?",
+        (event.to, (event.to or "").casefold(), event.session_id, recorded.position),
+    )
+
+
+def _activated(db: sqlite3.Connection, recorded: Recorded, event: SessionActivated) -> None:
+    """Activation is a decision about the session, so its position moves; who is active is the workspace's to say."""
+    _next_version(db, event.session_id, recorded.position)
+
+
+def _deleted(db: sqlite3.Connection, recorded: Recorded, event: SessionDeleted) -> None:
+    _next_version(db, event.session_id, recorded.position)
+    db.execute(
+        "UPDATE session_versions SET deleted = 1 WHERE session_id = ? AND from_position = ?",
+        (event.session_id, recorded.position),
+    )
+
+
+def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> None:
+    """End the session's version that holds and begin an equal one."""
+    db.execute(
+        "UPDATE session_versions SET to_position = ?2 WHERE session_id = ?1 AND from_position ="
+        " (SELECT max(from_position) FROM session_versions WHERE session_id = ?1)",
+        (session_id, position),
+    )
+    db.execute(
+        "INSERT INTO session_versions SELECT session_id, ?2, NULL, created_position, created_at, name, name_folded,"
+        " provider, model, origin, rule, parent_id, client_family, deleted FROM session_versions"
+        " WHERE session_id = ?1 AND to_position = ?2",
+        (session_id, position),
+    )
+
+
+SESSIONS = Projection(
+    name="sessions",
+    version=1,
+    tables=TABLES,
+    handles=dict(
+        (
+            on(SessionStarted, _started),
+            on(SessionRenamed, _renamed),
+            on(SessionActivated, _activated),
+            on(SessionDeleted, _deleted),
+        )
+    ),
+)

@@ -1,0 +1,147 @@
+"""read.sqlite: opened, brought in line with the declared projections, and read through a pool.
+
+Nothing in it is precious: a file that is damaged, or of a newer program, is deleted and built again from the log.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from projections import tracking
+from projections.declaration import Log, Projection
+from projections.trouble import is_environmental
+
+FORMAT = 1  # of the tracking table; kept as the file's user_version
+_BUSY_TIMEOUT_S = 5.0
+_STATEMENTS = 256
+
+_log = logging.getLogger("chronoproxy.projections")
+T = TypeVar("T")
+
+
+class UnusableFileError(Exception):
+    """The file cannot serve: damaged, or written by a newer program."""
+
+
+class AtOutOfRangeError(Exception):
+    """A position beyond the one that the read tables have reached."""
+
+    def __init__(self, at: int, head: int) -> None:
+        super().__init__(f"event {at} is not there yet, the head is {head}")
+        self.at, self.head = at, head
+
+
+class ReadStore(msgspec.Struct, frozen=True):
+    """The one writing connection, and how far each projection was when the file was opened."""
+
+    path: Path
+    db: sqlite3.Connection
+    positions: dict[str, int]
+
+    def close(self) -> None:
+        self.db.close()
+
+
+def open_store(path: Path, projections: Sequence[Projection], log: Log) -> ReadStore:
+    """Open or create read.sqlite. Outdated projections are emptied, an unusable file is replaced; both are then filled
+    by the runner. Raises sqlite3.OperationalError where the machine refuses (permissions, disk full, locked)."""
+    try:
+        return _open(path, projections, log)
+    except (sqlite3.Error, UnusableFileError) as error:
+        if is_environmental(error):
+            raise
+        _log.warning("read tables are built anew: %s", error)
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return _open(path, projections, log)
+
+
+def _open(path: Path, projections: Sequence[Projection], log: Log) -> ReadStore:
+    db = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S, cached_statements=_STATEMENTS
+    )
+    with contextlib.ExitStack() as undo:
+        undo.callback(db.close)
+        _check(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA secure_delete = ON")  # names and previews stand here in clear; erasing must remove them
+        positions = tracking.prepare(db, projections, log)
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        undo.pop_all()
+    return ReadStore(path, db, positions)
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """Raises UnusableFileError or sqlite3.DatabaseError."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > FORMAT:
+        raise UnusableFileError(f"the file has format {version}, this program knows {FORMAT}")
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise UnusableFileError("the file is damaged")
+
+
+class Read(msgspec.Struct, Generic[T], frozen=True):
+    """A query's answer: for position `at`, read when the tables had reached `head`."""
+
+    value: T
+    at: int
+    head: int
+
+
+class ReadPool:
+    """Read-only connections and a thread for each. A query sees one state of all tables, whatever is written."""
+
+    def __init__(self, path: Path, *, size: int = 2) -> None:
+        """`path` must have been opened by `open_store` before."""
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix="read")
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._connections: list[sqlite3.Connection] = []
+        for _ in range(size):
+            db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=_BUSY_TIMEOUT_S,
+                cached_statements=_STATEMENTS,
+            )
+            self._connections.append(db)
+            self._idle.put(db)
+
+    async def run(self, query: Callable[..., T], *args: object, at: int | None = None, **kwargs: object) -> Read[T]:
+        """`query(connection, *args, at=..., **kwargs)` inside one read transaction; without `at`, at the head.
+
+        Raises AtOutOfRangeError, and what the query raises.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._answer, query, args, kwargs, at)
+
+    def close(self) -> None:
+        """Wait for running queries and close every connection."""
+        self._executor.shutdown()
+        for db in self._connections:
+            db.close()
+
+    def _answer(
+        self, query: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object], at: int | None
+    ) -> Read[T]:
+        db = self._idle.get()  # never waits: there are as many connections as threads
+        try:
+            db.execute("BEGIN")
+            head = tracking.head(db)
+            if at is not None and at > head:
+                raise AtOutOfRangeError(at, head)
+            position = head if at is None else at
+            return Read(query(db, *args, at=position, **kwargs), position, head)
+        finally:
+            db.rollback()
+            self._idle.put(db)

@@ -1,0 +1,112 @@
+"""What an event says in one short line, and the words it is found by. Never message contents."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+
+from schema.exchanges import (
+    ExchangeCancelled,
+    ExchangeCompleted,
+    ExchangeFailed,
+    ExchangeInterrupted,
+    ExchangeStarted,
+    Finished,
+)
+from schema.registry import Event
+from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+
+Words = tuple[str | None, ...]
+Summary = Callable[[Event, str], tuple[str, Words]]
+E = TypeVar("E", bound=Event)
+
+
+def model_label(provider: str, model: str) -> str:
+    """`provider/model`, also where the model's name says its provider already."""
+    return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+
+
+def _says(cls: type[E], say: Callable[[E, str], tuple[str, Words]]) -> tuple[type[Event], Summary]:
+    return cls, lambda event, label: say(cast(E, event), label)
+
+
+def _session_started(event: SessionStarted, _: str) -> tuple[str, Words]:
+    rule = f", {event.rule}" if event.rule else ""
+    return f"session {event.session_id} started ({event.origin}{rule})", (
+        event.name,
+        event.provider,
+        event.model,
+        event.client_family,
+    )
+
+
+def _session_renamed(event: SessionRenamed, _: str) -> tuple[str, Words]:
+    return f"session {event.session_id} renamed", (event.from_, event.to)
+
+
+def _session_deleted(event: SessionDeleted, _: str) -> tuple[str, Words]:
+    return f"session {event.session_id} deleted", ()
+
+
+def _session_activated(event: SessionActivated, _: str) -> tuple[str, Words]:
+    before = f", before {event.previous_id}" if event.previous_id is not None else ""
+    return f"session {event.session_id} activated{before}", ()
+
+
+def _auto_enabled(_: AutoSessionEnabled, __: str) -> tuple[str, Words]:
+    return "automatic sessions switched on", ()
+
+
+def _auto_disabled(_: AutoSessionDisabled, __: str) -> tuple[str, Words]:
+    return "automatic sessions switched off", ()
+
+
+def _configuration_loaded(event: ConfigurationLoaded, _: str) -> tuple[str, Words]:
+    return f"configuration {event.hash[:12]} loaded", ()
+
+
+def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
+    size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
+    words = (event.model_requested, event.client_family, event.resolution.rule)
+    return f"exchange {event.exchange_id} started in session {event.session_id}: {size}, {label}", words
+
+
+def _completed(event: ExchangeCompleted, label: str) -> tuple[str, Words]:
+    return _ended(event, "completed", label)
+
+
+def _failed(event: ExchangeFailed, label: str) -> tuple[str, Words]:
+    text, words = _ended(event, f"failed ({event.error_code})", label)
+    return text, (*words, event.error_message)
+
+
+def _cancelled(event: ExchangeCancelled, label: str) -> tuple[str, Words]:
+    return _ended(event, "cancelled by the client", label)
+
+
+def _interrupted(event: ExchangeInterrupted, label: str) -> tuple[str, Words]:
+    return _ended(event, f"interrupted ({event.cause})", label)
+
+
+def _ended(event: Finished, how: str, label: str) -> tuple[str, Words]:
+    usage = event.usage
+    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens, " if usage.source != "none" else ""
+    about = "about " if usage.source == "estimated" else ""
+    return f"exchange {event.exchange_id} {how}: {about}{tokens}{label}", (event.model_answered,)
+
+
+SUMMARIES: Mapping[type[Event], Summary] = dict(
+    (
+        _says(SessionStarted, _session_started),
+        _says(SessionRenamed, _session_renamed),
+        _says(SessionDeleted, _session_deleted),
+        _says(SessionActivated, _session_activated),
+        _says(AutoSessionEnabled, _auto_enabled),
+        _says(AutoSessionDisabled, _auto_disabled),
+        _says(ConfigurationLoaded, _configuration_loaded),
+        _says(ExchangeStarted, _exchange_started),
+        _says(ExchangeCompleted, _completed),
+        _says(ExchangeFailed, _failed),
+        _says(ExchangeCancelled, _cancelled),
+        _says(ExchangeInterrupted, _interrupted),
+    )
+)

@@ -1,0 +1,187 @@
+"""The timeline: every event as one line that people read, filter and search."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from projections.declaration import Projection
+from projections.summaries import SUMMARIES, model_label
+from schema.exchanges import ExchangeStarted
+from schema.recorded import Actor, Recorded
+
+Order = Literal["asc", "desc"]
+
+TABLES = (
+    "CREATE TABLE timeline("
+    "position INTEGER PRIMARY KEY, type TEXT NOT NULL, session_id INTEGER, exchange_id INTEGER,"
+    " timestamp INTEGER NOT NULL, actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER,"
+    " summary TEXT NOT NULL, search TEXT NOT NULL) STRICT",
+    "CREATE INDEX timeline_of_type ON timeline(type, position)",
+    "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
+    "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
+)
+_COLUMNS = "position, type, session_id, exchange_id, timestamp, actor, by, correlation_id, causation_position, summary"
+
+
+class CursorError(ValueError):
+    """A cursor that did not come from a page of this order."""
+
+
+class EventRow(msgspec.Struct, frozen=True, array_like=True):
+    """EventSummary of the contract; `timestamp` in ms since the epoch."""
+
+    position: int
+    type: str
+    session_id: int | None
+    exchange_id: int | None
+    timestamp: int
+    actor: Actor
+    by: str | None
+    correlation_id: str | None
+    causation_position: int | None
+    summary: str
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """`next_cursor` continues after the last row, None at the end; `total` counts all matches."""
+
+    rows: list[EventRow]
+    next_cursor: str | None
+    total: int
+
+
+class _Filter(msgspec.Struct, frozen=True):
+    """What a list asks: positions from `low` to `high`, both inclusive."""
+
+    low: int
+    high: int
+    session_id: int | None
+    q: str
+
+    def where(self, type_name: str | None) -> tuple[str, list[int | str]]:
+        """Condition and values; with a session its index serves, which holds the type too, hence the `+`."""
+        where, values = ["position BETWEEN ? AND ?"], [self.low, self.high]  # type: list[str], list[int | str]
+        if self.session_id is not None:
+            where.append("session_id = ?")
+            values.append(self.session_id)
+        if type_name is not None:
+            where.append("type = ?" if self.session_id is None else "+type = ?")
+            values.append(type_name)
+        if self.q:
+            where.append("instr(search, ?) > 0")
+            values.append(self.q)
+        return " AND ".join(where), values
+
+
+def list_events(
+    db: sqlite3.Connection,
+    *,
+    at: int,
+    session_id: int | None = None,
+    types: Sequence[str] = (),
+    from_position: int | None = None,
+    to_position: int | None = None,
+    q: str | None = None,
+    order: Order = "desc",
+    limit: int,
+    cursor: str | None = None,
+) -> EventPage:
+    """Events up to `at`, from and to inclusive. `q` is found anywhere in type, summary, names, models and error
+    texts, whatever the case. A cursor names a position, so it survives new events. Raises CursorError."""
+    high = at if to_position is None else min(at, to_position)
+    whole = _Filter(max(from_position or 1, 1), high, session_id, (q or "").casefold())
+    page = _after(whole, cursor, order)
+    wanted: list[str | None] = [*sorted(set(types))] or [None]
+    # one ordered walk for each type: a single one over several types would have to sort all that match
+    found = [row for name in wanted for row in _rows(db, page, name, order, limit + 1)]
+    found.sort(key=lambda row: row.position, reverse=order == "desc")
+    rows = found[:limit]
+    more = len(found) > limit and bool(rows)
+    return EventPage(
+        rows,
+        f"{order[0]}{rows[-1].position}" if more else None,
+        sum(_count(db, whole, name) for name in wanted),
+    )
+
+
+def position_at_time(db: sqlite3.Connection, ms: int, *, at: int) -> int:
+    """Position of the last event up to `at` that is not later than `ms` since the epoch; 0 where there is none.
+
+    Timestamps never run backwards, so the rows are searched by halving."""
+    low, high = 0, min(at, _last(db))
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = db.execute("SELECT timestamp FROM timeline WHERE position = ?", (middle,)).fetchone()
+        low, high = (middle, high) if row[0] <= ms else (low, middle - 1)
+    return low
+
+
+def _after(whole: _Filter, cursor: str | None, order: Order) -> _Filter:
+    """What is left of the range behind `cursor`."""
+    if cursor is None:
+        return whole
+    if cursor[:1] != order[0] or not (cursor[1:].isascii() and cursor[1:].isdigit()) or len(cursor) > 17:
+        raise CursorError(f"not a cursor of order {order}")
+    position = int(cursor[1:])
+    if order == "asc":
+        return msgspec.structs.replace(whole, low=max(whole.low, position + 1))
+    return msgspec.structs.replace(whole, high=min(whole.high, position - 1))
+
+
+def _rows(db: sqlite3.Connection, page: _Filter, type_name: str | None, order: Order, limit: int) -> list[EventRow]:
+    where, values = page.where(type_name)
+    direction = "ASC" if order == "asc" else "DESC"
+    query = f"SELECT {_COLUMNS} FROM timeline WHERE {where} ORDER BY position {direction} LIMIT ?"
+    return [EventRow(*row) for row in db.execute(query, (*values, limit))]
+
+
+def _count(db: sqlite3.Connection, whole: _Filter, type_name: str | None) -> int:
+    if type_name is None and whole.session_id is None and not whole.q:
+        return max(min(whole.high, _last(db)) - whole.low + 1, 0)  # positions have no gaps and every event has a row
+    where, values = whole.where(type_name)
+    return int(db.execute(f"SELECT count(*) FROM timeline WHERE {where}", values).fetchone()[0])
+
+
+def _last(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(position), 0) FROM timeline").fetchone()[0])
+
+
+def _append(db: sqlite3.Connection, recorded: Recorded) -> None:
+    event = recorded.event
+    label = _label(db, recorded)
+    summary, words = SUMMARIES[type(event)](event, label)
+    search = " ".join((recorded.type, summary, *(word for word in words if word))).casefold()
+    db.execute(
+        "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            recorded.position,
+            recorded.type,
+            recorded.session_id,
+            recorded.exchange_id,
+            recorded.timestamp,
+            recorded.actor,
+            recorded.by,
+            recorded.correlation_id,
+            recorded.causation_position,
+            summary,
+            search,
+        ),
+    )
+
+
+def _label(db: sqlite3.Connection, recorded: Recorded) -> str:
+    """Provider and model of the event's exchange: only its start names them, its end is to be found by them too."""
+    event = recorded.event
+    if isinstance(event, ExchangeStarted):
+        label = model_label(event.provider, event.model_sent)
+        db.execute("INSERT INTO exchange_labels VALUES (?, ?)", (event.exchange_id, label))
+        return label
+    if recorded.exchange_id is None:
+        return ""
+    row = db.execute("SELECT label FROM exchange_labels WHERE exchange_id = ?", (recorded.exchange_id,)).fetchone()
+    return str(row[0])
+
+
+TIMELINE = Projection(name="timeline", version=1, tables=TABLES, handles=dict.fromkeys(SUMMARIES, _append))

@@ -1,0 +1,27 @@
+"""Errors of SQLite that come from the machine (disk full, file locked, I/O) rather than from an event or the file."""
+
+import sqlite3
+
+_PRIMARY = 0xFF  # an extended result code holds the primary one in its low byte
+_ENVIRONMENTAL = frozenset(
+    (
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)
+
+
+def is_environmental(error: BaseException) -> bool:
+    """True where trying the same again later can help."""
+    if not isinstance(error, sqlite3.Error):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)  # absent on errors that Python itself raised
+    return isinstance(code, int) and code & _PRIMARY in _ENVIRONMENTAL

@@ -1,0 +1,63 @@
+"""The workspace's settings as versions: which session is active, and whether unknown conversations start sessions."""
+
+import sqlite3
+
+from projections.declaration import Projection, on
+from schema.recorded import Recorded
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, SessionActivated
+
+TABLES = (
+    "CREATE TABLE active_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, session_id INTEGER NOT NULL)"
+    " STRICT",
+    "CREATE TABLE auto_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL)"
+    " STRICT",
+)
+
+
+def active_session_id(db: sqlite3.Connection, *, at: int) -> int | None:
+    """The session that the dashboard looks at, or None before the first activation."""
+    row = db.execute(
+        "SELECT session_id FROM active_session WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def auto_session_enabled(db: sqlite3.Connection, *, at: int) -> bool:
+    """Whether an unknown conversation starts a session of its own; on until switched off."""
+    row = db.execute(
+        "SELECT enabled FROM auto_session WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
+    ).fetchone()
+    return row is None or bool(row[0])
+
+
+def _activated(db: sqlite3.Connection, recorded: Recorded, event: SessionActivated) -> None:
+    _replace(db, "active_session", recorded.position, event.session_id)
+
+
+def _enabled(db: sqlite3.Connection, recorded: Recorded, event: AutoSessionEnabled) -> None:
+    _replace(db, "auto_session", recorded.position, 1)
+
+
+def _disabled(db: sqlite3.Connection, recorded: Recorded, event: AutoSessionDisabled) -> None:
+    _replace(db, "auto_session", recorded.position, 0)
+
+
+def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> None:
+    """End the version that holds and begin the next."""
+    last = f"(SELECT max(from_position) FROM {table})"
+    db.execute(f"UPDATE {table} SET to_position = ? WHERE from_position = {last}", (position,))
+    db.execute(f"INSERT INTO {table} VALUES (?, NULL, ?)", (position, value))
+
+
+WORKSPACE = Projection(
+    name="workspace",
+    version=1,
+    tables=TABLES,
+    handles=dict(
+        (
+            on(SessionActivated, _activated),
+            on(AutoSessionEnabled, _enabled),
+            on(AutoSessionDisabled, _disabled),
+        )
+    ),
+)

@@ -1,0 +1,108 @@
+"""What is known of each message, worked out once per distinct message and kept by a fast hash of its bytes.
+
+The key is xxh3 with a secret seed, and the length is compared as well: tool output is chosen by others, and xxh3 alone
+is not collision resistant. What leaves this module is the sha256 of the bytes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from xxhash import xxh3_128_digest
+
+from context.messages import PER_REPLY, canonical, count_message, decode_message
+from context.tokens import TextCounter
+
+_GENERATION = 100_000  # messages, about 20 MB
+
+
+class MessageFacts(msgspec.Struct, frozen=True):
+    """`ref` is the sha256 of the bytes, `canon` a keyed hash of the canonical form, `tokens` an estimate."""
+
+    ref: bytes
+    canon: bytes
+    tokens: int
+    length: int
+    assistant: bool
+
+
+class RequestFacts(msgspec.Struct, frozen=True):
+    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, and its estimated tokens."""
+
+    count: int
+    refs: bytes
+    canons: bytes
+    tokens: int
+    first_assistant: int | None
+
+
+class FactsCache:
+    """Facts by message bytes, in two generations: a hit moves to the young one, a full young one becomes the old."""
+
+    def __init__(self, seed: int, count: TextCounter) -> None:
+        self._seed = seed
+        self._count = count
+        self._young: dict[bytes, MessageFacts] = {}
+        self._old: dict[bytes, MessageFacts] = {}
+        self._texts: dict[bytes, int] = {}
+
+    def of(self, raw: bytes | msgspec.Raw) -> MessageFacts:
+        key = xxh3_128_digest(raw, self._seed)
+        facts = self._young.get(key)
+        if facts is not None and facts.length == memoryview(raw).nbytes:
+            return facts
+        return self._keep(key, self._old.get(key), raw)
+
+    def of_request(self, messages: Sequence[msgspec.Raw]) -> RequestFacts:
+        """Facts of a whole list. Each message that is not known yet costs its tokenising, about 15 ns per byte."""
+        facts = [self.of(raw) for raw in messages]
+        return RequestFacts(
+            len(facts),
+            b"".join([each.ref for each in facts]),
+            b"".join([each.canon for each in facts]),
+            sum([each.tokens for each in facts]) + PER_REPLY,
+            next((index for index, each in enumerate(facts) if each.assistant), None),
+        )
+
+    def unknown_bytes(self, messages: Iterable[msgspec.Raw]) -> int:
+        """Bytes of the messages that `of_request` would have to work on."""
+        total = 0
+        for raw in messages:
+            key = xxh3_128_digest(raw, self._seed)
+            if key not in self._young and key not in self._old:
+                total += memoryview(raw).nbytes
+        return total
+
+    def text_tokens(self, data: bytes) -> int:
+        """Estimated tokens of JSON text that comes again and again, such as tool schemas."""
+        key = xxh3_128_digest(data, self._seed)
+        tokens = self._texts.get(key)
+        if tokens is None:
+            if len(self._texts) >= 1_000:
+                self._texts.clear()
+            tokens = self._texts[key] = self._count(data.decode("utf-8", "replace"))
+        return tokens
+
+    def hash(self, data: bytes) -> bytes:
+        """16 bytes, keyed like the canons."""
+        return xxh3_128_digest(data, self._seed)
+
+    def _keep(self, key: bytes, facts: MessageFacts | None, raw: bytes | msgspec.Raw) -> MessageFacts:
+        if facts is None or facts.length != memoryview(raw).nbytes:
+            facts = self._work_out(bytes(raw))
+        if len(self._young) >= _GENERATION:
+            self._old, self._young = self._young, {}
+        self._young[key] = facts
+        return facts
+
+    def _work_out(self, raw: bytes) -> MessageFacts:
+        message = decode_message(raw)
+        return MessageFacts(
+            hashlib.sha256(raw).digest(),
+            self.hash(canonical(message)),
+            count_message(message, self._count),
+            len(raw),
+            message.get("role") == "assistant",
+        )
+
+

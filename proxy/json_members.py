@@ -1,0 +1,69 @@
+"""Where the members of a top-level JSON object stand in its text, so that one can be replaced byte for byte.
+
+The decoder tells each value's text but not its place. In the order of the document a value begins where the key before
+it ends, so the walk only reads the keys; a value is skipped by its length.
+"""
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+_WS = rb"[ \t\n\r]*"
+_KEY = re.compile(_WS + rb"[{,]" + _WS + rb'("(?:[^"\\]|\\.)*+")' + _WS + rb":" + _WS)
+_HIDDEN = b'{"\\u0000":'  # an object's beginning whose first key no client sends
+_RESTARTS = 32
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_key = msgspec.json.Decoder(str).decode
+
+
+class Member(NamedTuple):
+    """A member of the object: its key, decoded, and the place of its value's text in the body."""
+
+    key: str
+    start: int
+    end: int
+
+
+class DuplicateKeysError(ValueError):
+    """More keys stand twice in the object than an honest writer makes."""
+
+
+def members(body: bytes) -> list[Member]:
+    """The members of the JSON object `body` in the order of the text, duplicate keys included.
+
+    Raises msgspec.MsgspecError for anything but an object, RecursionError for absurd nesting, DuplicateKeysError.
+    """
+    found: list[Member] = []
+    text, shift, name = body, 0, None  # text[i] is body[i + shift]; `name` is the true name of a hidden first key
+    for _ in range(_RESTARTS):
+        dropped = _walk(text, shift, name, found)
+        if dropped is None:
+            return found
+        name, start = dropped
+        text, shift = _HIDDEN + body[start:], start - len(_HIDDEN)
+    raise DuplicateKeysError("too many duplicate keys")
+
+
+def _walk(text: bytes, shift: int, name: str | None, found: list[Member]) -> tuple[str, int] | None:
+    """Append the members of `text` to `found` up to the first whose value the decoder dropped for a later one of the
+    same key; return that one's key and start."""
+    values = _decode(text)
+    position = 0
+    while match := _KEY.match(text, position):
+        key = _decode_key(match[1])
+        start = match.end()
+        position = _value_end(text, start, bytes(values[key]))
+        true_key, name = (key if name is None else name), None
+        if not position:
+            return true_key, start + shift
+        found.append(Member(true_key, start + shift, position + shift))
+    return None
+
+
+def _value_end(text: bytes, start: int, value: bytes) -> int:
+    """Where `value` ends if it is what stands at `start`, else 0."""
+    end = start + len(value)
+    # A number can begin with another complete value: 12 with 1.
+    return end if text.startswith(value, start) and text[end] not in b"0123456789.eE+-" else 0

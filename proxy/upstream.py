@@ -1,0 +1,206 @@
+"""The upstream seam, and the only network of the proxy.
+
+One shared client holds the connections to all providers. Bytes come out as they came in: nothing is decompressed, no
+cookie kept, no redirect followed, so that no address outside the configuration is ever called.
+"""
+
+import asyncio
+import io
+import ssl
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Protocol
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+
+from proxy.environment_proxy import origin_of, proxy_for
+from proxy.upstream_errors import UpstreamError, broken_off, explained
+
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_HEADER_LIMIT = 65_536  # bytes of one header: cookies and policies of some providers pass the library's 8 KiB
+_STREAMED_BODY = 262_144  # bytes: larger bodies are written in pieces, so that they do not hold up other requests
+_ANSWER_FAILED = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+
+class UpstreamRequest(msgspec.Struct, frozen=True):
+    """A POST. `headers` go out as given (values beyond ASCII as UTF-8) beside Host and Content-Length; timeouts are in
+    seconds: to connect (name lookup and TLS included), and between two bytes of the answer."""
+
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    connect_timeout_s: float
+    read_timeout_s: float
+
+
+class UpstreamAnswer(Protocol):
+    """An answer whose head has come. `headers` in the order and case of the wire, latin-1 decoded, repeats kept;
+    `attempts` counts the connections it took (1 or 2)."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> list[tuple[str, str]]: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, still compressed if it is. Raises UpstreamError when it breaks off or stalls."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back when the body was read to its end, else close it. May be called again."""
+        ...
+
+
+class Upstream(Protocol):
+    async def open(self, request: UpstreamRequest) -> UpstreamAnswer:
+        """Send and wait for the head of the answer, whatever its status. Raises UpstreamError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections, those in use too."""
+        ...
+
+
+class _AiohttpAnswer:
+    __slots__ = ("_origin", "_response", "attempts", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, origin: str, attempts: int) -> None:
+        self._response = response
+        self._origin = origin
+        self.attempts = attempts
+        self.status = response.status
+        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        read = self._response.content.readany
+        try:
+            while chunk := await read():
+                yield chunk
+        except asyncio.CancelledError:
+            self._response.close()
+            raise
+        except _ANSWER_FAILED as error:
+            self._response.close()
+            raise broken_off(error, self._origin, self.attempts) from error
+
+    async def aclose(self) -> None:
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class AiohttpUpstream:
+    """The shared client; make it inside the running event loop, once.
+
+    Environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, and SSL_CERT_FILE or SSL_CERT_DIR for a certificate authority of
+    one's own. TCP_NODELAY is set by the library on every connection; names are tried over IPv6 and IPv4.
+    """
+
+    def __init__(self) -> None:
+        tls = ssl.create_default_context()
+        self._session = _session(aiohttp.TCPConnector(limit=0, ssl=tls), traced=True)
+        # A retry must not meet a second stale connection: this one keeps none.
+        self._fresh = _session(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True), traced=False)
+        self._timeouts: dict[tuple[float, float], aiohttp.ClientTimeout] = {}
+        self._ways: dict[str, tuple[str, str | None]] = {}
+
+    async def open(self, request: UpstreamRequest) -> UpstreamAnswer:
+        origin, proxy = self._way(request.url)
+        reused = SimpleNamespace(connection=False)
+        attempts = 1
+        try:
+            try:
+                response = await self._send(self._session, request, proxy, reused)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if not reused.connection or not _untouched(error):
+                    raise
+                attempts = 2
+                response = await self._send(self._fresh, request, proxy, None)
+        except (*_ANSWER_FAILED, ValueError) as error:
+            raise explained(error, origin, attempts) from error
+        return _AiohttpAnswer(response, origin, attempts)
+
+    async def aclose(self) -> None:
+        await self._session.close()
+        await self._fresh.close()
+
+    async def _send(
+        self, session: aiohttp.ClientSession, request: UpstreamRequest, proxy: str | None, reused: SimpleNamespace | None
+    ) -> aiohttp.ClientResponse:
+        if session.closed:
+            raise aiohttp.ClientConnectionError
+        body = request.body
+        if len(body) <= _STREAMED_BODY:
+            return await self._post(session, request, body, proxy, reused)
+        # The read timeout starts when the body is written: an upstream that does not take it needs a limit too.
+        async with asyncio.timeout(request.connect_timeout_s + 2 * request.read_timeout_s):
+            return await self._post(session, request, io.BytesIO(body), proxy, reused)
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        request: UpstreamRequest,
+        data: bytes | io.BytesIO,
+        proxy: str | None,
+        reused: SimpleNamespace | None,
+    ) -> aiohttp.ClientResponse:
+        return await session.post(
+            request.url,
+            data=data,
+            headers=CIMultiDict(request.headers),
+            proxy=proxy,
+            allow_redirects=False,
+            timeout=self._timeout(request.connect_timeout_s, request.read_timeout_s),
+            trace_request_ctx=reused,
+        )
+
+    def _timeout(self, connect_s: float, read_s: float) -> aiohttp.ClientTimeout:
+        """Cached: there are as many as the configuration names."""
+        timeout = self._timeouts.get((connect_s, read_s))
+        if timeout is None:
+            timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=read_s)
+            self._timeouts[connect_s, read_s] = timeout
+        return timeout
+
+    def _way(self, url: str) -> tuple[str, str | None]:
+        """Origin and HTTP proxy of an address, cached: there are as many as the configuration names."""
+        way = self._ways.get(url)
+        if way is None:
+            try:
+                way = self._ways[url] = (origin_of(url), proxy_for(url))
+            except ValueError as error:
+                raise UpstreamError("upstream_invalid", "the upstream's address is not a valid URL") from error
+        return way
+
+
+def _session(connector: aiohttp.TCPConnector, *, traced: bool) -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_note_reuse)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=_NO_AUTO_HEADERS,
+        trace_configs=[trace] if traced else [],
+        trust_env=False,
+        max_line_size=_HEADER_LIMIT,
+        max_field_size=_HEADER_LIMIT,
+    )
+
+
+async def _note_reuse(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    context.trace_request_ctx.connection = True
+
+
+def _untouched(error: aiohttp.ClientError) -> bool:
+    """No byte of an answer came. The library puts what had come of a head into the error's message."""
+    return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
