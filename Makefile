@@ -1,0 +1,46 @@
+# Every target does its own set-up; Python 3.11+ and make are enough. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := api benchmarks chronoproxy commands context dashboard projections proxy schema tests
+ARGS :=
+
+$(VENV)/.runtime: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: help setup run test check lock clean test-all setup-extra
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup: $(VENV)/.dev ## create .venv with everything for development
+
+run: $(VENV)/.runtime ## start the proxy on http://127.0.0.1:8000, data in ./data (ARGS="--port 9000")
+	@$(BIN)/python -m chronoproxy serve --data-dir ./data $(ARGS)
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(ROOMS)
+
+setup-extra: setup ## what test-all needs beyond Python (nothing yet)
+
+test-all: setup-extra test ## the tests with those that need more than Python
+
+lock: $(VENV)/.dev ## pin the dependencies anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 -q --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 -q --no-emit-index-url --custom-compile-command "make lock" -o requirements-dev.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
