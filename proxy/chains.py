@@ -1,12 +1,15 @@
 """Which session a list of messages continues, from the messages alone (contract 3.3.2, rule hash_chain).
 
-A conversation is known by hashes of its prefixes. Every depth from 2 on is remembered (never depth 1 of a longer list:
-strangers share a system prompt), and each chain of a session has a tip: the messages received last, plus the answer
-once it is there. Two conversations may share a beginning; the one whose tip is just here is continued, the latest first.
+A conversation is known by hashes of its prefixes: every whole list that was received, every tip (such a list and our
+answer to it), and every depth after a point that was recognised. Other depths of a first request are left out, because
+strangers share system prompts and worked examples. Depth 1 is known only as a whole list, for retries.
+
+A session holds chains (main thread, sub-agents, forks); each has a tip. Two conversations may begin alike: the one
+whose tip is just here is continued, the latest first, and the other is what remains for the other.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -14,31 +17,36 @@ import msgspec
 from proxy.facts import RequestFacts
 
 CANON_BYTES = 16
+_TRAIL = 3 * CANON_BYTES
 _CHAINS_PER_SESSION = 16
 _PREFIXES_PER_SESSION = 20_000
 _SESSIONS = 2_000
 
 Branch = Literal["fork", "client_compaction", "retry"]
+Progress = Literal["running", "answered", "unanswered"]
 Hash = Callable[[bytes], bytes]
 
 
-class Chain(msgspec.Struct):
-    """One line of conversation in a session; `exchange_id` is its last exchange. `trail` holds the canons of its tip's
-    last three messages once they are known, `closed` tells whether the last exchange got its answer."""
+class Chain(msgspec.Struct, eq=False):
+    """One line of conversation; `exchange_id` is its last exchange, `trail` a hash of its tip's last three messages."""
 
     session_id: int
     exchange_id: int
     tip: bytes
     trail: bytes | None = None
-    closed: bool = False
+    progress: Progress = "running"
 
 
 class Match(msgspec.Struct, frozen=True):
-    """`chain` is the line that is continued; None for a new line of the session (a fork)."""
+    """`chain` is the line that is continued, None for a new line; `depth` messages of the request were recognised."""
 
     session_id: int
     chain: Chain | None = None
     branch: Branch | None = None
+    depth: int = 0
+
+
+_Places = dict[bytes, dict[Chain, None]]  # the chains at a hash, in the order of arrival
 
 
 class _Session(msgspec.Struct):
@@ -47,14 +55,14 @@ class _Session(msgspec.Struct):
 
 
 class ChainIndex:
-    """All known prefixes and tips, of the latest 2,000 sessions."""
+    """All known prefixes, tips and trails of the latest 2,000 sessions."""
 
     def __init__(self, hash_: Hash) -> None:
         self._hash = hash_
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
         self._prefixes: dict[bytes, tuple[int, ...]] = {}
-        self._tips: dict[bytes, list[Chain]] = {}
-        self._trails: dict[bytes, list[Chain]] = {}
+        self._tips: _Places = {}
+        self._trails: _Places = {}
 
     def prefix(self, scope: bytes, canons: bytes, count: int) -> bytes:
         """The hash of the first `count` messages within a scope (credential and client family)."""
@@ -63,80 +71,98 @@ class ChainIndex:
     def find(self, scope: bytes, request: RequestFacts, *, retry: bool) -> Match | None:
         """The session that the request continues, over all sessions of the scope."""
         whole = self.prefix(scope, request.canons, request.count)
-        again = self._repeated(whole, retry=retry)
-        if again is not None:
+        again = self._repeated(self._tips.get(whole, {}), request.count, retry=retry)
+        if again is not None or request.first_assistant is None:
             return again
-        if request.first_assistant is None:
-            return None
         for count in range(request.count, max(1, request.first_assistant), -1):
             known = whole if count == request.count else self.prefix(scope, request.canons, count)
             if known in self._prefixes:
-                return self._continued(known)
-        return self._compacted(scope, request)
+                tips = self._tips.get(known)
+                if tips:
+                    latest = next(reversed(tips))
+                    return Match(latest.session_id, latest, None, count)
+                return Match(self._prefixes[known][-1], None, "fork", count)
+        return self._compacted(self._trails, scope, request)
 
     def find_in(self, session_id: int, scope: bytes, request: RequestFacts, *, retry: bool) -> Match:
         """Which line of a session that is already known the request continues."""
         session = self._sessions.get(session_id)
         if session is None:
             return Match(session_id)
-        whole = self.prefix(scope, request.canons, request.count)
-        again = self._repeated(whole, retry=retry)
-        if again is not None and again.session_id == session_id:
-            return again
-        tips = {chain.tip: chain for chain in session.chains}
+        tips: _Places = {}
+        trails: _Places = {}
+        for chain in session.chains:
+            tips.setdefault(chain.tip, {})[chain] = None
+            if chain.trail is not None:
+                trails.setdefault(chain.trail, {})[chain] = None
         for count in range(request.count, 0, -1):
             known = self.prefix(scope, request.canons, count)
+            if count == request.count:
+                again = self._repeated(tips.get(known, {}), count, retry=retry)
+                if again is not None:
+                    return again
             if known in tips:
-                return Match(session_id, tips[known])
-            if known in session.prefixes and request.first_assistant is not None and count > request.first_assistant:
-                return Match(session_id, None, "fork")
-        return Match(session_id)
+                return Match(session_id, next(reversed(tips[known])), None, count)
+            if known in session.prefixes:
+                return Match(session_id, None, "fork", count)
+        return self._compacted(trails, scope, request) or Match(session_id)
 
     def begin(self, match: Match, exchange_id: int, scope: bytes, request: RequestFacts) -> Chain:
         """Remember a request that starts; the chain that it is now the tip of."""
         session = self._session(match.session_id)
-        if len(session.prefixes) < _PREFIXES_PER_SESSION:
-            self._learn(match.session_id, session, scope, request)
+        depths = range(match.depth + 1, request.count + 1) if match.depth else (request.count,)
+        self._learn(
+            match.session_id, session, (self.prefix(scope, request.canons, depth) for depth in depths if depth > 1)
+        )
         tip = self.prefix(scope, request.canons, request.count)
         chain = match.chain
         if chain is None or chain not in session.chains:
-            chain = Chain(match.session_id, exchange_id, tip)
-            session.chains.append(chain)
-            if len(session.chains) > _CHAINS_PER_SESSION:
-                self._forget_chain(session.chains.pop(0))
-        self._move(chain, tip, request.canons[-3 * CANON_BYTES :] if request.first_assistant is not None else None)
-        chain.exchange_id, chain.closed = exchange_id, False
+            chain = self._new_chain(session, match.session_id, exchange_id)
+        self._move(chain, tip, self._trail(scope, request.canons, request.first_assistant))
+        chain.exchange_id, chain.progress = exchange_id, "running"
         return chain
 
-    def answer(self, chain: Chain, exchange_id: int, scope: bytes, canons: bytes, answer: bytes) -> bytes:
-        """Remember the answer to a chain's request; the hash of the new tip. A chain that has moved on stays."""
+    def finish(
+        self, chain: Chain, exchange_id: int, scope: bytes, canons: bytes, answer: bytes | None, *, completed: bool
+    ) -> bytes | None:
+        """Remember how a chain's request ended; the hash of the new tip, None without an answer.
+
+        A chain that has moved on meanwhile keeps its later tip.
+        """
+        current = chain.exchange_id == exchange_id
+        if current:
+            chain.progress = "answered" if completed else "unanswered"
+        if answer is None:
+            return None
         canons += answer
         tip = self.prefix(scope, canons, len(canons) // CANON_BYTES)
         session = self._sessions.get(chain.session_id)
         if session is not None:
-            self._add_prefix(chain.session_id, session, tip)
-            if chain.exchange_id == exchange_id:
-                self._move(chain, tip, canons[-3 * CANON_BYTES :])
-                chain.closed = True
+            self._learn(chain.session_id, session, (tip,))
+            if current and completed:
+                self._move(chain, tip, self._trail(scope, canons, 0))
         return tip
 
     def restore(self, session_id: int, exchange_id: int, received: bytes | None, tip: bytes | None) -> None:
-        """Remember from the log what an exchange of before this start left: the hashes of its list and of its tip."""
-        session = self._session(session_id)
-        for known in (received, tip):
-            if known is not None:
-                self._add_prefix(session_id, session, known)
+        """Remember from the log what an exchange of an earlier run left: the hashes of its list and of its tip."""
         end = tip or received
         if end is None:
             return
+        session = self._session(session_id)
+        self._learn(session_id, session, (known for known in (received, tip) if known is not None))
         chain = next((each for each in session.chains if each.exchange_id == exchange_id), None)
-        if chain is None:
-            chain = Chain(session_id, exchange_id, end)
-            session.chains.append(chain)
-            if len(session.chains) > _CHAINS_PER_SESSION:
-                self._forget_chain(session.chains.pop(0))
-        self._move(chain, end, None)
-        chain.closed = tip is not None
+        if chain is None and received is not None:
+            chain = self._new_chain(session, session_id, exchange_id)
+        if chain is not None:
+            self._move(chain, end, None)
+            chain.progress = "answered" if tip is not None else "unanswered"
+
+    def continue_chain(self, session_id: int, base_exchange_id: int, exchange_id: int) -> None:
+        """From the log: `exchange_id` continued the chain whose last exchange was `base_exchange_id`."""
+        session = self._session(session_id)
+        chain = next((each for each in session.chains if each.exchange_id == base_exchange_id), None)
+        if chain is not None:
+            chain.exchange_id = exchange_id
 
     def forget(self, session_id: int) -> None:
         """Drop what is known of a session (deleted, or not used for long)."""
@@ -152,24 +178,64 @@ class ChainIndex:
             else:
                 self._prefixes.pop(prefix, None)
 
-    def _repeated(self, whole: bytes, *, retry: bool) -> Match | None:
-        """The same list as a line's last one: sent again because it failed, or by a client's own retry."""
-        for chain in reversed(self._tips.get(whole, [])):
-            if not chain.closed:
-                return Match(chain.session_id, chain, "retry")
-        known = self._prefixes.get(whole) if retry else None
-        return Match(known[-1], None, "retry") if known else None
-
-    def _continued(self, known: bytes) -> Match:
-        tips = self._tips.get(known)
-        if tips:
-            return Match(tips[-1].session_id, tips[-1])
-        return Match(self._prefixes[known][-1], None, "fork")
-
-    def _compacted(self, scope: bytes, request: RequestFacts) -> Match | None:
-        width = 3 * CANON_BYTES
-        for at in range(len(request.canons) - width, -1, -CANON_BYTES):
-            chains = self._trails.get(self._hash(scope + b"trail" + request.canons[at : at + width]))
-            if chains:
-                return Match(chains[-1].session_id, chains[-1], "client_compaction")
+    def _repeated(self, chains: dict[Chain, None], depth: int, *, retry: bool) -> Match | None:
+        """The very list that a line ends with, without an answer: sent again because it failed, or by a client whose
+        retry overtook the failure."""
+        for chain in reversed(chains):
+            if chain.progress == "unanswered" or (retry and chain.progress == "running"):
+                return Match(chain.session_id, chain, "retry", depth)
         return None
+
+    def _compacted(self, trails: "_Places", scope: bytes, request: RequestFacts) -> Match | None:
+        if not trails:
+            return None
+        for at in range(len(request.canons) - _TRAIL, -1, -CANON_BYTES):
+            chains = trails.get(self._hash(scope + b"trail" + request.canons[at : at + _TRAIL]))
+            if chains:
+                latest = next(reversed(chains))
+                return Match(latest.session_id, latest, "client_compaction", at // CANON_BYTES + 3)
+        return None
+
+    def _trail(self, scope: bytes, canons: bytes, first_assistant: int | None) -> bytes | None:
+        if first_assistant is None or len(canons) < _TRAIL:
+            return None
+        return self._hash(scope + b"trail" + canons[-_TRAIL:])
+
+    def _session(self, session_id: int) -> _Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = self._sessions[session_id] = _Session()
+            while len(self._sessions) > _SESSIONS:
+                self.forget(next(iter(self._sessions)))
+        else:
+            self._sessions.move_to_end(session_id)
+        return session
+
+    def _learn(self, session_id: int, session: _Session, prefixes: Iterable[bytes]) -> None:
+        for prefix in prefixes:
+            if prefix in session.prefixes or len(session.prefixes) >= _PREFIXES_PER_SESSION:
+                continue
+            session.prefixes.add(prefix)
+            self._prefixes[prefix] = (*self._prefixes.get(prefix, ())[-3:], session_id)  # the latest four
+
+    def _new_chain(self, session: _Session, session_id: int, exchange_id: int) -> Chain:
+        chain = Chain(session_id, exchange_id, b"")
+        session.chains.append(chain)
+        if len(session.chains) > _CHAINS_PER_SESSION:
+            self._forget_chain(session.chains.pop(0))
+        return chain
+
+    def _move(self, chain: Chain, tip: bytes, trail: bytes | None) -> None:
+        self._forget_chain(chain)
+        chain.tip, chain.trail = tip, trail
+        self._tips.setdefault(tip, {})[chain] = None
+        if trail is not None:
+            self._trails.setdefault(trail, {})[chain] = None
+
+    def _forget_chain(self, chain: Chain) -> None:
+        for index, key in ((self._tips, chain.tip), (self._trails, chain.trail)):
+            chains = index.get(key) if key is not None else None
+            if key is not None and chains is not None and chain in chains:
+                del chains[chain]
+                if not chains:
+                    del index[key]

@@ -1,0 +1,120 @@
+"""What the hot path remembers of a session to store each body once and message lists as differences.
+
+Folded from the session's own events, so that after a restart it is the same as before. Where it is uncertain (an
+append was refused) it is dropped and folded from the log again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from schema.exchanges import ExchangeStarted, Finished, MessageRefs
+from schema.recorded import Recorded
+
+REF_BYTES = 32
+_FULL_LIST_EVERY = 32
+_BASES = 32
+_SESSIONS = 500
+
+
+class _Base(msgspec.Struct, frozen=True):
+    refs: bytes
+    distance: int  # differences since the last full list
+
+
+class SessionMemory:
+    """The refs whose bodies the log holds for this session, and the lists of its latest exchanges."""
+
+    def __init__(self) -> None:
+        self._stored: set[bytes] = set()
+        self._bases: OrderedDict[int, _Base] = OrderedDict()
+
+    def is_stored(self, ref: bytes) -> bool:
+        return ref in self._stored
+
+    def stored(self, refs: Iterable[bytes]) -> None:
+        self._stored.update(refs)
+
+    def difference(self, refs: bytes, base_exchange_id: int | None, tokens: int) -> MessageRefs:
+        """`refs` (32 bytes each) as a difference against an earlier exchange, where that is shorter.
+
+        Without a base the one of the latest exchanges that shares most is taken. A full list is written about every
+        32 exchanges, so that no reader walks back further.
+        """
+        base_id, kept = self._shared(refs, base_exchange_id)
+        count = len(refs) // REF_BYTES
+        if base_id is None or kept == 0 or self._bases[base_id].distance >= _FULL_LIST_EVERY:
+            return MessageRefs(added=hexed(refs), count=count, tokens=tokens)
+        added = hexed(refs[kept * REF_BYTES :])
+        return MessageRefs(base_exchange=base_id, keep=kept, added=added, count=count, tokens=tokens)
+
+    def began(self, exchange_id: int, refs: bytes, written: MessageRefs) -> None:
+        """Keep an exchange's list as a base for later ones."""
+        base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
+        self._bases[exchange_id] = _Base(refs, base.distance + 1 if base else 0)
+        while len(self._bases) > _BASES:
+            self._bases.popitem(last=False)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Fold one event of the session."""
+        event = recorded.event
+        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
+            self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
+        if isinstance(event, ExchangeStarted):
+            written = event.received
+            base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
+            if written.base_exchange is not None and base is None:
+                return  # older than what is kept
+            kept = base.refs[: written.keep * REF_BYTES] if base else b""
+            refs = kept + b"".join(bytes.fromhex(ref) for ref in written.added)
+            self.began(event.exchange_id, refs, written)
+
+    def _shared(self, refs: bytes, base_exchange_id: int | None) -> tuple[int | None, int]:
+        if base_exchange_id in self._bases:
+            return base_exchange_id, common(refs, self._bases[base_exchange_id].refs)
+        best: tuple[int | None, int] = (None, 0)
+        for number, base in reversed(self._bases.items()):
+            kept = common(refs, base.refs)
+            if kept > best[1]:
+                best = (number, kept)
+        return best
+
+
+class SessionMemories:
+    """The memories of the sessions used last; the others are folded again when they are needed."""
+
+    def __init__(self) -> None:
+        self._memories: OrderedDict[int, SessionMemory] = OrderedDict()
+
+    def get(self, session_id: int) -> SessionMemory | None:
+        memory = self._memories.get(session_id)
+        if memory is not None:
+            self._memories.move_to_end(session_id)
+        return memory
+
+    def put(self, session_id: int, memory: SessionMemory) -> SessionMemory:
+        self._memories[session_id] = memory
+        while len(self._memories) > _SESSIONS:
+            self._memories.popitem(last=False)
+        return memory
+
+    def drop(self, session_id: int) -> None:
+        self._memories.pop(session_id, None)
+
+
+def common(first: bytes, second: bytes) -> int:
+    """How many leading refs two lists share."""
+    if first.startswith(second):
+        return len(second) // REF_BYTES
+    count = min(len(first), len(second)) // REF_BYTES
+    for index in range(count):
+        if first[index * REF_BYTES : (index + 1) * REF_BYTES] != second[index * REF_BYTES : (index + 1) * REF_BYTES]:
+            return index
+    return count
+
+
+def hexed(refs: bytes) -> tuple[str, ...]:
+    """The refs as 64 hex digits each."""
+    text = refs.hex()
+    return tuple(text[at : at + 2 * REF_BYTES] for at in range(0, len(text), 2 * REF_BYTES))
