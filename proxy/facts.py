@@ -5,14 +5,16 @@ is not collision resistant. What leaves this module is the sha256 of the bytes.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from xxhash import xxh3_128_digest
 
-from context.messages import PER_REPLY, canonical, count_message, decode_message
+from context.messages import PER_REPLY, canonical, count_message, decode_message, text_of
 from context.tokens import TextCounter
 
+PREVIEW = 100  # characters
 _GENERATION = 100_000  # messages, about 20 MB
 
 
@@ -24,24 +26,28 @@ class MessageFacts(msgspec.Struct, frozen=True):
     tokens: int
     length: int
     assistant: bool
+    preview: str | None  # of a user message
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
-    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, and its estimated tokens."""
+    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens, and the
+    start of its first user message."""
 
     count: int
     refs: bytes
     canons: bytes
     tokens: int
     first_assistant: int | None
+    preview: str | None
 
 
 class FactsCache:
     """Facts by message bytes, in two generations: a hit moves to the young one, a full young one becomes the old."""
 
-    def __init__(self, seed: int, count: TextCounter) -> None:
+    def __init__(self, seed: int, count: TextCounter, redact: Callable[[str], str]) -> None:
         self._seed = seed
         self._count = count
+        self._redact = redact
         self._young: dict[bytes, MessageFacts] = {}
         self._old: dict[bytes, MessageFacts] = {}
         self._texts: dict[bytes, int] = {}
@@ -53,25 +59,32 @@ class FactsCache:
             return facts
         return self._keep(key, self._old.get(key), raw)
 
-    def of_request(self, messages: Sequence[msgspec.Raw]) -> RequestFacts:
-        """Facts of a whole list. Each message that is not known yet costs its tokenising, about 15 ns per byte."""
-        facts = [self.of(raw) for raw in messages]
+    def of_request(self, messages: Sequence[msgspec.Raw], budget: int | None = None) -> RequestFacts | None:
+        """Facts of a whole list; None when messages of more than `budget` bytes are not known yet.
+
+        A message that is not known costs its tokenising, about 15 ns per byte; without a budget, call it in a thread.
+        """
+        facts: list[MessageFacts] = []
+        for raw in messages:
+            key = xxh3_128_digest(raw, self._seed)
+            each = self._young.get(key)
+            size = memoryview(raw).nbytes
+            if each is None or each.length != size:
+                old = self._old.get(key)
+                if budget is not None and old is None:
+                    budget -= size
+                    if budget < 0:
+                        return None
+                each = self._keep(key, old, raw)
+            facts.append(each)
         return RequestFacts(
             len(facts),
             b"".join([each.ref for each in facts]),
             b"".join([each.canon for each in facts]),
             sum([each.tokens for each in facts]) + PER_REPLY,
             next((index for index, each in enumerate(facts) if each.assistant), None),
+            next((each.preview for each in facts if each.preview is not None), None),
         )
-
-    def unknown_bytes(self, messages: Iterable[msgspec.Raw]) -> int:
-        """Bytes of the messages that `of_request` would have to work on."""
-        total = 0
-        for raw in messages:
-            key = xxh3_128_digest(raw, self._seed)
-            if key not in self._young and key not in self._old:
-                total += memoryview(raw).nbytes
-        return total
 
     def text_tokens(self, data: bytes) -> int:
         """Estimated tokens of JSON text that comes again and again, such as tool schemas."""
@@ -103,6 +116,9 @@ class FactsCache:
             count_message(message, self._count),
             len(raw),
             message.get("role") == "assistant",
+            self._preview(message) if message.get("role") == "user" else None,
         )
 
-
+    def _preview(self, message: dict[str, Any]) -> str:
+        start = text_of(message.get("content"))[:1_000]
+        return self._redact(" ".join(start.split()))[:PREVIEW]

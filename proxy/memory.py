@@ -71,8 +71,9 @@ class SessionMemory:
             self.began(event.exchange_id, refs, written)
 
     def _shared(self, refs: bytes, base_exchange_id: int | None) -> tuple[int | None, int]:
-        if base_exchange_id in self._bases:
-            return base_exchange_id, common(refs, self._bases[base_exchange_id].refs)
+        named = self._bases.get(base_exchange_id) if base_exchange_id is not None else None
+        if named is not None:
+            return base_exchange_id, common(refs, named.refs)
         best: tuple[int | None, int] = (None, 0)
         for number, base in reversed(self._bases.items()):
             kept = common(refs, base.refs)
