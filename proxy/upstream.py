@@ -132,7 +132,11 @@ class AiohttpUpstream:
         await self._fresh.close()
 
     async def _send(
-        self, session: aiohttp.ClientSession, request: UpstreamRequest, proxy: str | None, reused: SimpleNamespace | None
+        self,
+        session: aiohttp.ClientSession,
+        request: UpstreamRequest,
+        proxy: str | None,
+        reused: SimpleNamespace | None,
     ) -> aiohttp.ClientResponse:
         if session.closed:
             raise aiohttp.ClientConnectionError

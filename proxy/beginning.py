@@ -1,0 +1,217 @@
+"""Begin an exchange: find or start its session, and hand ExchangeStarted to the log.
+
+From the resolution on nothing is awaited, so that parallel requests see each other's sessions and chains. The commit
+runs beside the upstream call.
+"""
+
+import asyncio
+import time
+from functools import partial
+
+import msgspec
+
+from commands import exchanges
+from commands.handling import CommandHandler
+from commands.sessions import StartSession
+from proxy.chains import ChainIndex, Match
+from proxy.envelope import split
+from proxy.facts import FactsCache, RequestFacts
+from proxy.family import client_family
+from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
+from proxy.resolution import Found, New, Resolver, Scope
+from proxy.running import Incoming, Registry, Running
+from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, signal_of
+from schema.appending import Appender
+from schema.appends import Append, Committed
+from schema.blobs import content_ref
+from schema.exchanges import ExchangeStarted, MessageRefs, Resolution
+from schema.log import EventLog
+from schema.recorded import Body, Metadata, NewEvent
+
+_INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """`contents` False keeps hashes and counts only; `durable` waits for the disk as well."""
+
+    contents: bool = True
+    durable: bool = False
+
+
+class Beginner:
+    """Begins exchanges; runs on the event loop."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        appender: Appender,
+        handler: CommandHandler,
+        resolver: Resolver,
+        chains: ChainIndex,
+        facts: FactsCache,
+        memories: SessionMemories,
+        registry: Registry,
+        recording: Recording,
+    ) -> None:
+        self._log = log
+        self._appender = appender
+        self._handler = handler
+        self._resolver = resolver
+        self._chains = chains
+        self._facts = facts
+        self._memories = memories
+        self._registry = registry
+        self._recording = recording
+        self._next_exchange_id = log.max_id("exchange_id") + 1
+
+    async def begin(self, incoming: Incoming) -> Running:
+        """Waits only where a long text must be counted or a session of an earlier run must be read first."""
+        request = incoming.request
+        facts = self._facts.of_request(request.messages, _INLINE_BYTES)
+        if facts is None:
+            facts = await asyncio.to_thread(self._facts.of_long_request, request.messages)
+        headers = session_headers(incoming.headers)
+        family = client_family(headers.get(USER_AGENT))
+        scope = self._resolver.scope(incoming.credential, family)
+        body = BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
+        resolve = partial(self._resolver.resolve, signal_of(headers, body), scope, facts, retry=is_retry(headers))
+        resolved = resolve()
+        while isinstance(resolved, Found) and self._memories.get(resolved.match.session_id) is None:
+            await self._remember(resolved.match.session_id)
+            resolved = resolve()  # what was true before the wait may not be now
+        return self._begin(incoming, facts, scope, family, resolved)
+
+    def _begin(
+        self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, resolved: Found | New
+    ) -> Running:
+        new_events: list[NewEvent] = []
+        if isinstance(resolved, New):
+            match, new_events = self._start_session(incoming, facts, scope, family, resolved)
+        else:
+            match = resolved.match
+        exchange_id = self._next_exchange_id
+        self._next_exchange_id += 1
+        new_events.append(self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id))
+        metadata = Metadata(actor="proxy", by=family, correlation_id=incoming.request_id)
+        committed = self._appender.append(
+            Append(events=new_events, metadata=metadata, durable=self._recording.durable, keep=True)
+        )
+        committed.add_done_callback(partial(self._settled, match.session_id))
+        running = Running(
+            session_id=match.session_id,
+            exchange_id=exchange_id,
+            rule=resolved.resolution.rule,
+            chain=self._chains.begin(match, exchange_id, scope.chains, facts),
+            scope=scope,
+            canons=facts.canons,
+            tokens=self._tokens(incoming, facts),
+            metadata=metadata,
+            committed=committed,
+            arrived=incoming.arrived,
+        )
+        self._registry.add(running)
+        return running
+
+    def _start_session(
+        self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, new: New
+    ) -> tuple[Match, list[NewEvent]]:
+        session_id = self._handler.next_session_id()
+        command = StartSession(
+            session_id=session_id,
+            name=(facts.preview or "")[:60].strip() or time.strftime("Session %H:%M:%S", time.gmtime()),
+            provider=incoming.provider,
+            model=incoming.model_key,
+            origin=new.origin,
+            activate=new.activate,
+            rule=new.resolution.rule,
+            parent_id=new.resolution.parent_id,
+            client_family=family,
+            key_hash=new.key_hash,
+            scope=scope.credential,
+        )
+        events = self._handler.decide(command)
+        self._resolver.started(session_id, self._handler.state.sessions[session_id])
+        self._memories.put(session_id, SessionMemory())
+        return Match(session_id), events
+
+    def _started(
+        self,
+        incoming: Incoming,
+        facts: RequestFacts,
+        scope: Scope,
+        family: str | None,
+        match: Match,
+        resolution: Resolution,
+        exchange_id: int,
+    ) -> NewEvent:
+        memory = self._memories.get(match.session_id)
+        if memory is None:
+            memory = self._memories.put(match.session_id, SessionMemory())
+        base = match.chain.exchange_id if match.chain else None
+        received = memory.difference(facts.refs, base, self._tokens(incoming, facts))
+        memory.began(exchange_id, facts.refs, received)
+        bodies = self._new_messages(incoming, facts, memory, received)
+        envelope = self._envelope(incoming.body, incoming, memory, bodies)
+        sent = envelope if incoming.sent_body is incoming.body else None
+        if sent is None:
+            sent = self._envelope(incoming.sent_body, incoming, memory, bodies)
+        event = ExchangeStarted(
+            session_id=match.session_id,
+            exchange_id=exchange_id,
+            model_requested=incoming.request.model,
+            model_sent=incoming.model_sent,
+            provider=incoming.provider,
+            stream=incoming.request.stream,
+            resolution=resolution,
+            client_family=family,
+            received=received,
+            envelope_ref=envelope,
+            sent_envelope_ref=None if sent == envelope else sent,
+            chain=self._chains.prefix(scope.chains, facts.canons, facts.count).hex(),
+            preview=facts.preview if self._recording.contents else None,
+        )
+        kept = tuple(bodies) if self._recording.contents else ()
+        (decided,) = exchanges.decide(exchanges.initial_state(), exchanges.BeginExchange(event))
+        return NewEvent(exchanges.stream(exchange_id), decided, kept)
+
+    def _new_messages(
+        self, incoming: Incoming, facts: RequestFacts, memory: SessionMemory, received: MessageRefs
+    ) -> list[Body]:
+        bodies: list[Body] = []
+        for index in range(received.keep, facts.count):
+            ref = facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES]
+            if not memory.is_stored(ref):
+                memory.stored((ref,))
+                bodies.append(Body(ref.hex(), bytes(incoming.request.messages[index])))
+        return bodies
+
+    def _envelope(self, body: bytes, incoming: Incoming, memory: SessionMemory, bodies: list[Body]) -> str:
+        envelope = split(body, incoming.request.messages)
+        ref = content_ref(envelope)
+        key = bytes.fromhex(ref)
+        if not memory.is_stored(key):
+            memory.stored((key,))
+            bodies.append(Body(ref, envelope))
+        return ref
+
+    def _tokens(self, incoming: Incoming, facts: RequestFacts) -> int:
+        tools = incoming.request.tools
+        return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
+
+    async def _remember(self, session_id: int) -> None:
+        memory = await asyncio.to_thread(_folded, self._log, session_id)
+        if self._memories.get(session_id) is None:
+            self._memories.put(session_id, memory)
+
+    def _settled(self, session_id: int, committed: "asyncio.Future[Committed]") -> None:
+        """An append that was refused leaves memory ahead of the log: drop it."""
+        if not committed.cancelled() and committed.exception() is not None:
+            self._memories.drop(session_id)
+            self._handler.dropped()
+
+
+def _folded(log: EventLog, session_id: int) -> SessionMemory:
+    memory = SessionMemory()
+    for recorded in log.read(session_id=session_id):
+        memory.apply(recorded)
+    return memory

@@ -1,0 +1,293 @@
+"""POST /chat/completions, as a raw ASGI handler: the hot path.
+
+The upstream's bytes go to the client as they come. A watcher notices when the client leaves, also before the answer has
+begun, and cancels the exchange, which closes the upstream connection.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from proxy.beginning import Beginner
+from proxy.finishing import Ending, Finisher
+from proxy.headers import client_headers, upstream_headers
+from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body
+from proxy.openai_errors import Refusal, error_body, error_event, upstream_error_text
+from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
+from proxy.rate import RequestRate
+from proxy.running import Incoming, Running
+from proxy.sse import SseStream
+from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
+from proxy.upstream_errors import UpstreamError
+from proxy.wire import ChatRequest, WireError, decode_chat, with_include_usage, with_model
+
+_COMMIT_WAIT_S = 0.25
+_KEPT_ANSWER = 16 << 20  # bytes of an answer that are kept for the record
+_KEPT_ERROR = 64 << 10
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """`commit_first` waits for the commit of ExchangeStarted before the upstream call, not only before the answer."""
+
+    max_body_bytes: int
+    commit_first: bool = False
+
+
+class Forward(msgspec.Struct, frozen=True):
+    """The body that goes upstream; `injected` when include_usage was added and its frame must not be shown."""
+
+    body: bytes
+    injected: bool = False
+
+
+class Pass(msgspec.Struct, kw_only=True):
+    """One request on its way through: where it answers to, and what will be recorded of it.
+
+    It is a failure of ours until something else is known.
+    """
+
+    send: Send
+    running: Running
+    injected: bool
+    stop_watching: Callable[[], bool]
+    ending: Ending = msgspec.field(default_factory=lambda: Ending(kind="failed", error_code="internal_error"))
+
+
+class ChatHandler:
+    """`fallback_model` names the model of a request that names none; `upstream` chooses by route."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        beginner: Beginner,
+        finisher: Finisher,
+        upstream: Callable[[Route], Upstream],
+        rate: RequestRate,
+        fallback_model: Callable[[], str | None],
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._beginner = beginner
+        self._finisher = finisher
+        self._upstream = upstream
+        self._rate = rate
+        self._fallback_model = fallback_model
+
+    async def __call__(
+        self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
+    ) -> None:
+        """Answer one request. `headers` as in the ASGI scope, names in lower case."""
+        arrived = time.perf_counter()
+        try:
+            body = await read_body(receive, headers, self._settings.max_body_bytes)
+            request = _decoded(body)
+            route = self._route(request)
+        except ClientGoneError:
+            return
+        except Refusal as refusal:
+            await _refuse(send, refusal, request_id)
+            return
+        self._rate.count()
+        forward = _forward(body, request, route)
+        incoming = Incoming(
+            body=body,
+            request=request,
+            headers=headers,
+            credential=credential,
+            request_id=request_id,
+            arrived=arrived,
+            sent_body=forward.body,
+            provider=route.provider.key,
+            model_key=route.model_key,
+            model_sent=route.upstream_model,
+        )
+        running = await self._beginner.begin(incoming)
+        await self._watched(receive, send, incoming, route, running, injected=forward.injected)
+
+    async def _watched(
+        self, receive: Receive, send: Send, incoming: Incoming, route: Route, running: Running, *, injected: bool
+    ) -> None:
+        """Pass the exchange through; whatever happens, record exactly one end."""
+        task = asyncio.current_task()
+        gone = asyncio.Event()
+        watcher = asyncio.get_running_loop().create_task(_watch(receive, gone, task))
+        passing = Pass(send=send, running=running, injected=injected, stop_watching=watcher.cancel)
+        try:
+            await self._exchange(passing, incoming, route)
+        except asyncio.CancelledError:
+            if passing.ending.kind != "completed":
+                passing.ending.kind = "cancelled" if gone.is_set() else "interrupted"
+            if not gone.is_set() or task is None:
+                raise
+            task.uncancel()
+        finally:
+            watcher.cancel()
+            self._finisher.finish(running, passing.ending)
+
+    async def _exchange(self, passing: Pass, incoming: Incoming, route: Route) -> None:
+        ending, running = passing.ending, passing.running
+        if self._settings.commit_first:
+            await _commit(running)
+        request = self._upstream_request(incoming, route)
+        ending.overhead_ms = (time.perf_counter() - running.arrived) * 1_000
+        ending.reached = True
+        try:
+            answer = await self._upstream(route).open(request)
+        except UpstreamError as error:
+            await _fail_before(passing, error)
+            return
+        try:
+            ending.http_status, ending.attempts = answer.status, answer.attempts
+            await _commit(running)
+            await _pass_answer(passing, answer, context_limit=route.max_context)
+        finally:
+            await answer.aclose()
+
+    def _route(self, request: ChatRequest) -> Route:
+        try:
+            return self._catalogue.resolve(request.model, self._fallback_model())
+        except ModelNotFoundError as error:
+            raise Refusal(404, str(error), "model_not_found", "model") from None
+        except ProviderNotConfiguredError as error:
+            raise Refusal(502, str(error), "provider_not_configured") from None
+
+    def _upstream_request(self, incoming: Incoming, route: Route) -> UpstreamRequest:
+        provider = route.provider
+        headers = upstream_headers(incoming.headers, api_key=provider.api_key or None, extra=provider.headers)
+        if header(incoming.headers, b"x-request-id") is None:
+            headers.append(("X-Request-Id", incoming.request_id))
+        return UpstreamRequest(
+            url=self._catalogue.chat_url(provider),
+            headers=headers,
+            body=incoming.sent_body,
+            connect_timeout_s=provider.connect_timeout_s,
+            read_timeout_s=provider.read_timeout_s,
+        )
+
+
+async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: int) -> None:
+    ending = passing.ending
+    heads = {name.lower(): value for name, value in answer.headers}
+    is_sse = heads.get("content-type", "").lower().startswith("text/event-stream")
+    ending.form, ending.content_encoding = ("sse" if is_sse else "json"), heads.get("content-encoding")
+    ending.upstream_request_id = heads.get("x-request-id")
+    plain = ending.content_encoding in (None, "identity")
+    stream = SseStream(withhold_usage=passing.injected) if is_sse and plain else None
+    kept: list[bytes] = []
+    room = _KEPT_ANSWER if answer.status < 400 else _KEPT_ERROR
+    try:
+        added = _added_headers(passing.running, context_limit)
+        await _start(passing.send, answer.status, client_headers(answer.headers, added, changed=stream is not None))
+        async for chunk in answer.chunks():
+            if ending.ttft_ms is None:
+                ending.ttft_ms = (time.perf_counter() - passing.running.arrived) * 1_000
+            if room > 0:
+                kept.append(chunk)
+                room -= len(chunk)
+            out = stream.feed(chunk) if stream is not None else chunk
+            if out:
+                await passing.send({"type": "http.response.body", "body": out, "more_body": True})
+        _come_to_an_end(ending, answer.status, kept)
+        passing.stop_watching()
+        rest = stream.finish() if stream is not None else b""
+        await passing.send({"type": "http.response.body", "body": rest, "more_body": False})
+    except UpstreamError as error:
+        _fail(ending, error)
+        if stream is not None and stream.at_boundary:
+            passing.stop_watching()
+            last = error_event(error.message, error.code)
+            await passing.send({"type": "http.response.body", "body": last, "more_body": False})
+        # else the answer stays incomplete, and the server closes the connection: the client must not take it for whole
+    finally:
+        ending.data = b"".join(kept)
+        ending.usage_raw = stream.usage_raw if stream is not None else None
+
+
+def _come_to_an_end(ending: Ending, status: int, kept: list[bytes]) -> None:
+    if status < 400:
+        ending.kind = "completed"
+        return
+    ending.kind = "failed"
+    ending.error_code = f"http_{status}"
+    ending.error_message = upstream_error_text(b"".join(kept), ending.content_encoding)
+
+
+def _fail(ending: Ending, error: UpstreamError) -> None:
+    ending.kind, ending.error_code, ending.error_message = "failed", error.code, error.message
+
+
+async def _fail_before(passing: Pass, error: UpstreamError) -> None:
+    """No answer came: say so ourselves."""
+    ending = passing.ending
+    _fail(ending, error)
+    ending.attempts = error.attempts
+    ending.reached = error.code == "upstream_timeout"
+    ending.http_status = 504 if error.code == "upstream_timeout" else 502
+    await _commit(passing.running)
+    body = error_body(ending.http_status, error.message, error.code)
+    added = _added_headers(passing.running, None)
+    head = client_headers((("content-type", "application/json"), ("content-length", str(len(body)))), added)
+    passing.stop_watching()
+    await _start(passing.send, ending.http_status, head)
+    await passing.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _added_headers(running: Running, context_limit: int | None) -> list[tuple[str, str]]:
+    added = [
+        ("X-Session-Id", str(running.session_id)),
+        ("X-Session-Rule", running.rule),
+        ("X-Exchange-Id", str(running.exchange_id)),
+        ("X-Context-Tokens", str(running.tokens)),
+        ("X-Request-Id", running.metadata.correlation_id or ""),
+    ]
+    if context_limit is not None:
+        added.append(("X-Context-Limit", str(context_limit)))
+    position = running.position()
+    if position is not None:
+        added.append(("X-Event-Position", str(position)))
+    return added
+
+
+def _decoded(body: bytes) -> ChatRequest:
+    try:
+        return decode_chat(body)
+    except WireError as error:
+        raise Refusal(400, error.message, error.code, error.param) from None
+
+
+def _forward(body: bytes, request: ChatRequest, route: Route) -> Forward:
+    """What goes upstream: the very body, unless the model has another name there or usage must be asked for."""
+    sent = body if request.model == route.upstream_model else with_model(body, route.upstream_model)
+    if not (request.stream and route.provider.include_usage and request.include_usage is None):
+        return Forward(sent)
+    asked = with_include_usage(sent, request)
+    return Forward(asked, asked is not sent)
+
+
+async def _commit(running: Running) -> None:
+    """Wait until ExchangeStarted is in the log, but no longer than 250 ms: then the log is in trouble, says so
+    elsewhere, and the traffic goes on."""
+    if not running.committed.done():
+        await asyncio.wait((running.committed,), timeout=_COMMIT_WAIT_S)
+
+
+async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+    if task is not None:
+        task.cancel()
+
+
+async def _start(send: Send, status: int, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _refuse(send: Send, refusal: Refusal, request_id: str) -> None:
+    body = refusal.body()
+    heads = (("content-type", "application/json"), ("content-length", str(len(body))), ("X-Request-Id", request_id))
+    await _start(send, refusal.status, client_headers((), heads))
+    await send({"type": "http.response.body", "body": body, "more_body": False})

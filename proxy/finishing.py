@@ -1,0 +1,189 @@
+"""Finish an exchange: from what came back to its one terminal event.
+
+Nobody waits for it: the event rides along with the next commit. It is built after the client has its last byte.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from commands import exchanges
+from proxy.answers import Answer, answer_from_json, answer_from_sse, completion_text, decoded
+from proxy.beginning import Recording
+from proxy.chains import ChainIndex
+from proxy.facts import FactsCache
+from proxy.memory import SessionMemories
+from proxy.running import Kind, Registry, Running
+from proxy.usage import bounded_raw, parse_usage, usage_of_json
+from schema.appending import Appender
+from schema.appends import Append
+from schema.blobs import content_ref
+from schema.exchanges import (
+    ExchangeCancelled,
+    ExchangeCompleted,
+    ExchangeFailed,
+    ExchangeInterrupted,
+    InterruptionCause,
+    Timings,
+    Usage,
+)
+from schema.recorded import Body, NewEvent
+
+MAX_ERROR_TEXT = 2_000  # characters
+
+
+class Ending(msgspec.Struct, kw_only=True):
+    """What is known at the end. `data` is the answer's body as received, as far as it was kept; `reached` says that the
+    upstream took the request, so that it may have cost something."""
+
+    kind: Kind = "completed"
+    form: Literal["sse", "json", "none"] = "none"
+    data: bytes = b""
+    content_encoding: str | None = None
+    usage_raw: dict[str, Any] | None = None
+    http_status: int | None = None
+    reached: bool = False
+    attempts: int = 1
+    overhead_ms: float = 0.0
+    ttft_ms: float | None = None
+    error_code: str = "error"
+    error_message: str | None = None
+    upstream_request_id: str | None = None
+    cause: InterruptionCause = "shutdown"
+
+
+class Finisher:
+    """Finishes exchanges; runs on the event loop."""
+
+    def __init__(
+        self,
+        appender: Appender,
+        chains: ChainIndex,
+        facts: FactsCache,
+        memories: SessionMemories,
+        registry: Registry,
+        recording: Recording,
+        count: Callable[[str], int],
+        redact: Callable[[str], str],
+    ) -> None:
+        self._appender = appender
+        self._chains = chains
+        self._facts = facts
+        self._memories = memories
+        self._registry = registry
+        self._recording = recording
+        self._count = count
+        self._redact = redact
+
+    def finish(self, running: Running, ending: Ending) -> None:
+        """Record the end; a second end of the same exchange is ignored."""
+        if not self._registry.remove(running):
+            return
+        answer = self._answer(ending)
+        tip = self._tip(running, ending, answer)
+        bodies = self._bodies(running, answer)
+        (event,) = exchanges.decide(
+            "running", exchanges.FinishExchange(self._event(running, ending, answer, bodies, tip))
+        )
+        kept = tuple(body for body, new in bodies if new) if self._recording.contents else ()
+        self._appender.append_later(
+            Append(
+                events=[NewEvent(exchanges.stream(running.exchange_id), event, kept)],
+                metadata=msgspec.structs.replace(running.metadata, causation_position=running.position()),
+                durable=self._recording.durable,
+                keep=True,
+            )
+        )
+
+    def _answer(self, ending: Ending) -> Answer:
+        if ending.form == "none" or not ending.data:
+            return Answer()
+        data = decoded(ending.data, ending.content_encoding)
+        if ending.form == "sse":
+            return answer_from_sse(data)
+        if ending.usage_raw is None:
+            ending.usage_raw = usage_of_json(data)
+        return answer_from_json(data)
+
+    def _event(
+        self,
+        running: Running,
+        ending: Ending,
+        answer: Answer,
+        bodies: list[tuple[Body, bool]],
+        tip: bytes | None,
+    ) -> exchanges.Ending:
+        refs = [body.ref for body, _ in bodies]
+        shared: dict[str, Any] = {
+            "session_id": running.session_id,
+            "exchange_id": running.exchange_id,
+            "usage": self._usage(running, ending, answer),
+            "usage_raw": bounded_raw(ending.usage_raw),
+            "answer_ref": refs[0] if answer.message is not None else None,
+            "other_refs": tuple(refs[1:]) if answer.message is not None else tuple(refs),
+            "chain": tip.hex() if tip is not None else None,
+            "finish_reason": answer.finish_reason,
+            "http_status": ending.http_status,
+            "timings": Timings(
+                overhead_ms=round(ending.overhead_ms, 3),
+                ttft_ms=ending.ttft_ms if ending.ttft_ms is None else round(ending.ttft_ms, 3),
+                duration_ms=round((time.perf_counter() - running.arrived) * 1_000, 3),
+            ),
+            "attempts": ending.attempts,
+            "model_answered": answer.model,
+            "upstream_request_id": ending.upstream_request_id,
+        }
+        match ending.kind:
+            case "completed":
+                return ExchangeCompleted(**shared)
+            case "failed":
+                message = self._redact(ending.error_message or "")[:MAX_ERROR_TEXT] or None
+                return ExchangeFailed(**shared, error_code=ending.error_code, error_message=message)
+            case "cancelled":
+                return ExchangeCancelled(**shared)
+            case "interrupted":
+                return ExchangeInterrupted(**shared, cause=ending.cause)
+
+    def _usage(self, running: Running, ending: Ending, answer: Answer) -> Usage:
+        """The upstream's own figures; else our estimate of what it has worked on; none where it did not get so far."""
+        measured = parse_usage(ending.usage_raw) if ending.usage_raw is not None else None
+        if measured is not None:
+            return measured
+        rejected = ending.http_status is not None and ending.http_status >= 400
+        if not ending.reached or rejected or (ending.kind == "failed" and answer.message is None):
+            return Usage()
+        text = completion_text(answer)
+        completion = self._count(text) if text else 0
+        return Usage(
+            source="estimated",
+            prompt_tokens=running.tokens,
+            completion_tokens=completion,
+            total_tokens=running.tokens + completion,
+        )
+
+    def _tip(self, running: Running, ending: Ending, answer: Answer) -> bytes | None:
+        canon = self._facts.of(answer.message).canon if answer.message is not None else None
+        return self._chains.finish(
+            running.chain,
+            running.exchange_id,
+            running.scope.chains,
+            running.canons,
+            canon,
+            completed=ending.kind == "completed",
+        )
+
+    def _bodies(self, running: Running, answer: Answer) -> list[tuple[Body, bool]]:
+        """The answer's messages, each with whether its body is new to the session."""
+        memory = self._memories.get(running.session_id)
+        found: list[tuple[Body, bool]] = []
+        for data in (answer.message, *answer.others):
+            if data is None:
+                continue
+            ref = content_ref(data)
+            new = memory is None or not memory.is_stored(bytes.fromhex(ref))
+            if memory is not None:
+                memory.stored((bytes.fromhex(ref),))
+            found.append((Body(ref, data), new))
+        return found

@@ -1,0 +1,72 @@
+"""An exchange that is under way, and the registry of all of them."""
+
+import asyncio
+from typing import Literal
+
+import msgspec
+
+from proxy.chains import Chain
+from proxy.resolution import Scope
+from proxy.wire import ChatRequest
+from schema.appends import Committed
+from schema.recorded import Metadata
+
+Kind = Literal["completed", "failed", "cancelled", "interrupted"]
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream."""
+
+    body: bytes
+    request: ChatRequest
+    headers: list[tuple[bytes, bytes]]
+    credential: str | None
+    request_id: str
+    arrived: float
+    sent_body: bytes
+    provider: str
+    model_key: str
+    model_sent: str
+
+
+class Running(msgspec.Struct, kw_only=True, eq=False):
+    """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log."""
+
+    session_id: int
+    exchange_id: int
+    rule: str
+    chain: Chain
+    scope: Scope
+    canons: bytes
+    tokens: int
+    metadata: Metadata
+    committed: asyncio.Future[Committed]
+    arrived: float
+
+    def position(self) -> int | None:
+        """Position of ExchangeStarted once it is committed."""
+        future = self.committed
+        if not future.done() or future.cancelled() or future.exception() is not None:
+            return None
+        return future.result().positions[-1]
+
+
+class Registry:
+    """The exchanges under way, by id."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, Running] = {}
+
+    def add(self, running: Running) -> None:
+        self._running[running.exchange_id] = running
+
+    def remove(self, running: Running) -> bool:
+        """False when it was finished before."""
+        return self._running.pop(running.exchange_id, None) is not None
+
+    def sessions(self) -> frozenset[int]:
+        """The sessions with an exchange under way."""
+        return frozenset(running.session_id for running in self._running.values())
+
+    def __len__(self) -> int:
+        return len(self._running)
