@@ -1,0 +1,88 @@
+"""The HTTP server process: socket, signals, shutdown."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import uvicorn
+from uvicorn._types import ASGI3Application
+
+GRACE_S = 10
+_BACKLOG = 2_048
+
+
+class AddressInUseError(Exception):
+    """The host and port cannot be bound; the message says why."""
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals to `serve`: uvicorn would raise them again at its end, before our own clean-up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises AddressInUseError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise AddressInUseError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a client reaches the socket; a wildcard address is shown as localhost."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(app: ASGI3Application, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT: no new requests, 10 s for running ones, then they are cancelled; a second signal
+    cancels at once."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = Server(config)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    if sys.platform == "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+    else:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+    await server.serve(sockets=[listener])
+
+
+def configure_logging(level: str) -> None:
+    """Our own log: to stderr, never contents."""
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+def prepare_directory(path: Path) -> None:
+    """Make the data directory, readable by its owner alone. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform != "win32":
+        path.chmod(0o700)
