@@ -22,7 +22,7 @@ def keep_refs(db: sqlite3.Connection, exchange_id: int, refs: MessageRefs, *, se
 def expanded_refs(db: sqlite3.Connection, exchange_id: int, *, sent: bool) -> tuple[str, ...]:
     """The full list. A difference means the base's list of the same kind, its received one where it has no sent one.
 
-    Raises LookupError for an exchange or a base that is not there.
+    Raises LookupError for an exchange that is not there, or a base that is not an earlier one.
     """
     parts: list[list[str]] = []
     base: int | None = exchange_id
@@ -33,8 +33,8 @@ def expanded_refs(db: sqlite3.Connection, exchange_id: int, *, sent: bool) -> tu
             " ORDER BY sent DESC LIMIT 1",
             (base, sent),
         ).fetchone()
-        if row is None:
-            raise LookupError(f"exchange {base} is not there to expand the refs of exchange {exchange_id}")
+        if row is None or (row[0] is not None and row[0] >= base):
+            raise LookupError(f"exchange {base} has no list to expand the refs of exchange {exchange_id}")
         base, keep, added = row
         parts.append(added.split()[: None if wanted is None else max(wanted - keep, 0)])
         wanted = keep if wanted is None else min(wanted, keep)

@@ -83,8 +83,7 @@ class Runner(threading.Thread):
 
     def status(self) -> list[ProjectionStatus]:
         died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
-        trouble = "the runner has died" if died else self.trouble
-        return [self._status(progress, trouble) for progress in self._progress]
+        return [self._status(progress, died) for progress in self._progress]
 
     def stop(self) -> None:
         """Apply what was fed, end the thread, and send home whoever waits. The store stays open."""
@@ -153,10 +152,11 @@ class Runner(threading.Thread):
         self.trouble = text
         return not self._stopping.wait(_RETRY_S)
 
-    def _status(self, progress: Progress, trouble: str | None) -> ProjectionStatus:
+    def _status(self, progress: Progress, died: bool) -> ProjectionStatus:
         state: State = "live" if self.ready or progress.position >= self._newest else "rebuilding"
-        if progress.error is not None:
+        if died or progress.error is not None:
             state = "failed"
+        trouble = "the runner has died" if died else self.trouble
         return ProjectionStatus(
             progress.projection.name,
             progress.projection.version,

@@ -1,8 +1,8 @@
 """Running totals of a session: one row per event of its exchanges, so that any position is one lookup.
 
-A session holds several chains of exchanges (main thread, sub-agents, title generation). An exchange belongs to the
-chain of the exchange that its message list builds on. The session's context is that of its longest chain; a client
-that compacted its history by itself begins anew.
+A session holds several chains of exchanges (main thread, sub-agents, title generation). An exchange continues the
+chain of the exchange whose whole message list its own begins with; sharing less (a system prompt) begins a chain. The
+session's context is that of its longest chain; a client that compacted its history by itself begins anew.
 """
 
 import sqlite3
@@ -28,7 +28,8 @@ TABLES = (
     " cumulative_input_tokens INTEGER NOT NULL, cumulative_output_tokens INTEGER NOT NULL,"
     " cumulative_total_tokens INTEGER NOT NULL, context_tokens INTEGER NOT NULL, PRIMARY KEY(session_id, position))"
     " STRICT, WITHOUT ROWID",
-    "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL) STRICT",
+    "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, messages INTEGER NOT NULL)"
+    " STRICT",
     "CREATE TABLE chain_tokens(session_id INTEGER NOT NULL, chain INTEGER NOT NULL, tokens INTEGER NOT NULL,"
     " PRIMARY KEY(session_id, chain)) STRICT, WITHOUT ROWID",
 )
@@ -73,10 +74,12 @@ def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted)
     before = session_stats(db, event.session_id, at=recorded.position)
     if event.resolution.branch == "client_compaction":
         db.execute("DELETE FROM chain_tokens WHERE session_id = ?", (event.session_id,))
+    received = event.received
+    continued = None if event.resolution.branch == "fork" else received.base_exchange
     db.execute(
-        "INSERT INTO exchange_chains VALUES (?1, coalesce((SELECT chain FROM exchange_chains WHERE exchange_id = ?2),"
-        " ?1))",
-        (event.exchange_id, event.received.base_exchange),
+        "INSERT INTO exchange_chains VALUES (?1, coalesce((SELECT chain FROM exchange_chains WHERE exchange_id = ?2"
+        " AND messages <= ?3), ?1), ?4)",
+        (event.exchange_id, continued, received.keep, received.count),
     )
     _append(db, recorded, event.session_id, msgspec.structs.replace(before, total_requests=before.total_requests + 1))
 
