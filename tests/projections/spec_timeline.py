@@ -1,0 +1,96 @@
+"""Every event as one line."""
+
+from projections.timeline import TIMELINE
+from schema.exchanges import Usage
+from schema.sessions import SessionDeleted, SessionRenamed
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from tests.projections.building import (
+    START_MS,
+    cancelled,
+    completed,
+    failed,
+    interrupted,
+    measured,
+    refs,
+    session,
+    started,
+)
+from tests.projections.spec import Spec
+
+_SUMMARIES = "SELECT position, session_id, exchange_id, summary FROM timeline ORDER BY position"
+
+SPECS = (
+    Spec(
+        title="a line carries the event's columns",
+        projection=TIMELINE,
+        given=(session(5, "Secret Plan"), SessionRenamed(session_id=5, from_="Secret Plan", to="Ünder")),
+        select="SELECT * FROM timeline ORDER BY position",
+        rows=[
+            (
+                *(1, "SessionStarted", 5, None, START_MS + 1000, "api", "cline", "request-1", None),
+                "session 5 started (manual)",
+                "sessionstarted session 5 started (manual) secret plan demo demo/echo",
+            ),
+            (
+                *(2, "SessionRenamed", 5, None, START_MS + 2000, "api", "cline", "request-2", None),
+                "session 5 renamed",
+                "sessionrenamed session 5 renamed secret plan ünder",
+            ),
+        ],
+    ),
+    Spec(
+        title="decisions about sessions and the workspace",
+        projection=TIMELINE,
+        given=(
+            session(2, origin="auto", rule="hash_chain"),
+            SessionActivated(session_id=2, previous_id=1),
+            SessionActivated(session_id=3),
+            SessionDeleted(session_id=1, reason="tidy"),
+            AutoSessionDisabled(),
+            AutoSessionEnabled(),
+            ConfigurationLoaded(values={}, hash="0123456789abcdef"),
+        ),
+        select=_SUMMARIES,
+        rows=[
+            (1, 2, None, "session 2 started (auto, hash_chain)"),
+            (2, 2, None, "session 2 activated, before 1"),
+            (3, 3, None, "session 3 activated"),
+            (4, 1, None, "session 1 deleted"),
+            (5, None, None, "automatic sessions switched off"),
+            (6, None, None, "automatic sessions switched on"),
+            (7, None, None, "configuration 0123456789ab loaded"),
+        ],
+    ),
+    Spec(
+        title="an exchange's end names the model of its start",
+        projection=TIMELINE,
+        given=(
+            started(12, 5, model_sent="demo/echo", received=refs("a", "b", tokens=1500)),
+            completed(12, 5, usage=measured(1024, 200)),
+            *(started(13, 5), failed(13, 5)),
+            *(started(14, 5), cancelled(14, 5, usage=Usage(source="estimated", prompt_tokens=7))),
+            *(started(15, 5), interrupted(15, 5)),
+        ),
+        select=f"SELECT * FROM ({_SUMMARIES}) WHERE position IN (1, 2, 4, 6, 8)",
+        rows=[
+            (1, 5, 12, "exchange 12 started in session 5: 2 messages, about 1,500 tokens, demo/echo"),
+            (2, 5, 12, "exchange 12 completed: 1,024 + 200 tokens, demo/echo"),
+            (4, 5, 13, "exchange 13 failed (upstream_timeout): demo/echo"),
+            (6, 5, 14, "exchange 14 cancelled by the client: about 7 + 0 tokens, demo/echo"),
+            (8, 5, 15, "exchange 15 interrupted (found_open): demo/echo"),
+        ],
+    ),
+    Spec(
+        title="an exchange is found by its models and error, never by contents",
+        projection=TIMELINE,
+        given=(started(1, preview="my secret", client_family="aider"), failed(1, model_answered="Echo-2")),
+        select="SELECT search FROM timeline ORDER BY position",
+        rows=[
+            (
+                "exchangestarted exchange 1 started in session 1: 1 messages, about 10 tokens, demo/echo demo/echo"
+                " aider hash_chain",
+            ),
+            ("exchangefailed exchange 1 failed (upstream_timeout): demo/echo echo-2 no answer in 60 s",),
+        ],
+    ),
+)

@@ -1,0 +1,37 @@
+"""Runs every spec, and checks that each event that a projection handles stands in one of its specs."""
+
+import pytest
+
+from projections.catalogue import PROJECTIONS
+from projections.declaration import Projection
+from projections.summaries import SUMMARIES
+from schema.catalogue import REGISTRY
+from tests.projections import spec_exchanges, spec_session_stats, spec_sessions, spec_timeline, spec_workspace
+from tests.projections.conftest import Given
+from tests.projections.spec import Spec
+
+SPECS = [
+    spec
+    for module in (spec_workspace, spec_sessions, spec_exchanges, spec_session_stats, spec_timeline)
+    for spec in module.SPECS
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.projection.name}: {spec.title}")
+def test_given_events_then_rows(spec: Spec, given: Given) -> None:
+    db = given(spec.given, [spec.projection])
+    assert db.execute(spec.select).fetchall() == spec.rows
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_each_handled_event_stands_in_a_spec(projection: Projection) -> None:
+    shown = {type(event) for spec in SPECS if spec.projection is projection for event in spec.given}
+    assert set(projection.handles) - shown == set()
+
+
+def test_names_are_not_shared() -> None:
+    assert len({projection.name for projection in PROJECTIONS}) == len(PROJECTIONS)
+
+
+def test_each_event_type_has_a_line_in_the_timeline() -> None:
+    assert {cls.__name__ for cls in SUMMARIES} == set(REGISTRY.names())
