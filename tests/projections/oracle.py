@@ -1,0 +1,99 @@
+"""The answers of the read side, folded from the events in the plainest way: what the queries are compared with."""
+
+from collections.abc import Sequence
+
+from schema.exchanges import ExchangeStarted, Finished, MessageRefs
+from schema.recorded import Recorded
+from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, SessionActivated
+
+
+class Oracle:
+    """The world after `events`."""
+
+    def __init__(self, events: Sequence[Recorded]) -> None:
+        self.active: int | None = None
+        self.auto = True
+        self.names: dict[int, str] = {}
+        self.positions: dict[int, int] = {}  # of the last decision about each session
+        self.deleted: set[int] = set()
+        self.begun: dict[int, ExchangeStarted] = {}
+        self.ended: dict[int, Finished] = {}
+        self.lines = list(events)
+        for recorded in events:
+            self._fold(recorded)
+
+    def _fold(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case AutoSessionEnabled() | AutoSessionDisabled() as event:
+                self.auto = isinstance(event, AutoSessionEnabled)
+            case SessionStarted(session_id=number, name=name) | SessionRenamed(session_id=number, to=name):
+                self.names[number] = name or ""
+                self.positions[number] = recorded.position
+            case SessionActivated(session_id=number):
+                self.active = number
+                self.positions[number] = recorded.position
+            case SessionDeleted(session_id=number):
+                self.deleted.add(number)
+                self.positions[number] = recorded.position
+            case ExchangeStarted() as event:
+                self.begun[event.exchange_id] = event
+            case Finished() as event:
+                self.ended[event.exchange_id] = event
+
+    def listed(self, q: str = "") -> list[int]:
+        """Ids of the sessions that a list shows, newest first."""
+        found = [number for number, name in self.names.items() if q.casefold() in name.casefold()]
+        return sorted((number for number in found if number not in self.deleted), reverse=True)
+
+    def outcome(self, exchange_id: int) -> str:
+        end = self.ended.get(exchange_id)
+        return "running" if end is None else type(end).__name__.removeprefix("Exchange").lower()
+
+    def exchanges(self, session_id: int | None, outcome: str | None, model: str | None) -> list[int]:
+        """Ids of the matching exchanges, newest first."""
+        return [
+            number
+            for number, event in reversed(self.begun.items())
+            if session_id in (None, event.session_id)
+            and outcome in (None, self.outcome(number))
+            and model in (None, event.model_sent)
+        ]
+
+    def refs(self, exchange_id: int, *, sent: bool) -> tuple[str, ...]:
+        """The full list of refs."""
+        event = self.begun[exchange_id]
+        written: MessageRefs = event.sent if sent and event.sent is not None else event.received
+        if written.base_exchange is None:
+            return written.added
+        return (*self.refs(written.base_exchange, sent=sent)[: written.keep], *written.added)
+
+    def usages(self, session_id: int) -> list[tuple[int, int, int]]:
+        """(prompt, completion, total) of the session's ends with known usage, in order."""
+        ends = [recorded.event for recorded in self.lines if isinstance(recorded.event, Finished)]
+        used = [end.usage for end in ends if end.session_id == session_id and end.usage.source != "none"]
+        pairs = [(usage.prompt_tokens, usage.completion_tokens) for usage in used]
+        return [(*pair, usage.total_tokens or sum(pair)) for pair, usage in zip(pairs, used, strict=True)]
+
+    def context(self, session_id: int) -> int:
+        """Tokens of the session's longest chain as of its last end with known usage."""
+        chains: dict[int, int] = {}  # exchange -> the exchange that began its chain
+        tokens: dict[int, int] = {}
+        shown = 0
+        for recorded in self.lines:
+            event = recorded.event
+            if isinstance(event, ExchangeStarted) and event.session_id == session_id:
+                if event.resolution.branch == "client_compaction":
+                    tokens.clear()
+                chains[event.exchange_id] = self._chain(event, chains)
+            elif isinstance(event, Finished) and event.session_id == session_id and event.usage.source != "none":
+                used = event.usage.prompt_tokens + event.usage.completion_tokens
+                tokens[chains[event.exchange_id]] = used
+                shown = max(tokens.values())
+        return shown
+
+    def _chain(self, event: ExchangeStarted, chains: dict[int, int]) -> int:
+        base = event.received.base_exchange
+        if base is None or event.resolution.branch == "fork":
+            return event.exchange_id
+        return chains[base] if self.begun[base].received.count <= event.received.keep else event.exchange_id
