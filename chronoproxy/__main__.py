@@ -1,0 +1,23 @@
+"""The launcher: `python -m chronoproxy` and the console script `chronoproxy`.
+
+The program's folders are top-level packages. In a wheel they lie in `_app` beside this file, in a checkout beside this
+package; that place comes first in the search for modules, so that no other `api` or `schema` can be meant.
+"""
+
+import sys
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_ROOMS = _HERE / "_app"
+sys.path.insert(0, str(_ROOMS if _ROOMS.is_dir() else _HERE.parent))
+
+from api.cli import main as run  # noqa: E402  (the line above says where `api` is)
+
+
+def main() -> int:
+    """Run the command line that this process was started with; the result is its exit code."""
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
