@@ -4,6 +4,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := api benchmarks chronoproxy commands context dashboard projections proxy schema tests
+GENERATED := docs/events.md
 ARGS :=
 
 $(VENV)/.runtime: requirements.lock
@@ -16,7 +17,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup run test check lock clean test-all setup-extra
+.PHONY: help setup run test check docs lock clean test-all setup-extra bench bench-proxy bench-append bench-projections
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
@@ -26,16 +27,34 @@ run: $(VENV)/.runtime ## start the proxy on http://127.0.0.1:8000, data in ./dat
 	@$(BIN)/python -m chronoproxy serve --data-dir ./data $(ARGS)
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -m "not extra" $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, imports
+check: $(VENV)/.dev ## lint, format, types, import rules, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(ROOMS)
+	$(BIN)/lint-imports
+	$(BIN)/python -m cogapp --check $(GENERATED)
 
-setup-extra: setup ## what test-all needs beyond Python (nothing yet)
+docs: $(VENV)/.dev ## write the generated parts of docs/ anew
+	$(BIN)/python -m cogapp -r $(GENERATED)
 
-test-all: setup-extra test ## the tests with those that need more than Python
+setup-extra: setup ## what test-all and bench use beyond Python, where it is found: nginx
+	@command -v nginx >/dev/null || echo "nginx was not found: install it to compare with it (optional)"
+
+test-all: setup-extra ## the tests that `make test` leaves out: they need more than Python, or minutes
+	$(BIN)/python -m pytest -q -m extra -rs $(ARGS)
+
+bench: bench-proxy bench-append bench-projections ## all benchmarks: CPU per unit and ratios in one run
+
+bench-proxy: setup-extra ## requests and SSE chunks beside nginx and a naive proxy
+	$(BIN)/python -m benchmarks.proxy $(ARGS)
+
+bench-append: $(VENV)/.dev ## the event log
+	$(BIN)/python -m benchmarks.append
+
+bench-projections: $(VENV)/.dev ## the read tables
+	$(BIN)/python -m benchmarks.projections
 
 lock: $(VENV)/.dev ## pin the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
