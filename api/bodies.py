@@ -1,0 +1,125 @@
+"""Bodies of API writes, exactly as contract 1.1 says: size 413, type 415, JSON 400, fields 422, in this order.
+
+`Annotated[Model, read(Model)]` is a route's way to its body; `documented(Model)` describes it in the OpenAPI text.
+"""
+
+import json
+import math
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from decimal import Decimal
+from typing import TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from api.errors import ApiError, InvalidFieldError
+from api.services import Use
+
+MAX_DEPTH = 128
+_INT_DIGITS = 20  # no valid integer has more
+
+
+class RequestBody(BaseModel):
+    """Base of all request bodies; unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+M = TypeVar("M", bound=RequestBody)
+
+
+def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
+    """A dependency that gives the request's body as `model`. Raises ApiError."""
+
+    async def body(request: Request, services: Use) -> M:
+        data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
+        if data and not _is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
+            raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+        return validated(model, parsed(data))
+
+    return body
+
+
+def documented(model: type[RequestBody]) -> dict[str, object]:
+    """The `openapi_extra` of a route that reads `model`."""
+    return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+async def collected(chunks: AsyncIterable[bytes], limit: int, declared: str | None = None) -> bytes:
+    """The whole body, up to `limit` bytes. Raises ApiError 413 as soon as it is known to be larger."""
+    if declared is not None and declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        pieces.append(chunk)
+    return b"".join(pieces)
+
+
+def parsed(data: bytes) -> dict[str, object]:
+    """The JSON object in `data`, `{}` where it is empty. Raises ApiError 400.
+
+    Numbers that no field takes (longer than any valid integer, or too large for a float) come as Decimal.
+    """
+    if not data:
+        return {}
+    try:
+        value = json.loads(data.decode(), parse_int=_integer, parse_float=_real, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "malformed_json", "The body is not valid JSON in UTF-8.") from None
+    if _deeper(value, MAX_DEPTH):
+        raise ApiError(400, "malformed_json", f"The body is nested more than {MAX_DEPTH} deep.")
+    if not isinstance(value, dict):
+        raise ApiError(400, "body_not_object", "The body must be one JSON object.")
+    return value
+
+
+def validated(model: type[M], fields: dict[str, object]) -> M:
+    """Raises InvalidFieldError."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise InvalidFieldError({**entry, "loc": ("body", *entry["loc"])} for entry in details) from None
+
+
+def _is_json(content_type: str | None, encoding: str | None) -> bool:
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    plain = (encoding or "identity").strip().lower() == "identity"
+    return plain and (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
+
+
+def _deeper(value: object, limit: int) -> bool:
+    """Whether lists and objects are nested more than `limit` deep; level by level, without recursion."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _INT_DIGITS else Decimal(digits)
+
+
+def _real(text: str) -> float | Decimal:
+    value = float(text)
+    return value if math.isfinite(value) else Decimal(text)
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "body_too_large", f"The body is larger than {limit} bytes.", limit=limit)

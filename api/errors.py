@@ -1,0 +1,123 @@
+"""Every error as an HTTP answer: one table from exception to status and code, two shapes (contract 1.3).
+
+`{"error": text, "code": code, ...context}`, and `{"error": {message, type, param, code}}` on OpenAI paths.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from api.details import bounded_details, invalid, sentence
+from api.gate import area_of
+from commands.errors import CommandError, ConflictError, InvalidCommandError, NotFoundError, UnavailableError
+from projections.store import AtOutOfRangeError
+from projections.timeline import CursorError
+from projections.waiting import ProjectionLagError
+from proxy.openai_errors import error_body as openai_error_body
+
+_COMMAND_STATUS = {NotFoundError: 404, ConflictError: 409, InvalidCommandError: 422, UnavailableError: 503}
+_ROUTED = ("GET", "POST", "PATCH", "DELETE")
+_ROUTING = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This method is not allowed here."),
+}
+
+
+class ApiError(Exception):
+    """An error of the HTTP side: `context` are the further fields that the contract names for `code`."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **context: object
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.headers, self.context = dict(headers or {}), context
+
+
+class InvalidFieldError(ApiError):
+    """422: `details` say which fields, in the form of FastAPI."""
+
+    def __init__(self, details: Iterable[Mapping[str, object]], code: str = "invalid_field") -> None:
+        items = bounded_details(details)
+        super().__init__(422, code, sentence(items), detail=items)
+
+
+_KINDS = (
+    ApiError,
+    CommandError,
+    AtOutOfRangeError,
+    ProjectionLagError,
+    CursorError,
+    RequestValidationError,
+    HTTPException,
+    ClientDisconnect,
+    sqlite3.OperationalError,
+    Exception,
+)
+
+
+def error_body(path: str, status: int, code: str, message: str, context: Mapping[str, object] | None = None) -> bytes:
+    """The JSON body in the shape that belongs to `path`."""
+    if area_of(path) == "openai":
+        return openai_error_body(status, message, code)
+    fields = {"error": message, "code": code, **(context or {})}
+    # what a client sent may hold unpaired surrogates, which no JSON text can
+    return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of the app's routes by `as_api_error`."""
+    for kind in _KINDS:
+        app.add_exception_handler(kind, _answer)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """The table; what it does not name is a bug, and the answer says nothing about it."""
+    match error:
+        case ApiError():
+            return error
+        case CommandError(code=code, message=message, context=context):
+            return ApiError(_COMMAND_STATUS[type(error)], code, message, **context)
+        case AtOutOfRangeError(head=head):
+            return ApiError(422, "at_out_of_range", f"The last event is {head}.", head=head)
+        case ProjectionLagError():
+            return ApiError(503, "projection_lag", f"Not yet: {error}.")
+        case CursorError():
+            return InvalidFieldError([invalid("value_error", ("query", "cursor"), f"This is {error}.", None)])
+        case RequestValidationError():
+            return InvalidFieldError(error.errors())
+        case HTTPException(status_code=status):
+            code, message = _ROUTING.get(status, ("http_error", "The request cannot be answered."))
+            return ApiError(status, code, message)
+        case ClientDisconnect():
+            return ApiError(400, "client_disconnected", "The client left before its request was complete.")
+        case sqlite3.OperationalError():  # the file is locked, full or gone: for a while, or until somebody helps
+            return ApiError(503, "store_unavailable", "The read tables cannot be read.")
+        case _:
+            return ApiError(500, "internal_error", "An internal error occurred.")
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    found = as_api_error(error)
+    headers = dict(found.headers)
+    if found.status == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+    body = error_body(request.url.path, found.status, found.code, found.message, found.context)
+    return Response(body, found.status, headers, "application/json")
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes of the path: the router itself names those of the first only."""
+    found = [method for method in _ROUTED if _matches(request, method)]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
+
+
+def _matches(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)

@@ -1,0 +1,50 @@
+"""Strict field types of requests (contract 1.1): no coercion, and only text that is Unicode."""
+
+import re
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+MAX_INT = 2**53 - 1
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _unicode(text: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise PydanticKnownError("string_unicode")
+    return text
+
+
+def _int_text(value: object) -> object:
+    if isinstance(value, str):
+        if not _INT.fullmatch(value):
+            raise PydanticKnownError("int_parsing")
+        return int(value)
+    return value
+
+
+def _flag_text(value: object) -> object:
+    if isinstance(value, str):
+        if value not in _FLAGS:
+            raise PydanticCustomError("bool_parsing", "Input should be true, false, 1 or 0")
+        return _FLAGS[value]
+    return value
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
+
+# in bodies
+BodyInt = Annotated[int, Field(strict=True, ge=-MAX_INT, le=MAX_INT)]
+BodyFlag = Annotated[bool, Field(strict=True)]
+BodyText = Annotated[Text, Field(strict=True)]
+
+# in addresses, where everything is text
+TextInt = Annotated[int, BeforeValidator(_int_text)]
+TextFlag = Annotated[bool, BeforeValidator(_flag_text)]
+PathId = Annotated[TextInt, Path(ge=1, le=MAX_INT)]
+Offset = Annotated[TextInt, Query(ge=0, le=MAX_INT)]
+QueryId = Annotated[TextInt | None, Query(ge=1, le=MAX_INT)]
+QueryText = Annotated[Text | None, Query(max_length=500)]

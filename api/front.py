@@ -1,0 +1,142 @@
+"""The raw ASGI front: the gate, then completions straight to their handler and everything else to the FastAPI app.
+
+Completions stay out of the framework, because each layer of it costs time per request and per streamed chunk.
+"""
+
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import error_body
+from api.gate import Denial, Gate, Headers, is_preflight, request_id_of, value_of
+from api.reply import Pairs, Reply
+from api.request_context import RequestContext
+from proxy.headers import credential as credential_of
+
+CHAT_PATHS = ("/v1/chat/completions", "/chat/completions")
+_METHODS = "GET, HEAD, POST, PATCH, DELETE"
+_PREFLIGHT_S = 600
+
+_log = logging.getLogger("chronoproxy.http")
+
+
+class Chat(Protocol):
+    """The handler of completions (proxy/chat.py)."""
+
+    def __call__(
+        self,
+        headers: list[tuple[bytes, bytes]],
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        credential: str | None,
+    ) -> Awaitable[None]:
+        """Answer one request."""
+
+
+class Front:
+    """The ASGI application that the server runs. `app` gets what is no completion."""
+
+    def __init__(self, gate: Gate, chat: Chat, app: ASGIApp) -> None:
+        self._gate = gate
+        self._chat = chat
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = list(scope["headers"])
+        request_id = request_id_of(headers)
+        if request_id is None:
+            request_id = secrets.token_hex(16)
+            headers = [pair for pair in headers if pair[0] != b"x-request-id"]  # an unusable one goes no further
+        added = _cors(self._gate.allowed_origin(headers))
+        added += [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        reply = Reply(send, added, head_only=scope["method"] == "HEAD")
+        with _Contained(scope, reply) as contained:
+            await self._answer(scope, headers, receive, reply, request_id)
+        if contained.unanswered:
+            await _refuse(reply, scope["path"], 500, "internal_error", "An internal error occurred.")
+
+    async def _answer(
+        self, scope: Scope, headers: list[tuple[bytes, bytes]], receive: Receive, reply: Reply, request_id: str
+    ) -> None:
+        method, path = scope["method"], scope["path"]
+        server = scope.get("server")
+        denial = self._gate.denial(method, path, headers, server[0] if server else None)
+        if denial is not None:
+            await _deny(reply, path, denial)
+        elif is_preflight(method, headers) and self._gate.allowed_origin(headers) is not None:
+            await reply.whole(200, b"", _preflight(headers))
+        elif path not in CHAT_PATHS:
+            state = {"context": RequestContext(request_id, self._gate.authorized(headers))}
+            # HEAD is GET without its body; the server's own scope keeps the client's method
+            inner = {**scope, "state": state, "method": "GET" if method == "HEAD" else method}
+            await self._app(inner, receive, reply)
+        elif method == "POST":
+            await self._chat(headers, receive, reply, request_id=request_id, credential=credential_of(headers))
+        else:
+            text = f"{method} is not allowed here; completions are sent by POST."
+            await _refuse(reply, path, 405, "method_not_allowed", text, [("allow", "POST")])
+
+
+class _Contained:
+    """The last line of defence: whatever a handler raises is logged without contents, and ends here. `unanswered`
+    tells that the client has got nothing yet; where it got a part, the server closes the connection."""
+
+    def __init__(self, scope: Scope, reply: Reply) -> None:
+        self._scope = scope
+        self._reply = reply
+        self.unanswered = False
+
+    def __enter__(self) -> "_Contained":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if not isinstance(error, Exception):  # cancelled, or no error at all
+            return False
+        self.unanswered = not self._reply.started
+        # its message may hold contents of requests: only the type and the places are logged
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+        _log.error("%s in %s %r at %s", type(error).__name__, self._scope["method"], self._scope["path"], places)
+        return True
+
+
+async def _deny(reply: Reply, path: str, denial: Denial) -> None:
+    headers = [("www-authenticate", "Bearer")] if denial.status == 401 else None
+    await _refuse(reply, path, denial.status, denial.code, denial.message, headers)
+
+
+async def _refuse(
+    reply: Reply, path: str, status: int, code: str, message: str, headers: list[tuple[str, str]] | None = None
+) -> None:
+    await reply.whole(status, error_body(path, status, code, message), headers or ())
+
+
+def _cors(origin: str | None) -> Pairs:
+    """CORS headers, only for an origin that the configuration names."""
+    if origin is None:
+        return []
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"*"),
+        (b"vary", b"Origin"),
+    ]
+
+
+def _preflight(headers: Headers) -> list[tuple[str, str]]:
+    asked = value_of(headers, b"access-control-request-headers") or "*"
+    return [
+        ("access-control-allow-methods", _METHODS),
+        ("access-control-allow-headers", asked),
+        ("access-control-max-age", str(_PREFLIGHT_S)),
+    ]

@@ -1,0 +1,63 @@
+"""What the routes work with, made and filled in by wiring.py."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, Request
+
+from commands.handling import CommandHandler
+from projections.applying import ProjectionStatus
+from projections.store import ReadPool
+from projections.waiting import Waiter
+from proxy.providers import Catalogue
+from proxy.rate import RequestRate
+from schema.log import EventLog
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the parts are, asked anew at each call. A trouble is a text for people, None while all is well."""
+
+    writer_trouble: Callable[[], str | None]
+    runner_trouble: Callable[[], str | None]
+    projections: Callable[[], list[ProjectionStatus]]
+    ready: Callable[[], bool]
+
+
+class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Section [rate_limit] of the configuration; `max_rpm` 0 means no limit."""
+
+    mode: str = "observe"
+    max_rpm: int = 40
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
+    `default_provider` labels sessions that are started without one; `default_model` is what a request without a model
+    gets."""
+
+    handler: CommandHandler
+    reads: ReadPool
+    waiter: Waiter
+    log: EventLog
+    catalogue: Catalogue
+    rate: RequestRate
+    rate_limit: RateSettings
+    running: Callable[[], frozenset[int]]
+    clock: Callable[[], int]
+    health: Health
+    default_provider: str
+    default_model: str | None
+    max_body_bytes: int
+    version: str
+    docs: bool = False
+
+
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    if not isinstance(services, Services):
+        raise TypeError("the application was made without services")
+    return services
+
+
+Use = Annotated[Services, Depends(_services)]
