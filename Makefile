@@ -3,7 +3,7 @@
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := api benchmarks chronoproxy commands context dashboard projections proxy schema tests
+ROOMS := api benchmarks chronoproxy commands context dashboard docs projections proxy schema tests
 GENERATED := docs/events.md
 ARGS :=
 
@@ -19,7 +19,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 
 .PHONY: help setup run test check docs lock clean test-all setup-extra bench bench-proxy bench-append bench-projections
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
 setup: $(VENV)/.dev ## create .venv with everything for development
 

@@ -58,8 +58,9 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExchangeStarted(Event, frozen=True, kw_only=True):
-    """`sent` and `sent_envelope_ref` are None where what went upstream equals what was received. An envelope is all of
-    the body outside the messages (see proxy/envelope.py); `chain` is the canonical hash of the received messages."""
+    """A request was accepted and goes upstream. `sent` and `sent_envelope_ref` are None where what went upstream equals
+    what was received. An envelope is all of the body outside the messages (see proxy/envelope.py); `chain` is the
+    canonical hash of the received messages."""
 
     session_id: int
     exchange_id: int
@@ -102,10 +103,12 @@ class Finished(Event, frozen=True, kw_only=True):
 
 
 class ExchangeCompleted(Finished, frozen=True, kw_only=True):
-    pass
+    """The upstream's answer went to the client whole."""
 
 
 class ExchangeFailed(Finished, frozen=True, kw_only=True):
+    """The upstream refused, could not be reached, or broke off."""
+
     error_code: str
     error_message: SealedText = None
 

@@ -27,12 +27,16 @@ class SessionStarted(Event, frozen=True, kw_only=True):
 
 
 class SessionRenamed(Event, frozen=True, kw_only=True):
+    """A session's name was changed; the names are sealed, because people write about their work in them."""
+
     session_id: int
     from_: SealedText = msgspec.field(name="from")
     to: SealedText
 
 
 class SessionDeleted(Event, frozen=True, kw_only=True):
+    """A session left the lists and its routes; what it used is still counted."""
+
     session_id: int
     reason: SealedText = None
 

@@ -6,16 +6,18 @@ from schema.registry import Event
 
 
 class SessionActivated(Event, frozen=True, kw_only=True):
+    """A session became the active one: what the dashboard looks at, and the last fallback for unmarked requests."""
+
     session_id: int
     previous_id: int | None = None
 
 
 class AutoSessionEnabled(Event, frozen=True, kw_only=True):
-    pass
+    """From here on, a conversation that no rule recognises starts a session of its own."""
 
 
 class AutoSessionDisabled(Event, frozen=True, kw_only=True):
-    pass
+    """From here on, a conversation that no rule recognises goes to the active session."""
 
 
 class ConfigurationLoaded(Event, frozen=True, kw_only=True):
