@@ -4,7 +4,7 @@ import sqlite3
 
 from projections.declaration import Projection, on
 from projections.exchange_rows import COLUMNS, FINISHED, STARTED, ExchangeRow, Outcome, exchange_row
-from projections.paging import Page
+from projections.exchange_totals import TOTALS_TABLES, count_finished, count_started
 from projections.refs import REFS_TABLE, expanded_refs, keep_refs
 from schema.exchanges import (
     ExchangeCancelled,
@@ -18,7 +18,7 @@ from schema.recorded import Recorded
 
 TABLES = (
     "CREATE TABLE exchanges("
-    "started_position INTEGER PRIMARY KEY, ordinal INTEGER NOT NULL, exchange_id INTEGER NOT NULL UNIQUE,"
+    "started_position INTEGER PRIMARY KEY, exchange_id INTEGER NOT NULL UNIQUE,"
     " session_id INTEGER NOT NULL, started_at INTEGER NOT NULL, api TEXT NOT NULL, model_requested TEXT,"
     " model_sent TEXT NOT NULL, provider TEXT NOT NULL, stream INTEGER NOT NULL, rule TEXT NOT NULL, branch TEXT,"
     " parent_id INTEGER, client_family TEXT, received_count INTEGER NOT NULL, received_tokens INTEGER NOT NULL,"
@@ -31,17 +31,14 @@ TABLES = (
     " error_code TEXT, error_message TEXT) STRICT",
     "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
     "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
-    "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)",
-    "CREATE INDEX exchanges_by_end ON exchanges(finished_position, started_position)",
+    "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)"
+    " WHERE outcome IS NOT NULL",
     REFS_TABLE,
+    *TOTALS_TABLES,
 )
 _STARTED_MARKS = ", ".join("?" * len(STARTED.split(", ")))
-_INSERT = (
-    f"INSERT INTO exchanges(ordinal, {STARTED}) VALUES (1 + coalesce("
-    f"(SELECT ordinal FROM exchanges ORDER BY started_position DESC LIMIT 1), 0), {_STARTED_MARKS})"
-)
+_INSERT = f"INSERT INTO exchanges({STARTED}) VALUES ({_STARTED_MARKS})"
 _FINISH = f"UPDATE exchanges SET ({FINISHED}) = ({', '.join('?' * len(FINISHED.split(', ')))}) WHERE exchange_id = ?"
-_PAGE = " ORDER BY started_position DESC LIMIT ? OFFSET ?"
 
 
 def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRow | None:
@@ -55,40 +52,11 @@ def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> Exchan
 def recent_metrics(db: sqlite3.Connection, session_id: int, *, at: int, limit: int) -> list[ExchangeRow]:
     """The session's last exchanges, newest first; also those of a deleted session."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?{_PAGE}",
-        (session_id, at, limit, 0),
+        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?"
+        " ORDER BY started_position DESC LIMIT ?",
+        (session_id, at, limit),
     )
     return [exchange_row(row, at=at) for row in rows]
-
-
-def list_exchanges(
-    db: sqlite3.Connection,
-    *,
-    at: int,
-    session_id: int | None = None,
-    outcome: Outcome | None = None,
-    model: str | None = None,
-    limit: int,
-    offset: int = 0,
-) -> Page[ExchangeRow]:
-    """Exchanges newest first; `model` is the name that went upstream, `outcome` that as of `at`."""
-    where, values = ["started_position <= ?"], [at]  # type: list[str], list[int | str]
-    if session_id is not None:
-        where.append("session_id = ?")
-        values.append(session_id)
-    if model is not None:
-        where.append("model_sent = ?")
-        values.append(model)
-    if outcome == "running":
-        where.append("(finished_position IS NULL OR finished_position > ?)")
-        values.append(at)
-    elif outcome is not None:
-        where.append("outcome = ? AND finished_position <= ?")
-        values += outcome, at
-    matching = " AND ".join(where)
-    rows = db.execute(f"SELECT {COLUMNS} FROM exchanges WHERE {matching}{_PAGE}", (*values, limit, offset)).fetchall()
-    total = _started_count(db, at) if len(where) == 1 else _count(db, matching, values)
-    return Page([exchange_row(row, at=at) for row in rows], total)
 
 
 def exchange_refs(
@@ -100,17 +68,6 @@ def exchange_refs(
     if get_exchange(db, exchange_id, at=at) is None:
         return None
     return expanded_refs(db, exchange_id, sent=False), expanded_refs(db, exchange_id, sent=True)
-
-
-def _started_count(db: sqlite3.Connection, at: int) -> int:
-    row = db.execute(
-        "SELECT ordinal FROM exchanges WHERE started_position <= ? ORDER BY started_position DESC LIMIT 1", (at,)
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _count(db: sqlite3.Connection, matching: str, values: list[int | str]) -> int:
-    return int(db.execute(f"SELECT count(*) FROM exchanges WHERE {matching}", values).fetchone()[0])
 
 
 def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted) -> None:
@@ -144,6 +101,7 @@ def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted)
     keep_refs(db, event.exchange_id, event.received, sent=False)
     if sent:
         keep_refs(db, event.exchange_id, sent, sent=True)
+    count_started(db, recorded.position, event.model_sent)
 
 
 def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> None:
@@ -177,6 +135,7 @@ def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> No
             event.exchange_id,
         ),
     )
+    count_finished(db, recorded.position, event.exchange_id, OUTCOMES[type(event)])
 
 
 OUTCOMES: dict[type[Finished], Outcome] = {

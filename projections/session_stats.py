@@ -108,11 +108,8 @@ def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> No
 
 def _longest(db: sqlite3.Connection, event: Finished, tokens: int) -> int:
     """Note `tokens` for the exchange's chain; return the most that any chain of the session holds."""
-    db.execute(
-        "INSERT INTO chain_tokens SELECT ?, chain, ? FROM exchange_chains WHERE exchange_id = ?"
-        " ON CONFLICT(session_id, chain) DO UPDATE SET tokens = excluded.tokens",
-        (event.session_id, tokens, event.exchange_id),
-    )
+    (chain,) = db.execute("SELECT chain FROM exchange_chains WHERE exchange_id = ?", (event.exchange_id,)).fetchone()
+    db.execute("INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?)", (event.session_id, chain, tokens))
     row = db.execute("SELECT max(tokens) FROM chain_tokens WHERE session_id = ?", (event.session_id,)).fetchone()
     return int(row[0] or 0)
 

@@ -22,6 +22,7 @@ TABLES = (
     # holds all that a list's WHERE asks, so that pages and totals touch no rows but those they show
     "CREATE INDEX sessions_by_creation ON session_versions("
     "created_position, from_position, to_position, deleted, name_folded)",
+    "CREATE TABLE session_counts(position INTEGER PRIMARY KEY, listed INTEGER NOT NULL) STRICT",
 )
 _SHOWN = "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position"
 _LISTED = (
@@ -69,9 +70,20 @@ def list_sessions(
         " ORDER BY created_position DESC LIMIT :limit OFFSET :offset",
         values,
     ).fetchall()
-    (total,) = db.execute(f"SELECT count(*) FROM session_versions WHERE {_LISTED}", values).fetchone()
+    if values["q"]:
+        (total,) = db.execute(f"SELECT count(*) FROM session_versions WHERE {_LISTED}", values).fetchone()
+    else:
+        total = _listed(db, at=at)
     active = active_session_id(db, at=at)
     return Page([_session(row, active) for row in rows], total)
+
+
+def _listed(db: sqlite3.Connection, *, at: int) -> int:
+    """How many sessions there were that were not deleted, without counting them."""
+    row = db.execute(
+        "SELECT listed FROM session_counts WHERE position <= ? ORDER BY position DESC LIMIT 1", (at,)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _session(row: tuple[object, ...], active: int | None) -> SessionRow:
@@ -109,6 +121,7 @@ def _started(db: sqlite3.Connection, recorded: Recorded, event: SessionStarted) 
             event.client_family,
         ),
     )
+    _count(db, recorded.position, 1)
 
 
 def _renamed(db: sqlite3.Connection, recorded: Recorded, event: SessionRenamed) -> None:
@@ -130,6 +143,11 @@ def _deleted(db: sqlite3.Connection, recorded: Recorded, event: SessionDeleted) 
         "UPDATE session_versions SET deleted = 1 WHERE session_id = ? AND from_position = ?",
         (event.session_id, recorded.position),
     )
+    _count(db, recorded.position, -1)
+
+
+def _count(db: sqlite3.Connection, position: int, more: int) -> None:
+    db.execute("INSERT INTO session_counts VALUES (?, ?)", (position, _listed(db, at=position) + more))
 
 
 def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> None:

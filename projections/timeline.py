@@ -17,8 +17,8 @@ TABLES = (
     "CREATE TABLE timeline("
     "position INTEGER PRIMARY KEY, type TEXT NOT NULL, session_id INTEGER, exchange_id INTEGER,"
     " timestamp INTEGER NOT NULL, actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER,"
-    " summary TEXT NOT NULL, search TEXT NOT NULL) STRICT",
-    "CREATE INDEX timeline_of_type ON timeline(type, position)",
+    " summary TEXT NOT NULL, search TEXT NOT NULL, rank INTEGER NOT NULL) STRICT",  # rank: the how-manieth of its type
+    "CREATE INDEX timeline_of_type ON timeline(type, position, rank)",
     "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
     "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
 )
@@ -138,10 +138,21 @@ def _rows(db: sqlite3.Connection, page: _Filter, type_name: str | None, order: O
 
 
 def _count(db: sqlite3.Connection, whole: _Filter, type_name: str | None) -> int:
-    if type_name is None and whole.session_id is None and not whole.q:
-        return max(min(whole.high, _last(db)) - whole.low + 1, 0)  # positions have no gaps and every event has a row
-    where, values = whole.where(type_name)
-    return int(db.execute(f"SELECT count(*) FROM timeline WHERE {where}", values).fetchone()[0])
+    """How many match; counted one by one only where a session or `q` asks for it."""
+    if whole.session_id is not None or whole.q:
+        where, values = whole.where(type_name)
+        return int(db.execute(f"SELECT count(*) FROM timeline WHERE {where}", values).fetchone()[0])
+    if type_name is not None:
+        return max(_rank(db, type_name, whole.high) - _rank(db, type_name, whole.low - 1), 0)
+    return max(min(whole.high, _last(db)) - whole.low + 1, 0)  # positions have no gaps and every event has a row
+
+
+def _rank(db: sqlite3.Connection, type_name: str, at: int) -> int:
+    """How many events of the type there are up to `at`."""
+    row = db.execute(
+        "SELECT rank FROM timeline WHERE type = ? AND position <= ? ORDER BY position DESC LIMIT 1", (type_name, at)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _last(db: sqlite3.Connection) -> int:
@@ -154,7 +165,7 @@ def _append(db: sqlite3.Connection, recorded: Recorded) -> None:
     summary, words = SUMMARIES[type(event)](event, label)
     search = " ".join((recorded.type, summary, *(word for word in words if word))).casefold()
     db.execute(
-        "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             recorded.position,
             recorded.type,
@@ -167,6 +178,7 @@ def _append(db: sqlite3.Connection, recorded: Recorded) -> None:
             recorded.causation_position,
             summary,
             search,
+            1 + _rank(db, recorded.type, recorded.position),
         ),
     )
 

@@ -36,14 +36,14 @@ SPECS = (
             ),
         ),
         select=(
-            "SELECT started_position, ordinal, exchange_id, session_id, started_at, api, model_requested, model_sent,"
+            "SELECT started_position, exchange_id, session_id, started_at, api, model_requested, model_sent,"
             " provider, stream, rule, branch, parent_id, client_family, received_count, received_tokens, sent_count,"
             " sent_tokens, envelope_ref, sent_envelope_ref, skipped_reason, preview, finished_position, outcome"
             " FROM exchanges"
         ),
         rows=[
             (
-                *(1, 1, 3, 8, START_MS + 1000, "chat", "demo/echo", "echo", "demo", 1, "hash_chain", "fork", 7),
+                *(1, 3, 8, START_MS + 1000, "chat", "demo/echo", "echo", "demo", 1, "hash_chain", "fork", 7),
                 *("aider", 2, 40, 1, 25, "e1", "e2", "busy", "hello", None, None),
             )
         ],
@@ -93,6 +93,20 @@ SPECS = (
             (1, 5, "failed", "upstream_timeout", "no answer in 60 s"),
             (2, 6, "cancelled", None, None),
             (3, 4, "interrupted", None, None),
+        ],
+    ),
+    Spec(
+        title="running totals are kept for each model",
+        projection=EXCHANGES,
+        given=(started(1), started(2, model_sent="big"), started(3), failed(3), completed(2), cancelled(1)),
+        select="SELECT * FROM exchange_totals ORDER BY position",
+        rows=[
+            ("echo", 1, 1, 0, 0, 0, 0),
+            ("big", 2, 1, 0, 0, 0, 0),
+            ("echo", 3, 2, 0, 0, 0, 0),
+            ("echo", 4, 2, 0, 1, 0, 0),
+            ("big", 5, 1, 1, 0, 0, 0),
+            ("echo", 6, 2, 0, 1, 1, 0),
         ],
     ),
 )

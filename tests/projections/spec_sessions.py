@@ -53,4 +53,11 @@ SPECS = (
         select=_VERSIONS,
         rows=[(1, 1, 2, "a", 0), (1, 2, None, "a", 1)],
     ),
+    Spec(
+        title="the number of listed sessions is kept",
+        projection=SESSIONS,
+        given=(session(1), session(2), SessionRenamed(session_id=1, from_="a", to="b"), SessionDeleted(session_id=2)),
+        select="SELECT * FROM session_counts",
+        rows=[(1, 1), (2, 2), (4, 1)],
+    ),
 )

@@ -30,11 +30,13 @@ SPECS = (
                 *(1, "SessionStarted", 5, None, START_MS + 1000, "api", "cline", "request-1", None),
                 "session 5 started (manual)",
                 "sessionstarted session 5 started (manual) secret plan demo demo/echo",
+                1,
             ),
             (
                 *(2, "SessionRenamed", 5, None, START_MS + 2000, "api", "cline", "request-2", None),
                 "session 5 renamed",
                 "sessionrenamed session 5 renamed secret plan ünder",
+                1,
             ),
         ],
     ),

@@ -8,8 +8,9 @@ from itertools import product
 from hypothesis import given
 
 from projections.catalogue import PROJECTIONS
+from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import Outcome
-from projections.exchanges import exchange_refs, get_exchange, list_exchanges, recent_metrics
+from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.session_stats import session_stats
 from projections.sessions import get_session, list_sessions
 from projections.timeline import Order, list_events, position_at_time
@@ -61,7 +62,7 @@ def test_workspace_and_sessions(events: list[Recorded]) -> None:
 def test_exchanges(events: list[Recorded]) -> None:
     with _positions(events) as positions:
         for db, at, oracle in positions:
-            for session_id, outcome, model in product((None, 1, 2), _OUTCOMES, (None, "echo")):
+            for session_id, outcome, model in product((None, 1, 2), _OUTCOMES, (None, "echo", "big")):
                 page = list_exchanges(db, at=at, session_id=session_id, outcome=outcome, model=model, limit=3, offset=1)
                 matching = oracle.exchanges(session_id, outcome, model)
                 assert ([row.id for row in page.rows], page.total) == (matching[1:4], len(matching))
