@@ -16,7 +16,10 @@ _PLAN_WITHIN = 300  # bytes of the body in which the plan stands
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: req_bench\r\n"
-ANSWER = {"role": "assistant", "content": "The function is defined twice; the second definition wins."}
+ANSWER: dict[str, object] = {
+    "role": "assistant",
+    "content": "The function is defined twice; the second definition wins.",
+}
 _USAGE = {"prompt_tokens": 50, "completion_tokens": 12, "total_tokens": 62}
 _SHARED = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
 
