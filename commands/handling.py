@@ -1,7 +1,8 @@
 """The one way in: load, fold, decide, append.
 
 The state is held in memory and runs ahead of the log by what is queued; when an append fails, it is dropped and folded
-from the log again. Everything here runs on the event loop.
+from the log again, and once more when what was queued at that time is in the log. Everything here runs on the event
+loop.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from commands.errors import ConflictError, UnavailableError
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
-from schema.appends import Append, StoreUnavailableError, VersionConflictError
+from schema.appends import Append, Committed, StoreUnavailableError, VersionConflictError
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent
 from schema.registry import Event
@@ -41,7 +42,8 @@ class CommandHandler:
         self._appender = appender
         self._lock = asyncio.Lock()
         self._next_session_id = log.max_id("session_id") + 1
-        self._stale = False
+        self._stale = False  # it holds what the log will not hold
+        self._behind = False  # it may lack what was queued when it was folded
         self._versions: dict[str, int] = {}
         self.state = workspace.initial_state()
         self._reload()
@@ -56,8 +58,7 @@ class CommandHandler:
 
         Raises CommandError.
         """
-        if self._stale:
-            self._reload()
+        self._refresh()
         if isinstance(command, sessions.Command):
             events = sessions.decide(self.state, command)
         else:
@@ -84,12 +85,11 @@ class CommandHandler:
                 try:
                     return await self._attempt(command, metadata)
                 except VersionConflictError:
-                    self._stale = True
+                    continue  # `_ended` has seen to it that the state is folded again
             raise ConflictError("version_conflict", "The state kept changing; try again.")
 
     async def _attempt(self, command: Command, metadata: Metadata) -> Outcome:
-        if self._stale:
-            self._reload()
+        self._refresh()
         before = dict(self._versions)
         new = self.decide(command)
         if not new:
@@ -97,13 +97,27 @@ class CommandHandler:
         streams = {workspace.STREAM, *(event.stream for event in new)}
         expect = {stream: before.get(stream, 0) for stream in streams}
         try:
-            committed = await self._appender.append(Append(events=new, metadata=metadata, expect=expect, durable=True))
+            committed = await self._append(Append(events=new, metadata=metadata, expect=expect, durable=True))
         except StoreUnavailableError as error:
-            self._stale = True
             raise UnavailableError("store_unavailable", f"The event log cannot be written: {error}") from error
         return Outcome(committed.positions[-1], len(new), tuple(event.event for event in new))
 
+    async def _append(self, append: Append) -> Committed:
+        """Shielded: a caller who leaves does not hide from us how the append ended."""
+        future = self._appender.append(append)
+        future.add_done_callback(self._ended)
+        return await asyncio.shield(future)
+
+    def _ended(self, future: "asyncio.Future[Committed]") -> None:
+        if future.cancelled() or future.exception() is not None:
+            self._stale = True
+
+    def _refresh(self) -> None:
+        if self._stale or (self._behind and self._appender.idle):
+            self._reload()
+
     def _reload(self) -> None:
+        self._behind = not self._appender.idle  # asked before reading, so that nothing slips between
         self.state = workspace.initial_state()
         self._versions = {}
         for recorded in self._log.scan(types=_FOLDED):

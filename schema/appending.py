@@ -27,6 +27,11 @@ class Appender:
         """Why the last commit failed; None while commits succeed."""
         return self._writer.trouble
 
+    @property
+    def idle(self) -> bool:
+        """Whether the log holds all that was submitted and not refused."""
+        return self._writer.idle
+
     def append(self, append: Append) -> "asyncio.Future[Committed]":
         """The future fails with StoreUnavailableError, VersionConflictError or UnstorableError."""
         future: asyncio.Future[Committed] = self._loop.create_future()

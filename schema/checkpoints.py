@@ -34,10 +34,12 @@ class Checkpointer:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing:
+        closing = False
+        while not closing:
             self._due.wait()
             self._due.clear()
-            self._checkpoint("TRUNCATE" if self._closing else "PASSIVE")
+            closing = self._closing  # read once: the last checkpoint is the one that truncates
+            self._checkpoint("TRUNCATE" if closing else "PASSIVE")
 
     def _checkpoint(self, mode: str) -> None:
         try:

@@ -124,7 +124,9 @@ class EventTranscoder(Transcoder):
     def _with_blob(self, obj: DomainEvent) -> tuple[Event, bytes]:
         if not obj.bodies:
             return obj.event, b""
-        session_id: int = getattr(obj.event, "session_id")  # noqa: B009
+        session_id: int | None = getattr(obj.event, "session_id", None)
+        if session_id is None:
+            raise TypeError(f"{type(obj.event).__name__} has bodies but no session to seal them for")
         data = self._packer.pack(session_id, [body.data for body in obj.bodies])
         filled = Blob(sha256=hashlib.sha256(data).hexdigest(), refs=tuple(body.ref for body in obj.bodies))
         return msgspec.structs.replace(obj.event, blob=filled), data

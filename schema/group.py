@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 
 import msgspec
+import zstandard
 from eventsourcing.persistence import StoredEvent
 
 from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
@@ -11,8 +12,23 @@ from schema.catalogue import REGISTRY
 from schema.codec import DomainEvent, EventMapper
 from schema.recorded import Recorded
 from schema.recorder import EventRecorder
-from schema.registry import Event
+from schema.registry import Event, UnknownEventTypeError
 from schema.sealing import SealError
+
+UNSTORABLE = (
+    SealError,
+    UnknownEventTypeError,
+    msgspec.MsgspecError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    zstandard.ZstdError,
+)
+
+
+def unstorable(error: Exception) -> UnstorableError:
+    return UnstorableError(f"{type(error).__name__}: {error}")
 
 
 class Group:
@@ -41,8 +57,8 @@ class Group:
             encoded = [self._encoded(append, index, versions) for index in range(len(append.events))]
         except VersionConflictError as error:
             self._refuse(done, error)
-        except (SealError, msgspec.MsgspecError, TypeError, ValueError) as error:
-            self._refuse(done, UnstorableError(f"{type(error).__name__}: {error}"))
+        except UNSTORABLE as error:
+            self._refuse(done, unstorable(error))
         else:
             self._waiting.append((done, len(self._stored), len(append.events)))
             self.versions.update(versions)

@@ -61,7 +61,11 @@ class Registry:
             self._upcasts[name, from_version] = upcast
 
     def of(self, event: Event) -> EventType:
-        return self._by_class[type(event)]
+        """Raises UnknownEventTypeError for a class that is not registered."""
+        try:
+            return self._by_class[type(event)]
+        except KeyError:
+            raise UnknownEventTypeError(type(event).__name__) from None
 
     def named(self, name: str) -> EventType:
         """Raises UnknownEventTypeError."""

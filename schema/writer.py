@@ -8,21 +8,26 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
-from schema.appends import Append, Done, Settle, StoreUnavailableError, settle_inline
+from schema.appends import Append, Done, Result, Settle, StoreUnavailableError, settle_inline
 from schema.checkpoints import Checkpointer
-from schema.group import Group
+from schema.group import Group, unstorable
 from schema.log import EventLog
+from schema.queueing import AppendQueue, Entry
 from schema.recorded import Recorded
 
 _log = logging.getLogger("chronoproxy.writer")
-_GROUP = 512
 _BUSY_TIMEOUT_S = 1.0
 _RETRY_S = 0.25
 _CACHED_VERSIONS = 100_000
-_MAX_QUEUED_BYTES = 64 << 20
+_OF_THE_DATA = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    OverflowError,
+)  # the store works, but not for one of these values
 
 Listener = Callable[[list[Recorded]], None]
 
@@ -35,14 +40,13 @@ class LogWriter:
         self._log = log
         self._mapper = log.mapper()
         self._settle = settle
-        self._queue: deque[tuple[Append, Done | None]] = deque()
-        self._queued_bytes = 0
-        self._lock = threading.Lock()
+        self._queue = AppendQueue()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._versions: dict[str, int] = {}
         self._listeners: list[Listener] = []
         self._synchronous = ""
+        self._suspect: Entry | None = None
         self.trouble: str | None = None
         self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
         self._db.execute("PRAGMA secure_delete=ON")
@@ -65,15 +69,15 @@ class LogWriter:
 
         `done` gets the result; it is refused at once when the queue is full or closed.
         """
-        with self._lock:
-            taken = not self._stopping.is_set() and self._queued_bytes < _MAX_QUEUED_BYTES
-            if taken:
-                self._queue.append((append, done))
-                self._queued_bytes += append.weight()
-        if not taken:
+        if not self._queue.offer((append, done)):
             self._refuse([(append, done)])
         elif wake:
             self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the log holds all that was submitted and not refused."""
+        return self._queue.idle
 
     def wake(self) -> None:
         """Commit what waits, now."""
@@ -81,28 +85,25 @@ class LogWriter:
 
     def close(self) -> None:
         """Commit what is queued and stop; what cannot be committed is refused."""
-        with self._lock:
-            self._stopping.set()
+        self._queue.close()
+        self._stopping.set()
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join()
+        self._refuse(self._queue.take())
         self._checkpointer.close()
         self._db.close()
 
     def _run(self) -> None:
-        while not (self._stopping.is_set() and not self._queue):
+        stopping = False
+        while not stopping:
             self._wake.wait()
             self._wake.clear()
-            while entries := self._take():
+            stopping = self._stopping.is_set()
+            while entries := self._queue.take():
                 self._commit(entries)
 
-    def _take(self) -> list[tuple[Append, Done | None]]:
-        with self._lock:
-            entries = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
-            self._queued_bytes -= sum(append.weight() for append, _ in entries)
-        return entries
-
-    def _commit(self, entries: list[tuple[Append, Done | None]]) -> None:
+    def _commit(self, entries: list[Entry]) -> None:
         self._last_timestamp = max(self._last_timestamp, time.time_ns() // 1_000_000)
         group = Group(self._mapper, self._version_of, self._last_timestamp)
         try:
@@ -110,11 +111,13 @@ class LogWriter:
             for append, done in entries:
                 group.stage(append, done)
             self._write(group, durable=any(append.durable for append, _ in entries))
+        except _OF_THE_DATA as error:
+            self._single_out(entries, error)
         except sqlite3.Error as error:
             self._recover(entries, error)
-            return
-        self.trouble = None
-        self._tell(group)
+        else:
+            self.trouble, self._suspect = None, None
+            self._tell(group)
 
     def _write(self, group: Group, *, durable: bool) -> None:
         self._synchronize("FULL" if durable else "NORMAL")
@@ -123,10 +126,9 @@ class LogWriter:
         try:
             group.insert(self._log.recorder, cursor)
             cursor.execute("COMMIT")
-        except sqlite3.Error:
+        finally:
             if self._db.in_transaction:
                 cursor.execute("ROLLBACK")
-            raise
 
     def _tell(self, group: Group) -> None:
         if len(self._versions) > _CACHED_VERSIONS:
@@ -151,30 +153,41 @@ class LogWriter:
             version = self._versions[stream] = row[0] or 0
         return version
 
-    def _recover(self, entries: list[tuple[Append, Done | None]], error: sqlite3.Error) -> None:
+    def _single_out(self, entries: list[Entry], error: Exception) -> None:
+        """Commit the appends of a group one at a time; the one that fails again, alone, is refused."""
+        self._versions.clear()
+        if len(entries) == 1 and entries[0] is self._suspect:
+            self._suspect = None
+            _log.error("an append cannot be stored: %s", error)
+            self._settle_all(entries, unstorable(error))
+        else:
+            self._suspect = entries[0]
+            self._queue.put_back(entries, singly=True)
+
+    def _recover(self, entries: list[Entry], error: sqlite3.Error) -> None:
         """Refuse decisions, keep facts in their order at the front of the queue, and pause before the next try."""
         if self.trouble is None:
             _log.error("the event log cannot be written: %s", error)
         self.trouble = str(error)
         self._versions.clear()
         stopping = self._stopping.is_set()
-        kept = [entry for entry in entries if entry[0].keep and not stopping]
+        self._queue.put_back([entry for entry in entries if entry[0].keep and not stopping])
         self._refuse([entry for entry in entries if not entry[0].keep or stopping])
-        with self._lock:
-            self._queue.extendleft(reversed(kept))
-            self._queued_bytes += sum(append.weight() for append, _ in kept)
         self._stopping.wait(_RETRY_S)
 
-    def _refuse(self, entries: list[tuple[Append, Done | None]]) -> None:
+    def _refuse(self, entries: list[Entry]) -> None:
         error = StoreUnavailableError(self.trouble or "the event log takes no more events")
         lost = sum(len(append.events) for append, done in entries if append.keep or done is None)
         if lost:
             _log.error("%d events could not be recorded: %s", lost, error)
-        waiting = [(done, error) for _, done in entries if done is not None]
+        self._settle_all(entries, error)
+
+    def _settle_all(self, entries: list[Entry], result: Result) -> None:
+        waiting = [(done, result) for _, done in entries if done is not None]
         if waiting:
-            self._settle(list(waiting))
+            self._settle(waiting)
 
 
-def _sessions(entries: list[tuple[Append, Done | None]]) -> set[int]:
+def _sessions(entries: list[Entry]) -> set[int]:
     numbers = {getattr(new.event, "session_id", None) for append, _ in entries for new in append.events}
     return {number for number in numbers if number is not None}
