@@ -5,6 +5,7 @@ it ends, so the walk only reads the keys; a value is skipped by its length.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -44,6 +45,20 @@ def members(body: bytes) -> list[Member]:
         name, start = dropped
         text, shift = _HIDDEN + body[start:], start - len(_HIDDEN)
     raise DuplicateKeysError("too many duplicate keys")
+
+
+def replaced(body: bytes, found: Sequence[Member], value: bytes) -> bytes:
+    """`body` with `value` in the place of the values of the members `found`."""
+    for member in reversed(found):
+        body = body[: member.start] + value + body[member.end :]
+    return body
+
+
+def with_member(text: bytes, member: bytes) -> bytes:
+    """The JSON object `text` with one more member, given as `"key":value`, at its end."""
+    end = text.rindex(b"}")
+    comma = b"" if text[:end].rstrip(b" \t\r\n").endswith(b"{") else b","
+    return text[:end] + comma + member + text[end:]
 
 
 def _walk(text: bytes, shift: int, name: str | None, found: list[Member]) -> tuple[str, int] | None:

@@ -1,0 +1,201 @@
+"""The request body on the wire: a typed, partial decode that looks at what the proxy needs, and edits byte by byte.
+
+Decoders that find a key twice take the last; the edits leave no room for another reading.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from proxy.json_depth import openers, within_depth
+from proxy.json_members import DuplicateKeysError, members, replaced, with_member
+
+T = TypeVar("T")
+
+MAX_DEPTH = 128
+_MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
+_ROLE_FIRST = (b'{"role":"', b'{"role": "')
+_ABSENT = msgspec.Raw(b"")
+_TOO_DEEP = f"The request body is nested more than {MAX_DEPTH} levels deep."
+_INCLUDE_USAGE = b'"include_usage":true'
+
+
+class WireError(Exception):
+    """The body is not a chat completion request: 400 invalid_request_error. `param` names the field at fault."""
+
+    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.param, self.code = message, param, code
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the proxy reads of a request. A Raw is the text of a value, a view that keeps the whole body alive.
+
+    `include_usage` is None where stream_options does not have the key; `stream_options` and `tools` are None where the
+    body does not. `metadata`, `prompt_cache_key` and `previous_response_id` are None too where they cannot be used.
+    """
+
+    model: str | None
+    stream: bool
+    messages: list[msgspec.Raw]
+    include_usage: bool | None = None
+    stream_options: msgspec.Raw | None = None
+    tools: msgspec.Raw | None = None
+    metadata: dict[str, Any] | None = None
+    prompt_cache_key: str | None = None
+    previous_response_id: str | None = None
+
+
+class _Body(msgspec.Struct):
+    messages: list[msgspec.Raw] = msgspec.field(default_factory=list)
+    model: msgspec.Raw = _ABSENT
+    stream: msgspec.Raw = _ABSENT
+    stream_options: msgspec.Raw = _ABSENT
+    tools: msgspec.Raw = _ABSENT
+    metadata: msgspec.Raw = _ABSENT
+    prompt_cache_key: msgspec.Raw = _ABSENT
+    previous_response_id: msgspec.Raw = _ABSENT
+
+
+class _Role(msgspec.Struct):
+    role: str
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_role = msgspec.json.Decoder(_Role).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def decode_chat(body: bytes) -> ChatRequest:
+    """Check `body` as far as the contract (3.3.1, 2) asks and no further. Raises WireError."""
+    decoded = _well_formed(body)
+    _check_messages(body, decoded)
+    return ChatRequest(
+        model=_model(decoded.model),
+        stream=_stream(decoded.stream),
+        messages=decoded.messages,
+        include_usage=_include_usage(decoded.stream_options),
+        stream_options=_present(decoded.stream_options),
+        tools=_present(decoded.tools),
+        metadata=_value(decoded.metadata, _decode_object),
+        prompt_cache_key=_value(decoded.prompt_cache_key, _decode_text),
+        previous_response_id=_value(decoded.previous_response_id, _decode_text),
+    )
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """`body` with `model` as its top-level model, wherever it stood; everything else keeps its bytes."""
+    value = msgspec.json.encode(model)
+    try:
+        found = [member for member in members(body) if member.key == "model"]
+    except DuplicateKeysError:
+        return msgspec.json.encode(_decode_members(body) | {"model": msgspec.Raw(value)})
+    if not found:
+        return with_member(body, b'"model":' + value)
+    return replaced(body, found, value)
+
+
+def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
+    """`body` with stream_options.include_usage set to true where the key is absent, else `body` itself.
+
+    `body` is what `request` was decoded from, or that with another model.
+    """
+    if request.include_usage is not None:
+        return body
+    if request.stream_options is None:
+        return with_member(body, b'"stream_options":{' + _INCLUDE_USAGE + b"}")
+    options = bytes(request.stream_options)
+    if not options.startswith(b"{"):
+        return body
+    try:
+        last = [member for member in members(body) if member.key == "stream_options"][-1:]
+    except DuplicateKeysError:
+        return body
+    return replaced(body, last, with_member(options, _INCLUDE_USAGE))
+
+
+def _well_formed(body: bytes) -> _Body:
+    try:
+        if not body.isascii():
+            body.decode()
+        return _decode_body(body)
+    except UnicodeDecodeError:
+        raise WireError("The request body is not valid UTF-8.", code="malformed_json") from None
+    except msgspec.ValidationError as error:
+        if "$.messages" in str(error):
+            raise WireError("'messages' must be an array.", "messages") from None
+        raise WireError("The request body must be a JSON object.", code="body_not_object") from None
+    except msgspec.DecodeError as error:
+        raise WireError(f"The request body is not valid JSON: {error}", code="malformed_json") from None
+    except RecursionError:
+        raise WireError(_TOO_DEEP, code="malformed_json") from None
+
+
+def _check_messages(body: bytes, decoded: _Body) -> None:
+    """Roles, and the depth of everything: the two need the same copy of each message."""
+    if not decoded.messages:
+        raise WireError("'messages' must be a non-empty array.", "messages")
+    all_openers = openers(body)
+    shallow = all_openers <= MAX_DEPTH
+    for index, raw in enumerate(decoded.messages):
+        message = bytes(raw)
+        if not shallow:
+            inside = openers(message)
+            all_openers -= inside
+            if inside > _MESSAGE_DEPTH and not within_depth(message, _MESSAGE_DEPTH):
+                raise WireError(_TOO_DEEP, code="malformed_json")
+        if not message.startswith(_ROLE_FIRST):
+            _check_role(message, index)
+    if not shallow and all_openers > MAX_DEPTH and not _rest_within_depth(body, decoded, all_openers):
+        raise WireError(_TOO_DEEP, code="malformed_json")
+
+
+def _check_role(message: bytes, index: int) -> None:
+    try:
+        _decode_role(message)
+    except (msgspec.MsgspecError, RecursionError):
+        param = f"messages[{index}].role" if message.startswith(b"{") else f"messages[{index}]"
+        raise WireError("Each message must be an object with a string 'role'.", param) from None
+
+
+def _rest_within_depth(body: bytes, decoded: _Body, all_openers: int) -> bool:
+    """Tool schemas are what has many brackets; where it is not they, the whole body is looked through."""
+    tools = bytes(decoded.tools)
+    if all_openers - openers(tools) <= MAX_DEPTH:
+        return within_depth(tools, MAX_DEPTH - 1)
+    return within_depth(body.strip(), MAX_DEPTH)
+
+
+def _model(raw: msgspec.Raw) -> str | None:
+    model = _value(raw, _decode_text)
+    if model is None and bytes(raw) not in (b"", b"null"):
+        raise WireError("'model' must be a string.", "model")
+    return model
+
+
+def _stream(raw: msgspec.Raw) -> bool:
+    text = bytes(raw)
+    if text not in (b"", b"null", b"true", b"false"):
+        raise WireError("'stream' must be true or false.", "stream")
+    return text == b"true"
+
+
+def _include_usage(stream_options: msgspec.Raw) -> bool | None:
+    options = _value(stream_options, _decode_members)
+    value = options.get("include_usage") if options is not None else None
+    return None if value is None else bytes(value) == b"true"
+
+
+def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
+    return raw if memoryview(raw).nbytes else None
+
+
+def _value(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], T]) -> T | None:
+    """The value where it is of the type that `decode` gives; anything else is as good as absent."""
+    try:
+        return decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
