@@ -17,15 +17,9 @@ TOTALS_TABLES = (
     " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, interrupted INTEGER NOT NULL,"
     " PRIMARY KEY(model, position)) STRICT, WITHOUT ROWID",
 )
-_LAST = "SELECT max(position) FROM exchange_totals WHERE model = exchange_models.model AND position <= :at"
-_SUMS = (
-    "SELECT coalesce(sum(started), 0), coalesce(sum(completed), 0), coalesce(sum(failed), 0),"
-    " coalesce(sum(cancelled), 0), coalesce(sum(interrupted), 0) FROM exchange_models JOIN exchange_totals"
-    f" ON exchange_totals.model = exchange_models.model AND position = ({_LAST})"
-)
-_NEWEST = (
-    "SELECT started, completed, failed, cancelled, interrupted FROM exchange_totals WHERE model = ?"
-    " ORDER BY position DESC LIMIT 1"
+_TOTALS = (
+    "SELECT started, completed, failed, cancelled, interrupted FROM exchange_totals"
+    " WHERE model = ? AND position <= ? ORDER BY position DESC LIMIT 1"
 )
 _ENDS: tuple[Outcome, ...] = ("completed", "failed", "cancelled", "interrupted")
 
@@ -50,9 +44,9 @@ class Totals(msgspec.Struct, frozen=True):
 
 def totals(db: sqlite3.Connection, *, at: int, model: str | None = None) -> Totals:
     """The totals as of `at`, of one model or of all."""
-    if model is None:
-        return Totals(*db.execute(_SUMS, {"at": at}).fetchone())
-    return Totals(*db.execute(f"{_SUMS} WHERE exchange_models.model = :model", {"at": at, "model": model}).fetchone())
+    models = [model] if model is not None else [name for (name,) in db.execute("SELECT model FROM exchange_models")]
+    found = [db.execute(_TOTALS, (name, at)).fetchone() for name in models]
+    return Totals(*map(sum, zip((0, 0, 0, 0, 0), *filter(None, found), strict=True)))
 
 
 def count_started(db: sqlite3.Connection, position: int, model: str) -> None:
@@ -70,7 +64,7 @@ def count_finished(db: sqlite3.Connection, position: int, exchange_id: int, outc
 
 def _count(db: sqlite3.Connection, position: int, model: str, more: tuple[int, ...]) -> bool:
     """Add `more` to the model's totals; False where it has none. Two statements cost half of an INSERT ... SELECT."""
-    last = db.execute(_NEWEST, (model,)).fetchone()
+    last = db.execute(_TOTALS, (model, position)).fetchone()
     if last is None:
         return False
     db.execute("INSERT INTO exchange_totals VALUES (?, ?, ?, ?, ?, ?, ?)", (model, position, *map(add, last, more)))
