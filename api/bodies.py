@@ -13,6 +13,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.errors import ApiError, InvalidFieldError
+from api.reading import live_only
 from api.services import Use
 
 MAX_DEPTH = 128
@@ -20,9 +21,13 @@ _INT_DIGITS = 20  # no valid integer has more
 
 
 class RequestBody(BaseModel):
-    """Base of all request bodies; unknown fields are ignored."""
+    """Base of all request bodies: nothing is coerced, unknown fields are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class EmptyBody(RequestBody):
+    """For writes that take no field; what is sent must be an object nevertheless."""
 
 
 M = TypeVar("M", bound=RequestBody)
@@ -35,7 +40,9 @@ def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
         data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
         if data and not _is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
             raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
-        return validated(model, parsed(data))
+        fields = validated(model, parsed(data))
+        live_only(request)
+        return fields
 
     return body
 
@@ -122,4 +129,4 @@ def _refused(constant: str) -> float:
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(413, "body_too_large", f"The body is larger than {limit} bytes.", limit=limit)
+    return ApiError(413, "body_too_large", f"The body is larger than {limit} bytes.", context={"limit": limit})

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 
 from api.details import bounded_details, invalid, sentence
 from api.gate import area_of
@@ -33,11 +33,17 @@ class ApiError(Exception):
     """An error of the HTTP side: `context` are the further fields that the contract names for `code`."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **context: object
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        context: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
-        self.headers, self.context = dict(headers or {}), context
+        self.context, self.headers = dict(context or {}), dict(headers or {})
 
 
 class InvalidFieldError(ApiError):
@@ -45,7 +51,7 @@ class InvalidFieldError(ApiError):
 
     def __init__(self, details: Iterable[Mapping[str, object]], code: str = "invalid_field") -> None:
         items = bounded_details(details)
-        super().__init__(422, code, sentence(items), detail=items)
+        super().__init__(422, code, sentence(items), context={"detail": items})
 
 
 _KINDS = (
@@ -83,9 +89,9 @@ def as_api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case CommandError(code=code, message=message, context=context):
-            return ApiError(_COMMAND_STATUS[type(error)], code, message, **context)
+            return ApiError(_COMMAND_STATUS[type(error)], code, message, context=context)
         case AtOutOfRangeError(head=head):
-            return ApiError(422, "at_out_of_range", f"The last event is {head}.", head=head)
+            return ApiError(422, "at_out_of_range", f"The last event is {head}.", context={"head": head})
         case ProjectionLagError():
             return ApiError(503, "projection_lag", f"Not yet: {error}.")
         case CursorError():
@@ -120,4 +126,8 @@ def _allowed(request: Request) -> list[str]:
 
 def _matches(request: Request, method: str) -> bool:
     scope = {**request.scope, "method": method}
-    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    return any(
+        method == "GET" if isinstance(route, Mount) else True  # a mount of static files matches whatever the method
+        for route in request.app.routes
+        if route.matches(scope)[0] is Match.FULL
+    )

@@ -34,12 +34,9 @@ def _flag_text(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_unicode)]
+UNICODE = AfterValidator(_unicode)  # beside `str` in a body's field; strictness is set for bodies as a whole
 
-# in bodies
-BodyInt = Annotated[int, Field(strict=True, ge=-MAX_INT, le=MAX_INT)]
-BodyFlag = Annotated[bool, Field(strict=True)]
-BodyText = Annotated[Text, Field(strict=True)]
+BodyInt = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
 
 # in addresses, where everything is text
 TextInt = Annotated[int, BeforeValidator(_int_text)]
@@ -47,4 +44,4 @@ TextFlag = Annotated[bool, BeforeValidator(_flag_text)]
 PathId = Annotated[TextInt, Path(ge=1, le=MAX_INT)]
 Offset = Annotated[TextInt, Query(ge=0, le=MAX_INT)]
 QueryId = Annotated[TextInt | None, Query(ge=1, le=MAX_INT)]
-QueryText = Annotated[Text | None, Query(max_length=500)]
+QueryText = Annotated[str | None, Query(max_length=500)]

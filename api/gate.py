@@ -15,7 +15,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 Area = Literal["open", "openai", "api"]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-_WILDCARDS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
+_WILDCARDS = ("", "0.0.0.0", "::", "*")
 _SAFE = ("GET", "HEAD")
 _OPENAI = ("/chat/completions", "/models", "/v1")
 _PROTECTED = ("/api", "/ws", "/metrics", "/openapi.json", "/docs", "/redoc")

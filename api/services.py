@@ -5,21 +5,20 @@ from typing import Annotated
 
 import msgspec
 from fastapi import Depends, Request
+from proxy.providers import Catalogue
 
 from commands.handling import CommandHandler
 from projections.applying import ProjectionStatus
 from projections.store import ReadPool
 from projections.waiting import Waiter
-from proxy.providers import Catalogue
 from proxy.rate import RequestRate
 from schema.log import EventLog
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the parts are, asked anew at each call. A trouble is a text for people, None while all is well."""
+    """How the parts are, asked anew at each call. `writer_trouble` is None while all is well."""
 
     writer_trouble: Callable[[], str | None]
-    runner_trouble: Callable[[], str | None]
     projections: Callable[[], list[ProjectionStatus]]
     ready: Callable[[], bool]
 

@@ -12,7 +12,7 @@ from api.errors import ApiError
 from api.fields import MAX_INT, TextInt
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
-from commands.handling import Command
+from commands.handling import Command, Outcome
 from projections.waiting import ProjectionLagError
 from schema.recorded import Metadata
 
@@ -31,8 +31,16 @@ class Writing:
     async def execute(self, command: Command, query: Callable[..., T], *args: object) -> T:
         """Append what `command` causes, then `query(connection, *args, at=position)` as of its last event.
 
-        The answer gets X-Event-Position and X-Event-Count. Raises CommandError, and ApiError 503 projection_lag with
-        X-Event-Position where the events are committed but not visible yet.
+        Raises what `append` does.
+        """
+        outcome = await self.append(command)
+        return (await self._services.reads.run(query, *args, at=outcome.position)).value
+
+    async def append(self, command: Command) -> Outcome:
+        """Append what `command` causes; the answer gets X-Event-Position and X-Event-Count.
+
+        Raises CommandError, and ApiError 503 projection_lag with X-Event-Position where the events are committed but
+        not visible yet.
         """
         metadata = Metadata(actor="api", correlation_id=self._context.request_id)
         outcome = await self._services.handler.execute(command, metadata, expected_position=self._expected)
@@ -42,7 +50,7 @@ class Writing:
         except ProjectionLagError as error:
             raise ApiError(503, "projection_lag", f"Committed, but {error}.", headers=headers) from None
         self._response.headers.update(headers)
-        return (await self._services.reads.run(query, *args, at=outcome.position)).value
+        return outcome
 
 
 def _writing(

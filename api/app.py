@@ -1,0 +1,28 @@
+"""The FastAPI application: everything that is no completion."""
+
+from fastapi import FastAPI
+
+from api import errors, events, exchanges, health, providers, sessions
+from api.services import Services
+from dashboard.pages import mount_pages
+
+_TITLE = "Chronoproxy"
+_ROUTERS = (sessions.router, exchanges.router, events.router, providers.router, health.router)
+
+
+def make_app(services: Services) -> FastAPI:
+    """The application over `services`. It must stand behind `api.front.Front`, which lets requests in."""
+    app = FastAPI(
+        title=_TITLE,
+        version=services.version,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for router in _ROUTERS:
+        app.include_router(router)
+    mount_pages(app, docs=services.docs)
+    errors.install(app)
+    return app

@@ -1,0 +1,122 @@
+"""The log as people read it: a searchable list, and every event with its data (contract N11, N12)."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel
+
+from api import shapes, views
+from api.errors import ApiError
+from api.fields import PathId, QueryId, QueryText, TextInt
+from api.reading import LIVE, PAST, Moment, Reads, moment_of, require_ready
+from api.services import Use
+from projections.timeline import EventPage, Order, list_events, position_at_time
+
+router = APIRouter(prefix="/api/events", tags=["events"])
+
+PointText = Annotated[str | None, Query(max_length=64)]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Both ends inclusive; None leaves an end open."""
+
+    first: Moment | None
+    last: Moment | None
+
+
+class EventList(BaseModel):
+    """`next_cursor` continues behind the last event shown; `head` is the position as of which the list was made."""
+
+    events: list[shapes.EventSummary]
+    next_cursor: str | None
+    head: int
+    total: int
+
+
+@router.get("", dependencies=PAST, response_model=EventList)
+async def list_all(
+    reads: Reads,
+    response: Response,
+    session_id: QueryId = None,
+    types: Annotated[list[str] | None, Query(alias="type", max_length=50)] = None,
+    first: Annotated[PointText, Query(alias="from")] = None,
+    last: Annotated[PointText, Query(alias="to")] = None,
+    q: QueryText = None,
+    order: Order = "desc",
+    limit: Annotated[TextInt, Query(ge=1, le=1000)] = 100,
+    cursor: QueryText = None,
+    form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
+) -> EventList | Response:
+    """Events between two positions or times, both inclusive; format=jsonl puts one on a line, the cursor in a header."""
+    span = Span(_moment(first, "from"), _moment(last, "to"))
+    wanted = {"session_id": session_id, "types": types or (), "q": q, "order": order, "limit": limit, "cursor": cursor}
+    page = await reads.run(events_between, span, **wanted)
+    found = [views.event_summary(row) for row in page.rows]
+    if form == "jsonl":
+        return _lines(found, page, response)
+    return EventList(events=found, next_cursor=page.next_cursor, head=reads.at, total=page.total)
+
+
+@router.get("/{position}", dependencies=[*LIVE, Depends(require_ready)])
+async def get(position: PathId, services: Use) -> shapes.Event:
+    """One event with all its data; contents of messages stand in it as refs."""
+    recorded = await asyncio.to_thread(services.log.at, position)
+    if recorded is None:
+        raise ApiError(404, "event_not_found", f"There is no event {position}.")
+    await services.waiter.until(position)
+    summary = (await services.reads.run(_summary, position)).value
+    return views.event(recorded, summary or recorded.type)
+
+
+def events_between(
+    db: sqlite3.Connection,
+    span: Span,
+    *,
+    at: int,
+    session_id: int | None,
+    types: Sequence[str],
+    q: str | None,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+) -> EventPage:
+    """`list_events` of a span that may be given in times. Raises CursorError."""
+    start, end = (moment.position if moment else None for moment in (span.first, span.last))
+    if span.first is not None and span.first.ms is not None:
+        # the first event not earlier than a time follows the last one that is earlier
+        start = position_at_time(db, span.first.ms - 1, at=at) + 1
+    if span.last is not None and span.last.ms is not None:
+        end = position_at_time(db, span.last.ms, at=at)
+    return list_events(
+        db,
+        at=at,
+        session_id=session_id,
+        types=types,
+        from_position=start,
+        to_position=end,
+        q=q,
+        order=order,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+def _moment(text: str | None, name: str) -> Moment | None:
+    return None if text is None else moment_of(text, name)
+
+
+def _lines(found: list[shapes.EventSummary], page: EventPage, response: Response) -> Response:
+    headers = dict(response.headers) | {"X-Total-Count": str(page.total)}
+    if page.next_cursor is not None:
+        headers["X-Next-Cursor"] = page.next_cursor
+    text = "".join(f"{summary.model_dump_json()}\n" for summary in found)
+    return Response(text, headers=headers, media_type="application/x-ndjson")
+
+
+def _summary(db: sqlite3.Connection, position: int, *, at: int) -> str | None:
+    rows = list_events(db, at=at, from_position=position, to_position=position, limit=1).rows
+    return rows[0].summary if rows else None

@@ -1,0 +1,104 @@
+"""The Exchange of contract section 2 and its parts. Times are ISO-8601 texts (api/times.py)."""
+
+from pydantic import BaseModel
+
+from projections.exchange_rows import Outcome
+from schema.exchanges import UsageSource
+
+
+class Resolution(BaseModel):
+    rule: str
+    branch: str | None
+    parent_id: int | None
+
+
+class MessageCounts(BaseModel):
+    count: int
+    tokens: int
+
+
+class SentCounts(MessageCounts):
+    identical: bool
+
+
+class MessageList(MessageCounts):
+    refs: list[str]
+
+
+class SentList(SentCounts):
+    refs: list[str]
+
+
+class ReductionStep(BaseModel):
+    stage: str
+    count: int
+    tokens_saved: int
+    refs: list[str]
+
+
+class Reduction(BaseModel):
+    applied: bool
+    skipped_reason: str | None
+    tokens_before: int
+    tokens_after: int
+    tokens_saved: int
+    steps: list[ReductionStep]
+
+
+class UsageCounts(BaseModel):
+    source: UsageSource
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+
+
+class TimingValues(BaseModel):
+    overhead_ms: float
+    ttft_ms: float | None
+    duration_ms: float | None
+
+
+class ExchangeFault(BaseModel):
+    code: str
+    message: str | None
+
+
+class Positions(BaseModel):
+    started: int
+    finished: int | None
+
+
+class ExchangeSummary(BaseModel):
+    """An exchange as lists show it: without refs."""
+
+    id: int
+    session_id: int
+    started_at: str
+    finished_at: str | None
+    outcome: Outcome
+    stream: bool
+    model_requested: str | None
+    model_sent: str
+    provider: str
+    resolution: Resolution
+    client_family: str | None
+    received: MessageCounts
+    sent: SentCounts
+    reduction: Reduction
+    usage: UsageCounts
+    cost_usd: float | None
+    timings: TimingValues
+    http_status: int | None
+    finish_reason: str | None
+    error: ExchangeFault | None
+    attempts: int
+    moved_from: int | None
+    positions: Positions
+
+
+class Exchange(ExchangeSummary):
+    received: MessageList
+    sent: SentList

@@ -1,0 +1,63 @@
+"""Exchanges: what came in, what went upstream and how it ended (contract N18, N19)."""
+
+import sqlite3
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api import exchange_shapes, views
+from api.errors import ApiError
+from api.fields import Offset, PathId, QueryId, QueryText, TextInt
+from api.reading import PAST, Reads
+from projections.exchange_lists import list_exchanges
+from projections.exchange_rows import ExchangeRow, Outcome
+from projections.exchanges import exchange_refs, get_exchange
+
+router = APIRouter(prefix="/api/exchanges", tags=["exchanges"], dependencies=PAST)
+
+
+class ExchangeList(BaseModel):
+    exchanges: list[exchange_shapes.ExchangeSummary]
+    total: int
+
+
+class ExchangeRows(msgspec.Struct, frozen=True):
+    """An exchange with its full lists of message refs."""
+
+    exchange: ExchangeRow
+    received: tuple[str, ...]
+    sent: tuple[str, ...]
+
+
+@router.get("")
+async def list_all(
+    reads: Reads,
+    session_id: QueryId = None,
+    outcome: Outcome | None = None,
+    model: QueryText = None,
+    limit: Annotated[TextInt, Query(ge=1, le=500)] = 50,
+    offset: Offset = 0,
+) -> ExchangeList:
+    """Exchanges newest first; `model` is the name that went upstream."""
+    page = await reads.run(
+        list_exchanges, session_id=session_id, outcome=outcome, model=model, limit=limit, offset=offset
+    )
+    return ExchangeList(exchanges=[views.exchange_summary(row) for row in page.rows], total=page.total)
+
+
+@router.get("/{exchange_id}")
+async def get(exchange_id: PathId, reads: Reads) -> exchange_shapes.Exchange:
+    """One exchange with the refs of its messages."""
+    rows = await reads.run(exchange_rows, exchange_id)
+    if rows is None:
+        raise ApiError(404, "exchange_not_found", f"There is no exchange {exchange_id}.")
+    return views.exchange(rows.exchange, rows.received, rows.sent)
+
+
+def exchange_rows(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRows | None:
+    """None where the exchange had not started."""
+    exchange = get_exchange(db, exchange_id, at=at)
+    refs = exchange_refs(db, exchange_id, at=at)
+    return None if exchange is None or refs is None else ExchangeRows(exchange, *refs)

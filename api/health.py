@@ -1,0 +1,138 @@
+"""Is it alive, is it ready, how busy is it (contract 3.3, decisions 3.13)."""
+
+import sqlite3
+from typing import Literal
+
+from eventsourcing.persistence import PersistenceError
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from api import shapes, views
+from api.reading import LIVE
+from api.request_context import Context
+from api.services import Services, Use
+from projections.sessions import SessionRow, get_session
+from projections.workspace import active_session_id
+
+router = APIRouter(tags=["health"], dependencies=LIVE)
+
+_LEVELS = ((95.0, "critical"), (87.5, "warning"), (50.0, "elevated"))
+
+
+class RateLimit(BaseModel):
+    current_rpm: int
+    max_rpm: int
+    percentage: float
+
+
+class RateLimitStatus(RateLimit):
+    status: str
+    mode: str
+
+
+class LogWatcher(BaseModel):
+    status: Literal["running", "stopped"]
+    log_file_exists: bool
+    log_path: str | None
+
+
+class Health(BaseModel):
+    """`degraded` also answers 200: the process is alive. `max_context` is the active session's, else the default
+    model's."""
+
+    status: Literal["ok", "degraded"]
+    max_context: int
+    active_session: shapes.Session | None
+    log_watcher: LogWatcher
+    rate_limit: RateLimit
+    version: str
+    position: int
+
+
+class Checks(BaseModel):
+    """`ok`, or what is wrong."""
+
+    event_store: str
+    writer: str
+    projections: str
+
+
+class Readiness(BaseModel):
+    ready: bool
+    checks: Checks
+    position: int
+    lag_events: int
+
+
+@router.get("/health")
+async def health(services: Use, context: Context) -> Health:
+    """Alive: this process answers. Who sends no credentials does not see the session."""
+    state = _state(services)
+    row = await _active(services)
+    known = services.catalogue
+    label = (row.provider, row.model) if row is not None else (services.default_provider, services.default_model)
+    return Health(
+        status="ok" if state.ready else "degraded",
+        max_context=known.max_context(*label),
+        active_session=views.session(row) if row is not None and context.authorized else None,
+        log_watcher=LogWatcher(status="stopped", log_file_exists=False, log_path=None),
+        rate_limit=_rate(services),
+        version=services.version,
+        position=state.position,
+    )
+
+
+@router.get("/health/ready", responses={503: {"model": Readiness}})
+async def ready(services: Use, response: Response) -> Readiness:
+    """Ready: the log can be read and written, and the read tables are up with it; else 503."""
+    state = _state(services)
+    response.status_code = 200 if state.ready else 503
+    return state
+
+
+@router.get("/api/rate-limit")
+async def rate_limit(services: Use) -> RateLimitStatus:
+    """Completions of the last 60 seconds."""
+    rate = _rate(services)
+    status = next((name for least, name in _LEVELS if rate.percentage >= least), "normal")
+    return RateLimitStatus(**rate.model_dump(), status=status, mode=services.rate_limit.mode)
+
+
+def _rate(services: Services) -> RateLimit:
+    current, most = services.rate.current(), services.rate_limit.max_rpm
+    return RateLimit(current_rpm=current, max_rpm=most, percentage=views.percent(current, most))
+
+
+def _state(services: Services) -> Readiness:
+    parts = services.health.projections()
+    store, position = _head(services)
+    failed = [f"{part.name}: {part.error or part.state}" for part in parts if part.error or part.state == "failed"]
+    behind = [] if services.health.ready() else ["being built"]
+    checks = Checks(
+        event_store=store,
+        writer=services.health.writer_trouble() or "ok",
+        projections="; ".join((*failed, *behind)) or "ok",
+    )
+    healthy = checks.event_store == checks.writer == checks.projections == "ok"
+    lag = position - min((part.position for part in parts), default=position)
+    return Readiness(ready=healthy, checks=checks, position=position, lag_events=max(lag, 0))
+
+
+def _head(services: Services) -> tuple[str, int]:
+    try:
+        return "ok", services.log.head()
+    except (PersistenceError, sqlite3.Error) as error:
+        return f"cannot be read: {type(error).__name__}", 0
+
+
+async def _active(services: Services) -> SessionRow | None:
+    """None also where the tables cannot be read: the process is alive all the same."""
+    try:
+        return (await services.reads.run(_active_session)).value
+    except sqlite3.Error:
+        return None
+
+
+def _active_session(db: sqlite3.Connection, *, at: int) -> SessionRow | None:
+    number = active_session_id(db, at=at)
+    return None if number is None else get_session(db, number, at=at)

@@ -1,0 +1,183 @@
+"""Rows of the read tables in the shapes of the contract. Pure."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from proxy.providers import Catalogue
+
+from api import exchange_shapes, shapes
+from api.times import iso, iso_or_none
+from projections.exchange_rows import ExchangeRow
+from projections.session_stats import StatsRow
+from projections.sessions import SessionRow
+from projections.timeline import EventRow
+from schema.recorded import Recorded
+
+_PREVIEW = 100  # characters
+_AUTO_THRESHOLD = 0.85
+_READY_PERCENT = 80
+# No event compacts anything yet, and nothing is compacted automatically.
+_NO_COMPACTION = {
+    "reserved_tokens": 0,
+    "compaction_count": 0,
+    "last_compaction_at": None,
+    "auto_compaction_enabled": False,
+    "auto_compaction_threshold": _AUTO_THRESHOLD,
+    "consecutive_auto_compactions": 0,
+}
+
+
+def session(row: SessionRow) -> shapes.Session:
+    return shapes.Session.model_validate(_session_fields(row))
+
+
+def session_x(row: SessionRow, catalogue: Catalogue) -> shapes.SessionX:
+    known = {
+        "max_context": catalogue.max_context(row.provider, row.model),
+        "provider_known": catalogue.provider_known(row.provider),
+    }
+    return shapes.SessionX.model_validate(_session_fields(row) | known)
+
+
+def session_detail(
+    row: SessionRow, stats: StatsRow, exchanges: list[ExchangeRow], catalogue: Catalogue, *, limit: int
+) -> shapes.SessionDetail:
+    """`exchanges` are the newest ones, at least one where the session has any; `limit` of them are shown."""
+    shown = session_x(row, catalogue)
+    return shapes.SessionDetail(
+        session=shown,
+        provider=provider_ref(row.provider, catalogue),
+        memory=shapes.MemStat(
+            memory_tokens=0, chat_tokens=exchanges[0].sent_tokens if exchanges else 0, memory_ratio=0.0
+        ),
+        stats=_stats(stats),
+        recent_metrics=[metric(exchange, catalogue) for exchange in exchanges[:limit]],
+        context=_context(stats.context_tokens, shown.max_context),
+    )
+
+
+def provider_ref(key: str, catalogue: Catalogue) -> shapes.ProviderRef:
+    provider = next((provider for provider in catalogue.providers() if provider.key == key), None)
+    if provider is None:
+        return shapes.ProviderRef(key=key, name=key, color="", icon="", info={})
+    info = shapes.ProviderInfo(type=provider.type, base_url=public_url(provider.base_url))
+    return shapes.ProviderRef(key=key, name=provider.name, color=provider.color, icon=provider.icon, info=info)
+
+
+def public_url(url: str | None) -> str:
+    """Without userinfo and query, which may hold a key."""
+    parts = urlsplit(url or "")
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def metric(row: ExchangeRow, catalogue: Catalogue) -> shapes.Metric:
+    """Until usage is known, the count of what was sent stands in, marked as estimated."""
+    usage = row.usage
+    tokens = usage.total_tokens if usage.source != "none" else row.sent_tokens
+    return shapes.Metric(
+        id=row.id,
+        session_id=row.session_id,
+        timestamp=iso(row.started_at),
+        estimated_tokens=tokens,
+        percentage=percent(tokens, catalogue.max_context(row.provider, row.model_sent)),
+        content_preview=(row.preview or "")[:_PREVIEW],
+        prompt_tokens=row.sent_tokens if row.outcome == "running" else usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        is_estimated=usage.source != "measured",
+        source="proxy",
+        memory_tokens=0,
+        chat_tokens=row.sent_tokens,
+        memory_ratio=0.0,
+        model=row.model_sent,
+        provider=row.provider,
+        outcome=row.outcome,
+        cached_tokens=usage.cached_tokens,
+        duration_ms=row.timings.duration_ms,
+        cost_usd=None,
+    )
+
+
+def exchange_summary(row: ExchangeRow) -> exchange_shapes.ExchangeSummary:
+    return exchange_shapes.ExchangeSummary.model_validate(_exchange_fields(row))
+
+
+def exchange(row: ExchangeRow, received: tuple[str, ...], sent: tuple[str, ...]) -> exchange_shapes.Exchange:
+    fields = _exchange_fields(row)
+    fields["received"] = {**_counts(row.received_count, row.received_tokens), "refs": received}
+    fields["sent"] = {**_counts(row.sent_count, row.sent_tokens), "identical": row.sent_identical, "refs": sent}
+    return exchange_shapes.Exchange.model_validate(fields)
+
+
+def event_summary(row: EventRow) -> shapes.EventSummary:
+    fields = msgspec.structs.asdict(row)
+    return shapes.EventSummary.model_validate({**fields, "timestamp": iso(row.timestamp)})
+
+
+def event(recorded: Recorded, summary: str) -> shapes.Event:
+    fields = msgspec.structs.asdict(recorded)
+    own = {
+        "timestamp": iso(recorded.timestamp),
+        "summary": summary,
+        "version": recorded.type_version,
+        "data": msgspec.to_builtins(recorded.event),
+    }
+    return shapes.Event.model_validate(fields | own)
+
+
+def percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def _session_fields(row: SessionRow) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(row),
+        **_NO_COMPACTION,
+        "created_at": iso(row.created_at),
+        "erased_at": None,
+    }
+
+
+def _stats(row: StatsRow) -> shapes.Stats:
+    return shapes.Stats.model_validate({**msgspec.structs.asdict(row), "avg_tokens": row.avg_tokens})
+
+
+def _context(tokens: int, max_context: int) -> shapes.CtxState:
+    used = percent(tokens, max_context)
+    return shapes.CtxState(
+        current_tokens=tokens,
+        max_context=max_context,
+        percentage=used,
+        reserved_tokens=0,
+        percentage_with_reserved=used,
+        compaction_ready=used >= _READY_PERCENT,
+        threshold=_READY_PERCENT,
+    )
+
+
+def _counts(count: int, tokens: int) -> dict[str, object]:
+    return {"count": count, "tokens": tokens}
+
+
+def _exchange_fields(row: ExchangeRow) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(row),
+        "started_at": iso(row.started_at),
+        "finished_at": iso_or_none(row.finished_at),
+        "resolution": {"rule": row.rule, "branch": row.branch, "parent_id": row.parent_id},
+        "received": _counts(row.received_count, row.received_tokens),
+        "sent": {**_counts(row.sent_count, row.sent_tokens), "identical": row.sent_identical},
+        "reduction": {
+            "applied": not row.sent_identical,
+            "skipped_reason": row.skipped_reason,
+            "tokens_before": row.received_tokens,
+            "tokens_after": row.sent_tokens,
+            "tokens_saved": row.received_tokens - row.sent_tokens,
+            "steps": [],
+        },
+        "usage": msgspec.structs.asdict(row.usage),
+        "timings": msgspec.structs.asdict(row.timings),
+        "cost_usd": None,
+        "error": {"code": row.error_code, "message": row.error_message} if row.error_code else None,
+        "moved_from": None,
+        "positions": {"started": row.started_position, "finished": row.finished_position},
+    }
