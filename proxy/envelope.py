@@ -1,58 +1,109 @@
-"""The envelope of a request body: all of it outside the messages, so that it is stored once per conversation.
+"""The envelope of a request body: all of it outside its messages, so that the two together give the body back.
 
-An envelope is one JSON line `[form, prefix length]` and then bytes. Form 0 and 1: the body before and after the messages,
-which are separated by `,` or `, `. Form 2, for any other spacing: what stands before, between and after the messages,
-each piece with its length in the line.
+Requests of one conversation that differ only in their messages have the same envelope, which is then stored once.
+It is one line of JSON, a newline, and the body's bytes around the messages. The line says where they go:
+`{"prefix":n,"separator":s}`: n bytes, the messages with s between each two, the rest; or `"separators":[...]` where
+they differ; or `{"whole":true}` where the messages could not be found in the body: it follows as it was.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-_SEPARATORS = (b",", b", ")
-_SPACED = len(_SEPARATORS)
+_KEY = b'"messages"'
+_OPENING = re.compile(rb"([ \t\r\n]*):([ \t\r\n]*)\[([ \t\r\n]*)")
+_SEPARATOR = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
+
+
+class EnvelopeError(ValueError):
+    """These bytes are no envelope, or one of another number of messages."""
+
+
+class _Head(msgspec.Struct, omit_defaults=True):
+    prefix: int = 0
+    separator: str | None = None
+    separators: list[str] | None = None
+    whole: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Head).decode
 
 
 def split(body: bytes, messages: Sequence[msgspec.Raw]) -> bytes:
-    """The envelope of `body`, whose messages these are, in order."""
-    first = bytes(messages[0])
-    for form, separator in enumerate(_SEPARATORS):
-        joined = separator.join(messages)
-        at = body.find(first)
-        while at >= 0:
-            if body.startswith(joined, at):
-                return msgspec.json.encode([form, at]) + b"\n" + body[:at] + body[at + len(joined) :]
-            at = body.find(first, at + 1) if len(messages) > 1 and at < len(body) // 2 else -1
-        if len(messages) == 1:
-            break
-    return _spaced(body, messages)
+    """The envelope of `body`, whose messages are `messages` in this order, as decoded from it or from a body that
+    differs elsewhere. Whatever they are, `join(split(body, messages), messages) == body`."""
+    found = body.find(_KEY) if messages else -1
+    while found >= 0:
+        opening = _OPENING.match(body, found + len(_KEY))
+        envelope = _split_at(body, messages, opening) if opening else None
+        if envelope is not None:
+            return envelope
+        found = body.find(_KEY, found + 1)
+    return _encode(_Head(whole=True)) + b"\n" + body
 
 
-def join(envelope: bytes, messages: Sequence[bytes]) -> bytes:
-    """The body again. Raises ValueError where the envelope is damaged or belongs to another number of messages."""
+def join(envelope: bytes, messages: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """The body, byte for byte. Raises EnvelopeError."""
     line, _, rest = envelope.partition(b"\n")
-    form, *lengths = msgspec.json.decode(line, type=list[int])
-    if form < _SPACED:
-        return rest[: lengths[0]] + _SEPARATORS[form].join(messages) + rest[lengths[0] :]
-    if len(lengths) != len(messages):
-        raise ValueError("the envelope is of another list of messages")
-    parts: list[bytes] = []
-    at = 0
-    for length, message in zip(lengths, messages, strict=True):
-        parts += (rest[at : at + length], message)
-        at += length
-    return b"".join((*parts, rest[at:]))
+    try:
+        head = _decode(line)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise EnvelopeError(f"not an envelope: {error}") from None
+    if head.whole:
+        return rest
+    if head.separator is not None:
+        inside = head.separator.encode().join(messages)
+    elif head.separators is not None and len(head.separators) == len(messages) - 1:
+        after = (*(separator.encode() for separator in head.separators), b"")
+        inside = b"".join(part for pair in zip(messages, after, strict=True) for part in pair)
+    else:
+        raise EnvelopeError("the envelope is one of another number of messages")
+    return rest[: head.prefix] + inside + rest[head.prefix :]
 
 
-def _spaced(body: bytes, messages: Sequence[msgspec.Raw]) -> bytes:
-    """Walks the messages in order. A message's bytes may occur earlier, inside something else; that does no harm: what
-    lies between is kept, and the pieces still add up to the body."""
-    pieces: list[bytes] = []
-    at = 0
-    for raw in messages:
-        message = bytes(raw)
-        found = body.index(message, at)
-        pieces.append(body[at:found])
-        at = found + len(message)
-    line = msgspec.json.encode([_SPACED, *(len(piece) for piece in pieces)])
-    return line + b"\n" + b"".join(pieces) + body[at:]
+def _split_at(body: bytes, messages: Sequence[msgspec.Raw], opening: re.Match[bytes]) -> bytes | None:
+    """The envelope if the messages begin where `opening` ends."""
+    start = opening.end()
+    separator = _first_separator(body, messages, opening)
+    if separator is None:
+        return None
+    joined = separator.join(messages)
+    if body.startswith(joined, start):
+        head = _Head(prefix=start, separator=separator.decode())
+        return _enveloped(head, body, start + len(joined))
+    walked = _walk(body, messages, start)
+    if walked is None:
+        return None
+    separators, end = walked
+    return _enveloped(_Head(prefix=start, separators=separators), body, end)
+
+
+def _enveloped(head: _Head, body: bytes, end: int) -> bytes:
+    return _encode(head) + b"\n" + body[: head.prefix] + body[end:]
+
+
+def _first_separator(body: bytes, messages: Sequence[msgspec.Raw], opening: re.Match[bytes]) -> bytes | None:
+    """What stands between the first two messages. Of a single one it is guessed from the style, so that the next
+    request of the conversation has the same envelope."""
+    if not body.startswith(messages[0], opening.end()):
+        return None
+    if len(messages) > 1:
+        match = _SEPARATOR.match(body, opening.end() + memoryview(messages[0]).nbytes)
+        return match[0] if match else None
+    after_colon, after_bracket = opening[2], opening[3]
+    return b"," + (after_bracket or after_colon)
+
+
+def _walk(body: bytes, messages: Sequence[msgspec.Raw], start: int) -> tuple[list[str], int] | None:
+    """The separators one by one, and where the last message ends."""
+    end = start + memoryview(messages[0]).nbytes
+    separators: list[str] = []
+    for message in messages[1:]:
+        match = _SEPARATOR.match(body, end)
+        if match is None or not body.startswith(message, match.end()):
+            return None
+        separators.append(match[0].decode())
+        end = match.end() + memoryview(message).nbytes
+    return separators, end
