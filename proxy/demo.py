@@ -128,7 +128,7 @@ def _sample(schema: object, depth: int = 0) -> Any:
         required = schema.get("required")
         names = [name for name in required if name in properties] if isinstance(required, list) else []
         return {name: _sample(properties[name], depth + 1) for name in names}
-    return _SAMPLES.get(kind, None) if isinstance(kind, str) else None
+    return _SAMPLES.get(kind) if isinstance(kind, str) else None
 
 
 def _events(head: dict[str, Any], message: dict[str, Any], finish: str, usage: dict[str, int] | None) -> list[bytes]:
