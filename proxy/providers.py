@@ -1,32 +1,36 @@
-"""Providers, models, and the way from a requested model to both (contract 3.3.1, 1)."""
+"""Which provider and model a request goes to. Pure: everything comes from the configuration.
 
-from collections.abc import Mapping, Sequence
+Only addresses that stand in the configuration, or a vendor's own for its type, are ever given out (contract 3.3.1, 1).
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 ProviderType = Literal["openai", "gemini", "anthropic", "echo"]
 
-DEFAULT_CONTEXT = 262_144
-_CHAT = "/chat/completions"
-_VENDORS: dict[ProviderType, tuple[str, str, str, str]] = {  # base_url, name, icon, color
-    "openai": ("https://api.openai.com/v1", "OpenAI", "openai", "#10a37f"),
-    "gemini": ("https://generativelanguage.googleapis.com/v1beta/openai", "Gemini", "gemini", "#4285f4"),
-    "anthropic": ("https://api.anthropic.com/v1", "Anthropic", "anthropic", "#d97757"),
-    "echo": ("", "Demo", "echo", "#64748b"),
+DEFAULT_CONTEXT = 262_144  # tokens (contract section 2, SessionX)
+VENDOR_URLS: Mapping[str, str] = {
+    "openai": "https://api.openai.com/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "anthropic": "https://api.anthropic.com/v1",
 }
+_ROOTS = {"gemini": "/v1beta/openai"}  # where an address without a path has its API; else /v1
+_CHAT = "/chat/completions"
 
 
-class ModelNotFoundError(LookupError):
-    """No configured model answers to the requested name. The message may be shown."""
+class ModelNotFoundError(Exception):
+    """No configured model or provider is meant by the name; the text may be shown."""
 
 
 class ProviderNotConfiguredError(Exception):
-    """The model's provider needs a key that the configuration does not have. The message may be shown."""
+    """The provider is known but has no key or no address; the text may be shown."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """US dollars per million tokens; None where the configuration names none."""
+    """US dollars per million tokens; None where the configuration does not say."""
 
     input: float | None = None
     output: float | None = None
@@ -35,55 +39,41 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """An empty `base_url` means the vendor's own address, which needs an `api_key`; with an explicit one an empty key
-    sends no Authorization. Timeouts in seconds."""
+    """`base_url` None means the vendor's own address, which needs an `api_key`; with an address of one's own the key
+    may be empty, and then no Authorization is sent (decisions 3.6). Timeouts in seconds, the second between bytes."""
 
     key: str
-    type: ProviderType = "openai"
-    base_url: str = ""
+    type: ProviderType
+    base_url: str | None = None
     api_key: str = ""
     headers: Mapping[str, str] = {}
     include_usage: bool = True
     allow_any_model: bool = False
-    cached_price_ratio: float = 0.1
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 600.0
+    name: str = ""
+    icon: str = ""
+    color: str = ""
 
-    @property
-    def name(self) -> str:
-        return _VENDORS[self.type][1] if self.key == self.type else self.key
-
-    @property
-    def icon(self) -> str:
-        return _VENDORS[self.type][2]
-
-    @property
-    def color(self) -> str:
-        return _VENDORS[self.type][3]
-
-    @property
-    def address(self) -> str:
-        """The base URL in use, without a slash at its end."""
-        return (self.base_url or _VENDORS[self.type][0]).rstrip("/").removesuffix(_CHAT)
-
-    def __repr__(self) -> str:  # neither key nor headers may come into a log
+    def __repr__(self) -> str:  # keys, headers and addresses hold secrets, and must not come into a log
         return f"Provider(key={self.key!r}, type={self.type!r})"
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """`key` is the name in the configuration, `model` that at the provider."""
+    """`key` is the name that clients use, `model` that at the provider; sizes in tokens."""
 
     key: str
     provider: str
     model: str
     max_context_size: int = DEFAULT_CONTEXT
     max_output_tokens: int | None = None
-    capabilities: Sequence[str] = ()
-    price: Price = Price()
+    capabilities: tuple[str, ...] = ()
+    price: Price | None = None
 
 
-class Route(msgspec.Struct, frozen=True):
-    """Where a request goes: provider, the model's name there and in the configuration, its window in tokens."""
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one request goes. `model_key` is the configured key, else the name as requested; `max_context` in
+    tokens."""
 
     provider: Provider
     upstream_model: str
@@ -92,89 +82,124 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """The configured providers and models. No address outside of it is ever called."""
+    """The configured providers and models. Each model's provider must be among `providers`."""
 
-    def __init__(self, providers: Sequence[Provider], models: Sequence[Model], default_model: str | None) -> None:
+    def __init__(self, providers: Iterable[Provider], models: Iterable[Model], default_model: str | None) -> None:
         self._providers = {provider.key: provider for provider in providers}
         self._models = {model.key: model for model in models}
-        self.default_model = default_model if default_model is not None else next(iter(self._models), None)
-        by_name: dict[str, list[Model]] = {}
-        for model in models:
-            by_name.setdefault(model.model, []).append(model)
-        self._unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
-        self._named = {model.provider for model in models}
-        self._urls = {provider.key: provider.address + _CHAT for provider in providers}
-        self._routes = {model.key: self._route(model) for model in models}
-
-    @property
-    def default_provider(self) -> str:
-        """The provider of the default model, else the first one."""
-        model = self._models.get(self.default_model or "")
-        return model.provider if model is not None else next(iter(self._providers), "")
+        self._default_model = default_model
+        self._named: dict[str, list[Model]] = {}
+        self._owned: dict[str, list[Model]] = {key: [] for key in self._providers}
+        for model in self._models.values():
+            self._named.setdefault(model.model, []).append(model)
+            self._owned[model.provider].append(model)
+        self._urls = {key: _chat_url(provider) for key, provider in self._providers.items()}
 
     def resolve(self, model: str | None, fallback: str | None) -> Route:
-        """The route of the requested model, or of `fallback` where none was requested, else of the default model.
+        """The way of a request for `model`; None or empty takes `fallback`, then the default model.
 
-        A configuration key goes before a unique upstream name, and that before `provider/name` where the provider
-        takes any model. Raises ModelNotFoundError and ProviderNotConfiguredError.
+        Order (contract 3.3.1, 1): configured key, unique name at a provider, `provider/name`. Raises
+        ModelNotFoundError or ProviderNotConfiguredError.
         """
-        route = self._find(model) if model is not None else self._first_of(fallback, self.default_model)
+        wanted = model or fallback or self._default_model
+        if not wanted:
+            raise ModelNotFoundError("The request names no model, and no default_model is configured.")
+        route = self._configured(wanted) or self._prefixed(wanted)
         if route is None:
-            if model is None:
-                raise ModelNotFoundError("The request names no model and none is configured as the default.")
-            raise ModelNotFoundError(f"The model '{model[:200]}' does not exist. Configured: {self._choices()}.")
-        provider = route.provider
-        if provider.type != "echo" and not provider.base_url and not provider.api_key:
-            raise ProviderNotConfiguredError(
-                f"The provider '{provider.key}' has no api_key: set providers.{provider.key}.api_key."
-            )
+            raise ModelNotFoundError(self._not_found(wanted))
+        self._check_configured(route.provider)
         return route
 
     def models(self) -> list[Model]:
+        """In the order of the configuration."""
         return list(self._models.values())
 
     def providers(self) -> list[Provider]:
-        """The default one first, then by name."""
-        default = self.default_provider
-        return sorted(self._providers.values(), key=lambda each: (each.key != default, each.name.lower(), each.key))
+        """The default model's provider first, then by name."""
+        first = self.default_provider()
+        return sorted(self._providers.values(), key=lambda each: (each.key != first, each.name.casefold(), each.key))
+
+    def default_provider(self) -> str | None:
+        """The key of the default model's provider; None where no default model is configured or its name is wrong."""
+        wanted = self._default_model
+        route = (self._configured(wanted) or self._prefixed(wanted)) if wanted else None
+        return route.provider.key if route is not None else None
 
     def chat_url(self, provider: Provider) -> str:
+        """Where completions of a configured provider are posted to; empty where it has no address."""
         return self._urls[provider.key]
+
+    def max_context(self, provider_key: str, model: str | None) -> int:
+        """Tokens: of the model where `model` is a configured key or a name at the provider, else the provider's
+        smallest, else 262,144."""
+        owned = self._owned.get(provider_key, [])
+        for known in owned:
+            if model in (known.key, known.model):
+                return known.max_context_size
+        if model in self._models:
+            return self._models[model].max_context_size
+        sizes = [known.max_context_size for known in self._named.get(model or "", []) or owned]
+        return min(sizes, default=DEFAULT_CONTEXT)
 
     def provider_known(self, key: str) -> bool:
         return key in self._providers
 
-    def max_context(self, provider: str, model: str | None) -> int:
-        """Tokens of the model's window; of the provider's smallest where the model is unknown."""
-        route = self._find(model) if model else None
-        if route is not None:
-            return route.max_context
-        sizes = [each.max_context_size for each in self._models.values() if each.provider == provider]
-        return min(sizes, default=DEFAULT_CONTEXT)
-
-    def _first_of(self, *names: str | None) -> Route | None:
-        return next((route for name in names if name and (route := self._find(name)) is not None), None)
-
-    def _find(self, name: str) -> Route | None:
-        route = self._routes.get(name)
-        if route is not None:
-            return route
-        known = self._unique.get(name)
-        if known is not None:
-            return self._routes[known.key]
-        key, _, rest = name.partition("/")
-        provider = self._providers.get(key)
-        if provider is None or not rest or provider.type == "echo":
-            return None
-        if not provider.allow_any_model and key in self._named:
-            return None
-        sizes = [each.max_context_size for each in self._models.values() if each.provider == key]
-        return Route(provider, rest, name, min(sizes, default=DEFAULT_CONTEXT))
+    def _configured(self, wanted: str) -> Route | None:
+        named = self._named.get(wanted, [])
+        model = self._models.get(wanted) or (named[0] if len(named) == 1 else None)
+        return None if model is None else self._route(model)
 
     def _route(self, model: Model) -> Route:
-        return Route(self._providers[model.provider], model.model, model.key, model.max_context_size)
+        return Route(
+            provider=self._providers[model.provider],
+            upstream_model=model.model,
+            model_key=model.key,
+            max_context=model.max_context_size,
+        )
 
-    def _choices(self) -> str:
-        names = sorted(self._models)
-        shown = ", ".join(names[:20]) or "none"
-        return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
+    def _prefixed(self, wanted: str) -> Route | None:
+        """`provider/name`: a configured model of the provider, or any where it allows that or lists none."""
+        key, _, name = wanted.partition("/")
+        provider = self._providers.get(key)
+        if provider is None or not name:
+            return None
+        for model in self._owned[key]:
+            if name in (model.key, model.model):
+                return self._route(model)
+        if self._owned[key] and not provider.allow_any_model:
+            return None
+        return Route(provider=provider, upstream_model=name, model_key=wanted, max_context=self.max_context(key, None))
+
+    def _not_found(self, wanted: str) -> str:
+        shown = wanted[:200]
+        keys = [model.key for model in self._named.get(wanted, [])]
+        if keys:
+            return f"Several models have the name {shown} at their providers; use one of: {', '.join(sorted(keys))}."
+        key, slash, _ = wanted.partition("/")
+        if slash and key in self._providers:
+            return f"Provider {key} has no model {shown[len(key) + 1 :]}; allow_any_model would let it through."
+        return f"There is no model {shown}. GET /v1/models lists what exists."
+
+    def _check_configured(self, provider: Provider) -> None:
+        if provider.type == "echo":
+            return
+        if not self._urls[provider.key]:
+            raise ProviderNotConfiguredError(
+                f"Provider {provider.key} has no address: set providers.{provider.key}.base_url."
+            )
+        if provider.base_url is None and not provider.api_key:
+            raise ProviderNotConfiguredError(
+                f"Provider {provider.key} has no key: set providers.{provider.key}.api_key."
+            )
+
+
+def _chat_url(provider: Provider) -> str:
+    """The base address may end in a slash, name the API's root or the whole path, and carry a query."""
+    base = VENDOR_URLS.get(provider.type, "") if provider.base_url is None else provider.base_url.strip()
+    if not base:
+        return ""
+    parts = urlsplit(base)
+    path = parts.path.rstrip("/") or _ROOTS.get(provider.type, "/v1")
+    if not path.endswith(_CHAT):
+        path += _CHAT
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
