@@ -24,11 +24,11 @@ _CACHED_KEYS = 10_000
 class KeyStore:
     """The keys, usable from any thread; one connection behind a lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
         self._lock = threading.Lock()
         self._cache: dict[int, bytes] = {}
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             self._db.execute(f"PRAGMA {pragma}")
         for statement in _DDL:

@@ -1,0 +1,112 @@
+"""Names, versions, upcasts and what is sealed."""
+
+import re
+from typing import Any
+
+import pytest
+
+from schema.catalogue import REGISTRY
+from schema.registry import Event, Registry, SealedText, UnknownEventTypeError
+from schema.sessions import SessionRenamed
+from schema.workspace import AutoSessionEnabled
+
+SEALED = {
+    "ExchangeFailed": ["error_message"],
+    "ExchangeStarted": ["preview"],
+    "SessionDeleted": ["reason"],
+    "SessionRenamed": ["from", "to"],
+    "SessionStarted": ["name"],
+}
+
+
+class Thing(Event, frozen=True):
+    session_id: int
+    size: int
+    label: SealedText = None
+
+
+class Unregistered(Event, frozen=True):
+    pass
+
+
+def test_the_names_in_the_log_are_pinned() -> None:
+    """What stands here stands in logs for ever: a renamed class needs an upcast, never an edit of this list."""
+    assert [(name, REGISTRY.named(name).version) for name in REGISTRY.names()] == [
+        ("AutoSessionDisabled", 1),
+        ("AutoSessionEnabled", 1),
+        ("ConfigurationLoaded", 1),
+        ("ExchangeCancelled", 1),
+        ("ExchangeCompleted", 1),
+        ("ExchangeFailed", 1),
+        ("ExchangeInterrupted", 1),
+        ("ExchangeStarted", 1),
+        ("SessionActivated", 1),
+        ("SessionDeleted", 1),
+        ("SessionRenamed", 1),
+        ("SessionStarted", 1),
+    ]
+
+
+@pytest.mark.parametrize("name", REGISTRY.names())
+def test_names_are_past_tense_words_and_each_field_is_stored_once(name: str) -> None:
+    entry = REGISTRY.named(name)
+    assert re.fullmatch(r"([A-Z][a-z]+)+", name)
+    stored = [stored for _, stored in entry.clear + entry.sealed] + list(entry.columns)
+    assert len(set(stored)) == len(stored) == len(entry.cls.__struct_fields__)
+
+
+def test_what_is_sealed_is_pinned() -> None:
+    sealed = {name: [stored for _, stored in REGISTRY.named(name).sealed] for name in REGISTRY.names()}
+    assert {name: fields for name, fields in sealed.items() if fields} == SEALED
+
+
+def test_columns_are_kept_apart_and_encoded_names_are_used() -> None:
+    entry = REGISTRY.named("SessionRenamed")
+    assert entry.columns == ("session_id",)
+    assert entry.sealed == (("from_", "from"), ("to", "to"))
+    assert entry.clear == ()
+    assert REGISTRY.of(SessionRenamed(session_id=1, from_="a", to="b")) is entry
+
+
+def test_unknown_types_are_refused() -> None:
+    with pytest.raises(UnknownEventTypeError, match="Nothing"):
+        REGISTRY.named("Nothing")
+    with pytest.raises(UnknownEventTypeError, match="Unregistered"):
+        REGISTRY.of(Unregistered())
+
+
+def test_a_name_is_registered_once() -> None:
+    registry = Registry()
+    registry.add(AutoSessionEnabled)
+    with pytest.raises(ValueError, match="twice"):
+        registry.add(AutoSessionEnabled)
+
+
+def test_sealing_needs_a_session() -> None:
+    class Loose(Event, frozen=True):
+        label: SealedText
+
+    with pytest.raises(ValueError, match="names no session"):
+        Registry().add(Loose)
+
+
+def test_upcasts_lift_stored_data_step_by_step() -> None:
+    def measured(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "size": len(data["label"])}
+
+    def doubled(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "size": data["size"] * 2}
+
+    registry = Registry()
+    registry.add(Thing, version=3, upcasts={1: measured, 2: doubled})
+    entry = registry.named("Thing")
+    assert registry.upcast(entry, 1, {"label": "abc"}) == {"label": "abc", "size": 6}
+    assert registry.upcast(entry, 2, {"label": "abc", "size": 5}) == {"label": "abc", "size": 10}
+    assert registry.upcast(entry, 3, {"size": 5}) == {"size": 5}
+
+
+def test_a_later_version_of_a_type_is_refused() -> None:
+    registry = Registry()
+    registry.add(Thing)
+    with pytest.raises(UnknownEventTypeError, match="Thing version 2"):
+        registry.upcast(registry.named("Thing"), 2, {})
