@@ -153,7 +153,7 @@ class Runner(threading.Thread):
         return not self._stopping.wait(_RETRY_S)
 
     def _status(self, progress: Progress, died: bool) -> ProjectionStatus:
-        state: State = "live" if self.ready or progress.position >= self._newest else "rebuilding"
+        state: State = "live" if self.ready or 0 < self._newest <= progress.position else "rebuilding"
         if died or progress.error is not None:
             state = "failed"
         trouble = "the runner has died" if died else self.trouble

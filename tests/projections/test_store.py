@@ -1,0 +1,152 @@
+"""read.sqlite is disposable: whatever is wrong with it, the answers come back from the log."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from projections import tracking
+from projections.catalogue import PROJECTIONS
+from projections.declaration import Projection
+from projections.store import FORMAT, open_store
+from schema.recorded import Recorded
+from tests.projections.building import FakeLog, completed, record, session, started
+from tests.projections.rig import noting, rig
+
+EVENTS = record([session(1), started(1), session(2), completed(1)])
+Tables = dict[str, list[tuple[object, ...]]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "read.sqlite"
+
+
+def _tables(path: Path, projections: Sequence[Projection] = PROJECTIONS, log: FakeLog | None = None) -> Tables:
+    """Open the file, let the runner catch up, and read it."""
+    with rig(path, log or FakeLog(EVENTS), projections) as at:
+        at.runner.start()
+        at.wait(at.log.head())
+        return at.tables()
+
+
+def _positions(path: Path, projections: Sequence[Projection] = PROJECTIONS, log: FakeLog | None = None) -> set[int]:
+    """Where the projections stand when the file is opened."""
+    store = open_store(path, projections, log or FakeLog(EVENTS))
+    try:
+        return set(store.positions.values())
+    finally:
+        store.close()
+
+
+def _statement(path: Path, statement: str) -> None:
+    db = sqlite3.connect(path)
+    db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def _garble(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 5] = b"\xff" * 8192
+    path.write_bytes(bytes(data))
+
+
+def _of_a_newer_program(path: Path) -> None:
+    _statement(path, f"PRAGMA user_version = {FORMAT + 1}")
+
+
+def _with_other_tracking(path: Path) -> None:
+    _statement(path, "ALTER TABLE tracking RENAME COLUMN position TO place")
+
+
+def _without_tracking(path: Path) -> None:
+    _statement(path, "DROP TABLE tracking")
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_garble, _cut, _damage, _of_a_newer_program, _with_other_tracking, _without_tracking, _delete],
+    ids=lambda spoil: spoil.__name__,
+)
+def test_a_spoiled_file_is_built_anew(spoil: Callable[[Path], None], path: Path) -> None:
+    before = _tables(path)
+    spoil(path)
+    assert _positions(path) == {0}
+    assert _tables(path) == before
+    assert before["exchanges"] != []
+
+
+def test_a_file_in_order_is_kept(path: Path) -> None:
+    _tables(path)
+    assert _positions(path) == {4}
+
+
+def test_it_is_set_up_for_readers_beside_the_writer(path: Path) -> None:
+    store = open_store(path, PROJECTIONS, FakeLog())
+    modes = [store.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    store.close()
+    assert modes == ["wal", 1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        noting(version=2),
+        msgspec.structs.replace(
+            noting(), tables=("CREATE TABLE noted(position INTEGER PRIMARY KEY, more TEXT) STRICT",)
+        ),
+    ],
+    ids=["version", "tables"],
+)
+def test_an_outdated_projection_is_built_anew_alone(changed: Projection, path: Path) -> None:
+    _tables(path, [noting(), *PROJECTIONS])
+    store = open_store(path, [changed, *PROJECTIONS], FakeLog(EVENTS))
+    assert store.positions == {"noted": 0, **{each.name: 4 for each in PROJECTIONS}}
+    assert store.db.execute("SELECT * FROM noted").fetchall() == []
+    store.close()
+
+
+def test_a_projection_that_is_gone_takes_its_tables_along(path: Path) -> None:
+    tables = _tables(path, [noting(), *PROJECTIONS])
+    assert tables["noted"] == [(1,), (3,)]
+    assert "noted" not in _tables(path)
+
+
+@pytest.mark.parametrize("other", [EVENTS[:3], record([session(9)] * 4)], ids=["lost its end", "another log"])
+def test_rows_of_another_log_are_not_believed(other: list[Recorded], path: Path) -> None:
+    _tables(path)
+    log = FakeLog(other)
+    assert _positions(path, log=log) == {0}
+
+
+def test_a_machine_that_refuses_is_no_reason_to_delete(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        open_store(tmp_path / "missing" / "read.sqlite", PROJECTIONS, FakeLog())
+    folder = tmp_path / "read.sqlite"
+    folder.mkdir()
+    with pytest.raises(sqlite3.OperationalError):
+        open_store(folder, PROJECTIONS, FakeLog())
+    assert folder.exists()
+
+
+def test_the_position_of_the_tables_is_that_of_the_furthest_projection(path: Path) -> None:
+    store = open_store(path, PROJECTIONS, FakeLog())
+    assert tracking.head(store.db) == 0
+    tracking.advance(store.db, PROJECTIONS[1].name, 7, "")
+    assert tracking.head(store.db) == 7
+    store.close()
