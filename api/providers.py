@@ -61,7 +61,7 @@ async def providers(services: Use, response: Response) -> list[ConfiguredProvide
         ConfiguredProvider(
             key=provider.key,
             type=provider.type,
-            name=provider.name,
+            name=provider.name or provider.key,
             has_api_key=bool(provider.api_key),
             icon=provider.icon,
             color=provider.color,

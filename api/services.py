@@ -32,8 +32,7 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
-    `default_provider` labels sessions that are started without one; `default_model` is what a request without a model
-    gets."""
+    `default_model` is what a request without a model gets."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -45,11 +44,15 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     running: Callable[[], frozenset[int]]
     clock: Callable[[], int]
     health: Health
-    default_provider: str
     default_model: str | None
     max_body_bytes: int
     version: str
     docs: bool = False
+
+    @property
+    def default_provider(self) -> str:
+        """Labels sessions that are started without a provider."""
+        return self.catalogue.default_provider() or self.catalogue.providers()[0].key
 
 
 def _services(request: Request) -> Services:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-from proxy.providers import Catalogue
+from proxy.providers import VENDOR_URLS, Catalogue
 
 from api import exchange_shapes, shapes
 from api.times import iso, iso_or_none
@@ -60,13 +60,14 @@ def provider_ref(key: str, catalogue: Catalogue) -> shapes.ProviderRef:
     provider = next((provider for provider in catalogue.providers() if provider.key == key), None)
     if provider is None:
         return shapes.ProviderRef(key=key, name=key, color="", icon="", info={})
-    info = shapes.ProviderInfo(type=provider.type, base_url=public_url(provider.base_url))
-    return shapes.ProviderRef(key=key, name=provider.name, color=provider.color, icon=provider.icon, info=info)
+    url = provider.base_url or VENDOR_URLS.get(provider.type, "")
+    info = shapes.ProviderInfo(type=provider.type, base_url=public_url(url))
+    return shapes.ProviderRef(key=key, name=provider.name or key, color=provider.color, icon=provider.icon, info=info)
 
 
-def public_url(url: str | None) -> str:
+def public_url(url: str) -> str:
     """Without userinfo and query, which may hold a key."""
-    parts = urlsplit(url or "")
+    parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

@@ -1,0 +1,146 @@
+"""The HTTP side over a real log, writer, runner and read tables in a temporary directory. Only the handler of
+completions is a stand-in: it is behind a seam of the front."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+from fastapi import FastAPI
+
+from api.app import make_app
+from api.front import Front
+from api.gate import Gate, GateSettings
+from api.services import Health, RateSettings, Services
+from commands.handling import CommandHandler
+from projections.catalogue import PROJECTIONS
+from projections.runner import Runner
+from projections.store import ReadPool, open_store
+from projections.waiting import Waiter
+from proxy.intake import Headers, Receive, Send
+from proxy.providers import Catalogue, Model, Provider
+from proxy.rate import RequestRate
+from schema.appending import Appender
+from schema.appends import Append
+from schema.keys import KeyStore
+from schema.log import EventLog
+from schema.recorded import Metadata, NewEvent, Recorded
+from schema.registry import Event
+
+NOW_MS = 1_795_390_431_123  # 2026-11-22T23:33:51.123Z
+HOST = "http://127.0.0.1:8000"
+
+CATALOGUE = Catalogue(
+    [
+        Provider(key="demo", type="echo", name="Demo", icon="d", color="#0b6e83"),
+        Provider(key="acme", type="openai", base_url="https://user:pw@acme.test/v1?key=s3cret", api_key="sk-s3cret"),
+    ],
+    [
+        Model(key="demo/echo", provider="demo", model="echo", max_context_size=1_000, capabilities=("tools",)),
+        Model(key="big", provider="acme", model="acme-big", max_context_size=200_000, max_output_tokens=8_000),
+    ],
+    "demo/echo",
+)
+
+
+class FakeChat:
+    """Answers every completion with 200 and keeps what it was called with; raises `error` where one is set."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Headers, str, str | None]] = []
+        self.error: Exception | None = None
+
+    async def __call__(
+        self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
+    ) -> None:
+        self.calls.append((headers, request_id, credential))
+        if self.error is not None:
+            raise self.error
+        while (await receive()).get("more_body"):
+            pass
+        head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"{}", "more_body": False})
+
+
+class House(msgspec.Struct, frozen=True, eq=False):
+    """`client` speaks to the front as it runs in the server."""
+
+    client: httpx.AsyncClient
+    front: Front
+    app: FastAPI
+    chat: FakeChat
+    log: EventLog
+    appender: Appender
+    runner: Runner
+    waiter: Waiter
+    handler: CommandHandler
+    running: set[int]
+    trouble: list[str]
+    rate: RequestRate
+
+    def events(self, after: int = 0) -> list[Recorded]:
+        return self.log.read(after)
+
+    def types(self, after: int = 0) -> list[str]:
+        return [recorded.type for recorded in self.events(after)]
+
+    async def record(self, *events: Event, stream: str = "test") -> int:
+        """Append facts as the hot path does, and wait until they can be read; the last one's position."""
+        new = [NewEvent(stream, event) for event in events]
+        committed = await self.appender.append(Append(events=new, metadata=Metadata(actor="proxy"), durable=False))
+        await self.waiter.until(committed.positions[-1])
+        return committed.positions[-1]
+
+
+@asynccontextmanager
+async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool = False) -> AsyncIterator[House]:
+    """Everything of one data directory, closed at the end."""
+    async with AsyncExitStack() as stack:
+        keys = KeyStore(path / "keys.sqlite")
+        stack.callback(keys.close)
+        log = EventLog(path / "events.sqlite", keys)
+        stack.callback(log.close)
+        store = open_store(path / "read.sqlite", PROJECTIONS, log)
+        stack.callback(store.close)
+        waiter = Waiter()
+        runner = Runner(store, PROJECTIONS, log, waiter)
+        stack.callback(runner.stop)
+        appender = Appender(log)
+        appender.start(runner.feed)
+        stack.push_async_callback(appender.close)
+        runner.start()
+        await asyncio.to_thread(runner.wait_ready, 10)
+        reads = ReadPool(path / "read.sqlite")
+        stack.callback(reads.close)
+        running: set[int] = set()
+        trouble: list[str] = []
+        rate = RequestRate(lambda: 0.0)
+        handler = CommandHandler(log, appender)
+        services = Services(
+            handler=handler,
+            reads=reads,
+            waiter=waiter,
+            log=log,
+            catalogue=CATALOGUE,
+            rate=rate,
+            rate_limit=RateSettings(max_rpm=8),
+            running=lambda: frozenset(running),
+            clock=lambda: NOW_MS,
+            health=Health(
+                writer_trouble=lambda: trouble[0] if trouble else appender.trouble,
+                projections=runner.status,
+                ready=lambda: runner.ready,
+            ),
+            default_model="demo/echo",
+            max_body_bytes=2_000,
+            version="1.2.3",
+            docs=docs,
+        )
+        app, chat = make_app(services), FakeChat()
+        front = Front(Gate(gate or GateSettings()), chat, app)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
+        await stack.enter_async_context(client)
+        yield House(client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate)
