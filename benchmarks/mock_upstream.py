@@ -7,12 +7,12 @@ import asyncio
 import json
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 CHUNK_BYTES = 250
 PACE_SECONDS = 0.002
 _PLAN = re.compile(rb'"user":"(paced|unpaced)-(\d+)"')
-_PLAN_WITHIN = 300  # bytes of the body in which the plan stands
+_PLAN_WITHIN = 300  # bytes at either end of the body in which the plan stands
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nx-request-id: req_bench\r\n"
@@ -21,11 +21,11 @@ ANSWER: dict[str, object] = {
     "content": "The function is defined twice; the second definition wins.",
 }
 _USAGE = {"prompt_tokens": 50, "completion_tokens": 12, "total_tokens": 62}
-_SHARED = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
+_SHARED: dict[str, object] = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
 
 
 class Plan(NamedTuple):
-    """A stream of `chunks` events of 250 bytes each; paced: one every 2 ms, unpaced: all in one write."""
+    """A stream of `chunks` events of 250 bytes each; paced: one every 2 ms, unpaced: one each turn of the loop."""
 
     chunks: int
     paced: bool
@@ -36,8 +36,9 @@ class Plan(NamedTuple):
 
 
 def json_body() -> bytes:
+    """The small answer, its keys in the order in which a re-serialising pydantic model gives them back."""
     choice = {"index": 0, "message": ANSWER, "finish_reason": "stop"}
-    return _compact({**_SHARED, "object": "chat.completion", "choices": [choice], "usage": _USAGE})
+    return _compact({"id": _SHARED["id"], "choices": [choice], **_SHARED, "object": "chat.completion", "usage": _USAGE})
 
 
 @lru_cache
@@ -82,11 +83,6 @@ def _sse_frames(chunks: int) -> tuple[bytes, ...]:
     return (_SSE_HEAD + _chunked(events[0]), *map(_chunked, events[1:-1]), _chunked(events[-1]) + b"0\r\n\r\n")
 
 
-@lru_cache
-def _sse_at_once(chunks: int) -> bytes:
-    return b"".join(_sse_frames(chunks))
-
-
 class MockConnection(asyncio.Protocol):
     """One connection: requests come one after another, each with a content-length."""
 
@@ -95,8 +91,7 @@ class MockConnection(asyncio.Protocol):
         self._pending = 0  # bytes of the request that are known to be missing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -108,7 +103,7 @@ class MockConnection(asyncio.Protocol):
             self._answer(request)
 
     def _next_request(self) -> bytes | None:
-        """The start of the next body, taken off with all of the request; None while it is incomplete."""
+        """Both ends of the next body, taken off with all of the request; None while it is incomplete."""
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -117,25 +112,25 @@ class MockConnection(asyncio.Protocol):
         if len(self._received) < size:
             self._pending = size - len(self._received)
             return None
-        start = bytes(self._received[end + 4 : end + 4 + _PLAN_WITHIN])
+        start = self._received[end + 4 : min(size, end + 4 + _PLAN_WITHIN)]
+        ends = bytes(start + self._received[max(end + 4, size - _PLAN_WITHIN) : size])
         del self._received[:size]
-        return start
+        return ends
 
-    def _answer(self, body_start: bytes) -> None:
-        plan = _PLAN.search(body_start)
+    def _answer(self, ends: bytes) -> None:
+        plan = _PLAN.search(ends)
         if plan is None:
             self._transport.write(_JSON_ANSWER)
-        elif plan[1] == b"unpaced":
-            self._transport.write(_sse_at_once(int(plan[2])))
         else:
-            self._send_paced(_sse_frames(int(plan[2])), 0, asyncio.get_running_loop())
+            self._send(_sse_frames(int(plan[2])), 0, PACE_SECONDS if plan[1] == b"paced" else 0.0)
 
-    def _send_paced(self, frames: tuple[bytes, ...], index: int, loop: asyncio.AbstractEventLoop) -> None:
+    def _send(self, frames: tuple[bytes, ...], index: int, pause: float) -> None:
+        """One event for each turn of the loop, as models send them; `pause` in seconds between them."""
         if self._transport.is_closing():
             return
         self._transport.write(frames[index])
         if index + 1 < len(frames):
-            loop.call_later(PACE_SECONDS, self._send_paced, frames, index + 1, loop)
+            asyncio.get_running_loop().call_later(pause, self._send, frames, index + 1, pause)
 
 
 async def start_mock() -> asyncio.Server:

@@ -86,8 +86,9 @@ def _status_kib(pid: int, key: str) -> int:
 
 def start(name: str, command: Sequence[str], port: int, log: Path, core: int | None) -> Process:
     """Start `command`, wait until `port` accepts. Raises StartError with what the program said."""
+    plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with on_core(core), log.open("wb") as output:
-        popen = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        popen = subprocess.Popen(command, env=plain, stdout=output, stderr=subprocess.STDOUT)
     process = Process(name, popen, port)
     deadline = time.monotonic() + _START_SECONDS
     while not _accepts(port):
