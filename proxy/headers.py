@@ -1,96 +1,109 @@
-"""Which headers go up and which come down (contract 3.3.1, 3; decisions 3.7)."""
+"""Headers on their way up and down: what is passed on, what is dropped, what is ours (contract 3.3.1, 3)."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-Raw = Sequence[tuple[bytes, bytes]]
-
 _HOP_BY_HOP = frozenset(
-    (
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
-        *("te", "trailer", "transfer-encoding", "upgrade"),
-    )
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade")
 )
-_CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "proxy-authorization")
-_NOT_UP = _HOP_BY_HOP | {
-    *_CREDENTIALS,
-    "host",
-    "content-length",
-    "accept-encoding",
-    "content-encoding",
-    "cookie",
-    "expect",
-}
-_NOT_DOWN = _HOP_BY_HOP | {"server", "date", "set-cookie"}
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# In the order in which one is taken as the client's credential (decisions 3.7). None of them goes upstream.
+_CREDENTIALS = (b"authorization", b"api-key", b"x-api-key", b"x-goog-api-key", b"proxy-authorization", b"cookie")
+# A gzip body has been inflated by the time it is passed on.
+_NOT_UP = (
+    _HOP_BY_HOP
+    | {name.decode() for name in _CREDENTIALS}
+    | {"host", "content-length", "content-encoding", "accept-encoding", "expect"}
+)
+_FRAMING = _HOP_BY_HOP | {"content-length", "content-encoding"}
+_NOT_DOWN = _HOP_BY_HOP | {"server", "date", "set-cookie", "set-cookie2"}
+_REQUEST_ID = "x-request-id"
+_UPSTREAM_REQUEST_ID = "x-upstream-request-id"
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5
 
 
-def credential(headers: Raw) -> str | None:
-    """The client's credential: of Authorization without its scheme, else of the keys that other APIs use."""
-    found = {name: value for name, value in reversed(headers) if name in _CREDENTIAL_BYTES}
-    for name in _CREDENTIAL_BYTES:
-        text = found.get(name, b"").decode("latin-1").strip()
-        if name == b"authorization" and text:
-            scheme, _, value = text.partition(" ")
-            text = value.strip() or scheme
-        if text:
-            return text
-    return None
-
-
-def upstream_headers(client: Raw, *, api_key: str | None, extra: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The client's headers without its credentials, cookies and what concerns its own connection, with the provider's
-    key and its configured headers (`extra`, which replace the client's)."""
-    listed = _connection_names(value.decode("latin-1") for name, value in client if name == b"connection")
-    replaced = {name.lower() for name in extra}
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in client
-        if (lower := name.decode("latin-1").lower()) not in _NOT_UP
-        and lower not in listed
-        and lower not in replaced
-        and not lower.startswith("proxy-")
-    ]
-    if "accept-encoding" not in replaced:
-        headers.append(("Accept-Encoding", "identity"))
-    if api_key and "authorization" not in replaced:
-        headers.append(("Authorization", f"Bearer {api_key}"))
-    headers += extra.items()
-    return headers
+def upstream_headers(
+    client: Sequence[tuple[bytes, bytes]], *, api_key: str | None, extra: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """The headers for the upstream: the client's, without its credentials and what belongs to its connection; a plain
+    answer is asked for; `api_key` if there is one. `extra`, the provider's own, win, but never frame the body."""
+    named = _connection_names(value.decode("latin-1") for name, value in client if name.lower() == b"connection")
+    ours = {name: value for name, value in extra.items() if name.lower() not in _FRAMING and _is_valid(name, value)}
+    dropped = _NOT_UP | named | {name.lower() for name in ours}
+    up: list[tuple[str, str]] = []
+    for raw_name, raw_value in client:
+        name = raw_name.decode("latin-1").lower()
+        if name in dropped or name.startswith("proxy-"):
+            continue
+        value = _text(raw_value)
+        if _is_valid(name, raw_value.decode("latin-1")):
+            up.append((name, value))
+    own = {name.lower() for name in ours}
+    if "accept-encoding" not in own:
+        up.append(("accept-encoding", "identity"))
+    if api_key and "authorization" not in own:
+        up.append(("authorization", f"Bearer {api_key.strip()}"))
+    return up + list(ours.items())
 
 
 def client_headers(
     upstream: Iterable[tuple[str, str]], added: Iterable[tuple[str, str]], *, changed: bool = False
 ) -> list[tuple[bytes, bytes]]:
-    """The upstream's headers for the client, then ours. `changed`: the body may have another length.
+    """The headers for the client, names in lower case as ASGI wants them: the upstream's without those of its
+    connection, then `added`, which replace the upstream's of the same name.
 
-    The upstream's request id is kept under X-Upstream-Request-Id; what is no valid header is left out, because the
-    server would fail on it.
+    The upstream's request id becomes X-Upstream-Request-Id. `changed` says that the body may not have the upstream's
+    length. What a server would choke on is left out.
     """
-    pairs = list(upstream)
-    ours = list(added)
-    listed = _connection_names(value for name, value in pairs if name.lower() == "connection")
-    taken = {name.lower() for name, _ in ours}
-    headers: list[tuple[bytes, bytes]] = []
-    for name, value in pairs:
-        lower = name.lower()
-        if lower in _NOT_DOWN or lower in listed or (changed and lower == "content-length"):
-            continue
-        if lower == "x-request-id":
-            lower = "x-upstream-request-id"
-        elif lower in taken:
-            continue
-        if _NAME.fullmatch(lower) and _VALUE.fullmatch(value):
-            headers.append((lower.encode("ascii"), value.encode("latin-1")))
-    headers += [(name.lower().encode("ascii"), value.encode("latin-1", "replace")) for name, value in ours]
-    return headers
+    given, ours = list(upstream), [(name.lower(), value) for name, value in added]
+    named = _connection_names(value for name, value in given if name.lower() == "connection")
+    dropped = _NOT_DOWN | named | {name for name, _ in ours} | {_UPSTREAM_REQUEST_ID}
+    # With a Transfer-Encoding a length was not the body's (RFC 9112, 6.3).
+    if changed or any(name.lower() == "transfer-encoding" for name, _ in given):
+        dropped |= {"content-length"}
+    down: list[tuple[bytes, bytes]] = []
+    for given_name, value in given:
+        name = given_name.lower()
+        if name == _REQUEST_ID:
+            _append(down, _UPSTREAM_REQUEST_ID, value)
+        elif name not in dropped and not name.startswith("proxy-"):
+            _append(down, name, value)
+    for name, value in ours:
+        _append(down, name, value)
+    return down
 
 
-def _connection_names(values: Iterable[str]) -> frozenset[str]:
-    """The headers that a Connection header names as its own, but none that ends a message or an event stream."""
-    names = {name.strip().lower() for value in values for name in value.split(",")}
-    return frozenset(names - {"", "close", "keep-alive", "content-type"})
+def credential(client: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """The client's credential: the token of `Authorization: Bearer`, else the first other header that holds one."""
+    for wanted in _CREDENTIALS:
+        for name, value in client:
+            text = value.decode("latin-1").strip() if name.lower() == wanted else ""
+            scheme, _, token = text.partition(" ")
+            if scheme.lower() == "bearer":
+                text = token.strip()
+            if text:
+                return text
+    return None
 
 
-_CREDENTIAL_BYTES = tuple(name.encode() for name in _CREDENTIALS[:4])
+def _connection_names(values: Iterable[str]) -> set[str]:
+    return {name.strip().lower() for value in values for name in value.split(",")}
+
+
+def _append(headers: list[tuple[bytes, bytes]], name: str, value: str) -> None:
+    value = value.strip(" \t")
+    if _is_valid(name, value):
+        headers.append((name.encode("ascii"), value.encode("latin-1")))
+
+
+def _is_valid(name: str, value: str) -> bool:
+    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
+
+
+def _text(value: bytes) -> str:
+    """What the upstream client will write as UTF-8: the same bytes where they are UTF-8 already."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

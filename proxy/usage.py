@@ -1,49 +1,72 @@
-"""The usage object of an answer, in the dialects of the providers, as our token counts."""
+"""Token counts out of an upstream's usage object, whatever its dialect.
+
+A figure that makes no sense is ignored by itself. The object is kept too, as it came, within a bound.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from proxy.json_depth import within_depth
+from proxy.surrogates import decode_mended
 from schema.exchanges import Usage
 
-_MAX = (1 << 53) - 1
-_MAX_RAW = 4_096  # bytes of JSON
-_CACHED = (
+MAX_RAW_BYTES = 4_096
+_MAX_RAW_DEPTH = 16
+_MAX_TOKENS = 2**53  # what every JSON reader can hold exactly
+
+_Path = tuple[str, ...]
+_PROMPT: tuple[_Path, ...] = (("prompt_tokens",), ("input_tokens",))
+_COMPLETION: tuple[_Path, ...] = (("completion_tokens",), ("output_tokens",))
+_TOTAL: tuple[_Path, ...] = (("total_tokens",),)
+_CACHED: tuple[_Path, ...] = (
     ("prompt_tokens_details", "cached_tokens"),
     ("input_tokens_details", "cached_tokens"),
-    ("prompt_cache_hit_tokens",),  # DeepSeek
     ("cache_read_input_tokens",),  # Anthropic
+    ("prompt_cache_hit_tokens",),  # DeepSeek
     ("cached_tokens",),  # Moonshot
 )
-_CACHE_WRITE = (
+_CACHE_WRITE: tuple[_Path, ...] = (
+    ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter
+    ("prompt_tokens_details", "cache_creation_tokens"),  # LiteLLM
+    ("input_tokens_details", "cache_write_tokens"),
     ("cache_creation_input_tokens",),  # Anthropic
-    ("prompt_tokens_details", "cache_creation_tokens"),
-    ("prompt_tokens_details", "cache_write_tokens"),
+    ("cache_write_tokens",),
 )
-_REASONING = (
+_REASONING: tuple[_Path, ...] = (
     ("completion_tokens_details", "reasoning_tokens"),
     ("output_tokens_details", "reasoning_tokens"),
     ("reasoning_tokens",),
 )
 
 
-def parse_usage(raw: Mapping[str, Any]) -> Usage | None:
-    """Measured counts; None where `raw` names neither prompt nor completion tokens.
+class _Answer(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    choices: msgspec.Raw = msgspec.Raw(b"")
 
-    A field with nonsense (negative, not a whole number, above 2^53) counts as absent.
-    """
-    prompt = _first(raw, (("prompt_tokens",), ("input_tokens",)))
-    completion = _first(raw, (("completion_tokens",), ("output_tokens",)))
-    if prompt is None and completion is None:
+
+class _Choice(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw(b"")
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_choice = msgspec.json.Decoder(_Choice).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def parse_usage(raw: Mapping[str, Any]) -> Usage | None:
+    """The measured counts; None when the object holds neither of prompt, completion and total tokens."""
+    prompt, completion, total = _first(raw, _PROMPT), _first(raw, _COMPLETION), _first(raw, _TOTAL)
+    if prompt is None and completion is None and total is None:
         return None
-    total = _first(raw, (("total_tokens",),))
-    prompt, completion = prompt or 0, completion or 0
     return Usage(
         source="measured",
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion if total is None else total,
+        prompt_tokens=prompt or 0,
+        completion_tokens=completion or 0,
+        total_tokens=total if total is not None else (prompt or 0) + (completion or 0),
         cached_tokens=_first(raw, _CACHED),
         cache_write_tokens=_first(raw, _CACHE_WRITE),
         reasoning_tokens=_first(raw, _REASONING),
@@ -51,37 +74,59 @@ def parse_usage(raw: Mapping[str, Any]) -> Usage | None:
 
 
 def bounded_raw(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The upstream's own object as it is kept; None where it is larger than 4 KiB of JSON."""
-    if raw is None or len(msgspec.json.encode(raw)) > _MAX_RAW:
+    """The object as it is kept: members that are nested too deep are left out, and from the first on those for which
+    there is no more room in 4 KiB of JSON."""
+    if raw is None:
         return None
-    return dict(raw)
-
-
-def usage_of_choices(answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The usage of a chunk or a whole answer: its own, or that of choice 0 (Moonshot)."""
-    usage = answer.get("usage")
-    if isinstance(usage, dict):
-        return usage
-    choices = answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    usage = first.get("usage") if isinstance(first, dict) else None
-    return usage if isinstance(usage, dict) else None
+    kept: dict[str, Any] = {}
+    room = MAX_RAW_BYTES - len(b"{}")
+    for key, value in raw.items():
+        try:
+            text = _encode({key: value})
+        except RecursionError:
+            continue
+        room -= len(text) - len(b"{}") + len(b",")
+        if room < 0:
+            break
+        if within_depth(text, _MAX_RAW_DEPTH):
+            kept[key] = value
+    return kept
 
 
 def usage_of_json(data: bytes) -> dict[str, Any] | None:
-    """The usage of a JSON answer, None where there is none or the bytes are no JSON object."""
+    """The usage object of a JSON answer or of one event of a stream, also where it is `choices[0].usage` (Moonshot).
+    None when there is none, or the data is cut short."""
     try:
-        answer = msgspec.json.decode(data)
+        answer = decode_mended(_decode_answer, data)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return usage_of(answer.usage, answer.choices)
+
+
+def usage_of(usage: msgspec.Raw, choices: msgspec.Raw) -> dict[str, Any] | None:
+    """The same from the texts of the two members, empty where they are absent."""
+    found = _object(usage)
+    if found is not None:
+        return found
+    try:
+        listed = _decode_list(choices)
+        return _object(_decode_choice(listed[0]).usage) if listed else None
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _object(text: msgspec.Raw) -> dict[str, Any] | None:
+    try:
+        return _decode_object(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    return usage_of_choices(answer) if isinstance(answer, dict) else None
 
 
-def _first(raw: Mapping[str, Any], paths: tuple[tuple[str, ...], ...]) -> int | None:
-    return next((number for path in paths if (number := _number(raw, path)) is not None), None)
-
-
-def _number(raw: Any, path: tuple[str, ...]) -> int | None:
-    for key in path:
-        raw = raw.get(key) if isinstance(raw, Mapping) else None
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= _MAX else None
+def _first(raw: Mapping[str, Any], paths: tuple[_Path, ...]) -> int | None:
+    for path in paths:
+        value: Any = raw
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if type(value) is int and 0 <= value <= _MAX_TOKENS:  # not bool, which is an int too
+            return value
+    return None

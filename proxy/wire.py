@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.json_depth import openers, within_depth
 from proxy.json_members import DuplicateKeysError, members, replaced, with_member
+from proxy.surrogates import as_received, decode_mended, mended
 
 T = TypeVar("T")
 
@@ -71,12 +72,12 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 def decode_chat(body: bytes) -> ChatRequest:
     """Check `body` as far as the contract (3.3.1, 2) asks and no further. Raises WireError."""
-    decoded = _well_formed(body)
-    _check_messages(body, decoded)
+    text, decoded = _well_formed(body)
+    _check_messages(text, decoded)
     return ChatRequest(
         model=_model(decoded.model),
         stream=_stream(decoded.stream),
-        messages=decoded.messages,
+        messages=decoded.messages if text is body else as_received(body, text, decoded.messages),
         include_usage=_include_usage(decoded.stream_options),
         stream_options=_present(decoded.stream_options),
         tools=_present(decoded.tools),
@@ -90,9 +91,9 @@ def with_model(body: bytes, model: str) -> bytes:
     """`body` with `model` as its top-level model, wherever it stood; everything else keeps its bytes."""
     value = msgspec.json.encode(model)
     try:
-        found = [member for member in members(body) if member.key == "model"]
+        found = [member for member in decode_mended(members, body) if member.key == "model"]
     except DuplicateKeysError:
-        return msgspec.json.encode(_decode_members(body) | {"model": msgspec.Raw(value)})
+        return msgspec.json.encode(decode_mended(_decode_members, body) | {"model": msgspec.Raw(value)})
     if not found:
         return with_member(body, b'"model":' + value)
     return replaced(body, found, value)
@@ -107,21 +108,21 @@ def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
         return body
     if request.stream_options is None:
         return with_member(body, b'"stream_options":{' + _INCLUDE_USAGE + b"}")
-    options = bytes(request.stream_options)
-    if not options.startswith(b"{"):
+    if not bytes(request.stream_options).startswith(b"{"):
         return body
     try:
-        last = [member for member in members(body) if member.key == "stream_options"][-1:]
+        last = [member for member in decode_mended(members, body) if member.key == "stream_options"][-1]
     except DuplicateKeysError:
         return body
-    return replaced(body, last, with_member(options, _INCLUDE_USAGE))
+    return replaced(body, [last], with_member(body[last.start : last.end], _INCLUDE_USAGE))
 
 
-def _well_formed(body: bytes) -> _Body:
+def _well_formed(body: bytes) -> tuple[bytes, _Body]:
+    """What was decoded, and from which text: `body` or that with its unpaired surrogates mended."""
     try:
         if not body.isascii():
             body.decode()
-        return _decode_body(body)
+        return body, _decode_body(body)
     except UnicodeDecodeError:
         raise WireError("The request body is not valid UTF-8.", code="malformed_json") from None
     except msgspec.ValidationError as error:
@@ -129,6 +130,9 @@ def _well_formed(body: bytes) -> _Body:
             raise WireError("'messages' must be an array.", "messages") from None
         raise WireError("The request body must be a JSON object.", code="body_not_object") from None
     except msgspec.DecodeError as error:
+        fixed = mended(body)
+        if fixed is not body:
+            return fixed, _well_formed(fixed)[1]
         raise WireError(f"The request body is not valid JSON: {error}", code="malformed_json") from None
     except RecursionError:
         raise WireError(_TOO_DEEP, code="malformed_json") from None

@@ -192,3 +192,15 @@ def test_both_edits_go_together() -> None:
     text = body(model="a", stream=True, stream_options={"b": 1})
     edited = with_include_usage(with_model(text, "c"), request(text))
     assert last(edited) == last(text) | {"model": "c", "stream_options": {"b": 1, "include_usage": True}}
+
+
+def test_unpaired_surrogates_pass_as_they_are() -> None:
+    first, second = rb'{"content":"\ud83d","role":"user"}', rb'{"role":"user","content":"\uD83D\ude00\udc00[["}'
+    text = b'{"messages":[' + first + b"," + second + rb'],"stream":true,"x":"\ud800","model":"m"}'
+    found = request(text)
+    assert [bytes(message) for message in found.messages] == [first, second]
+    assert with_model(text, "n") == text.replace(b'"m"', b'"n"')
+    options = text.replace(rb'"x":"\ud800"', rb'"stream_options":{"x":"\ud800"}')
+    assert with_include_usage(options, request(options)).count(rb'"\ud800","include_usage":true}') == 1
+    with pytest.raises(WireError):
+        decode_chat(text.replace(b'"user"', b"1", 1))
