@@ -1,176 +1,109 @@
-"""The demo provider: answers in process and offline, behind the same interface as a real one (decisions 3.11).
+"""The demo provider: an upstream in this process, so that a first run works without network and key.
 
-What it does depends on the model alone, never on what somebody wrote: `demo/echo` repeats the last user message,
-`demo/tool` calls the first tool that is offered and then quotes its result, `demo/stall` begins and never ends,
-`demo/fail` refuses with a 429.
+It stands behind the same interface as the real one, errors and waiting included (contract 6, decisions 3.11).
 """
 
 import asyncio
-import hashlib
-import re
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from itertools import count as numbers
 
-import msgspec
-
+from context.tokens import TextCounter
+from proxy.demo_replies import RETRY_AFTER_S, DemoRefusal, DemoRequest, Reply, decode_request, reply_to
+from proxy.demo_wire import Labels, events, json_answer
+from proxy.openai_errors import error_body
 from proxy.upstream import UpstreamAnswer, UpstreamRequest
+from proxy.upstream_errors import UpstreamError
 
-MODELS = ("demo/echo", "demo/tool", "demo/stall", "demo/fail")
-_WORDS = re.compile(r"\S*\s*")
-_PIECES = 12
-_SAMPLES: dict[str, Any] = {"string": "demo", "integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
-
-_encode = msgspec.json.Encoder().encode
+_IN_THREAD = 65_536  # bytes of a request from which on counting its tokens would hold up other requests
+_STALL_AFTER = 2  # events: the role and the first words
+_JSON_START = 40  # bytes
 
 
-class DemoAnswer:
-    """An UpstreamAnswer from memory; after its chunks it stalls, if it is told to, until it is closed."""
+class _DemoAnswer:
+    """`stall_s`: after the pieces, wait for so many seconds to be closed, as a real upstream's silence would last."""
 
-    attempts = 1
+    __slots__ = ("_closed", "_pieces", "_stall_s", "attempts", "headers", "status")
 
-    def __init__(self, status: int, headers: list[tuple[str, str]], chunks: list[bytes], *, stalls: bool) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: list[tuple[str, str]],
+        pieces: Iterable[bytes],
+        closed: asyncio.Event,
+        stall_s: float | None = None,
+    ) -> None:
         self.status = status
         self.headers = headers
-        self._chunks = chunks
-        self._stalls = stalls
-        self._closed = asyncio.Event()
+        self.attempts = 1
+        self._pieces = pieces
+        self._closed = closed
+        self._stall_s = stall_s
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
-            await asyncio.sleep(0)
-        if self._stalls:
-            await self._closed.wait()
+        for piece in self._pieces:
+            yield piece
+            await asyncio.sleep(0)  # as between two reads of a socket: others get their turn
+        if self._stall_s is not None:
+            await self._stall(self._stall_s)
 
     async def aclose(self) -> None:
-        self._closed.set()
+        self._pieces = ()
+
+    async def _stall(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        except TimeoutError:
+            raise UpstreamError("upstream_timeout", "demo: no byte within the read timeout") from None
+        raise UpstreamError("upstream_invalid", "demo: the answer broke off before its end")
 
 
 class DemoUpstream:
-    """`count` gives the tokens of a text, so that the usage it reports is exact by our own measure."""
+    """`count` gives the tokens of a text: usage is what it says. Addresses and headers of requests are not read."""
 
-    def __init__(self, count: Callable[[str], int], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, count: TextCounter) -> None:
         self._count = count
-        self._clock = clock
+        self._numbers = numbers(1)
+        self._closed = asyncio.Event()
 
     async def open(self, request: UpstreamRequest) -> UpstreamAnswer:
-        fields: dict[str, Any] = msgspec.json.decode(request.body)
-        model = fields.get("model")
-        if model == "demo/fail":
-            return _error(429, "The demo provider refuses on purpose.", "rate_limit_exceeded", [("Retry-After", "1")])
-        if model not in MODELS:
-            return _error(404, f"Unknown demo model. There are: {', '.join(MODELS)}.", "model_not_found", [])
-        message = _tool_message(fields) if model == "demo/tool" else _echo_message(fields)
-        return self._answer(request, fields, message, stalls=model == "demo/stall")
+        number = next(self._numbers)
+        try:
+            asked = decode_request(request.body)
+            if len(request.body) > _IN_THREAD:
+                reply = await asyncio.to_thread(reply_to, asked, self._count)
+            else:
+                reply = reply_to(asked, self._count)
+        except DemoRefusal as refusal:
+            return self._refused(refusal, number)
+        labels = Labels(number, int(time.time()))
+        stall_s = request.read_timeout_s if reply.stalls else None
+        if asked.stream:
+            return self._streamed(asked, reply, labels, stall_s)
+        body = json_answer(reply, labels)
+        headers = _headers("application/json", number, len(body))
+        return _DemoAnswer(200, headers, [body if stall_s is None else body[:_JSON_START]], self._closed, stall_s)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Ends the answers that stall; they break off."""
+        self._closed.set()
 
-    def _answer(
-        self, request: UpstreamRequest, fields: dict[str, Any], message: dict[str, Any], *, stalls: bool
-    ) -> DemoAnswer:
-        usage = self._usage(fields, message)
-        finish = "tool_calls" if "tool_calls" in message else "stop"
-        head = {
-            "id": "chatcmpl-demo-" + hashlib.sha256(request.body).hexdigest()[:16],
-            "created": int(self._clock()),
-            "model": fields["model"],
-        }
-        if fields.get("stream") is True or stalls:
-            options = fields.get("stream_options")
-            wanted = isinstance(options, dict) and options.get("include_usage") is True
-            events = _events(head, message, finish, usage if wanted else None)
-            headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
-            return DemoAnswer(200, headers, events[:2] if stalls else events, stalls=stalls)
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        body = _encode({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        return DemoAnswer(200, headers, [body], stalls=False)
+    def _streamed(self, asked: DemoRequest, reply: Reply, labels: Labels, stall_s: float | None) -> _DemoAnswer:
+        options = asked.stream_options or {}
+        pieces: Iterable[bytes] = events(reply, labels, include_usage=options.get("include_usage") is True)
+        if stall_s is not None:
+            pieces = list(pieces)[:_STALL_AFTER]
+        return _DemoAnswer(200, _headers("text/event-stream", labels.number), pieces, self._closed, stall_s)
 
-    def _usage(self, fields: dict[str, Any], message: dict[str, Any]) -> dict[str, int]:
-        prompt = sum(self._count(_text(each.get("content"))) for each in _messages(fields))
-        calls = message.get("tool_calls", [])
-        completion = self._count(message["content"] or "")
-        completion += sum(self._count(call["function"]["arguments"]) for call in calls)
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    def _refused(self, refusal: DemoRefusal, number: int) -> _DemoAnswer:
+        body = error_body(refusal.status, refusal.message, refusal.code, refusal.param)
+        headers = _headers("application/json", number, len(body))
+        if refusal.status == 429:
+            headers.append(("retry-after", str(RETRY_AFTER_S)))
+        return _DemoAnswer(refusal.status, headers, [body], self._closed)
 
 
-def _echo_message(fields: dict[str, Any]) -> dict[str, Any]:
-    texts = [_text(each.get("content")) for each in _messages(fields) if each.get("role") == "user"]
-    return {"role": "assistant", "content": texts[-1] if texts else ""}
-
-
-def _tool_message(fields: dict[str, Any]) -> dict[str, Any]:
-    messages = _messages(fields)
-    if messages and messages[-1].get("role") == "tool":
-        return {"role": "assistant", "content": f"The tool answered: {_text(messages[-1].get('content'))}"}
-    tools = fields.get("tools")
-    first = tools[0].get("function") if isinstance(tools, list) and tools and isinstance(tools[0], dict) else None
-    if not isinstance(first, dict) or not isinstance(first.get("name"), str):
-        return {"role": "assistant", "content": "No tool was offered."}
-    arguments = _encode(_sample(first.get("parameters"))).decode()
-    call_id = "call_" + hashlib.sha256(_encode(messages)).hexdigest()[:12]
-    call = {"id": call_id, "type": "function", "function": {"name": first["name"], "arguments": arguments}}
-    return {"role": "assistant", "content": None, "tool_calls": [call]}
-
-
-def _sample(schema: object, depth: int = 0) -> Any:
-    """A value that fits a JSON schema as well as its type, enum and required properties tell."""
-    if not isinstance(schema, dict) or depth > 8:
-        return {}
-    if isinstance(schema.get("enum"), list) and schema["enum"]:
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
-    kind = kind[0] if isinstance(kind, list) and kind else kind
-    properties = schema.get("properties")
-    if kind == "object" and isinstance(properties, dict):
-        required = schema.get("required")
-        names = [name for name in required if name in properties] if isinstance(required, list) else []
-        return {name: _sample(properties[name], depth + 1) for name in names}
-    return _SAMPLES.get(kind) if isinstance(kind, str) else None
-
-
-def _events(head: dict[str, Any], message: dict[str, Any], finish: str, usage: dict[str, int] | None) -> list[bytes]:
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "" if message["content"] is not None else None}]
-    deltas += [{"content": piece} for piece in _pieces(message["content"] or "")]
-    for index, call in enumerate(message.get("tool_calls", [])):
-        name, arguments = call["function"]["name"], call["function"]["arguments"]
-        opening = {"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}}
-        deltas.append({"tool_calls": [opening]})
-        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in _pieces(arguments)]
-    choices: list[list[dict[str, Any]]] = [
-        [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}] for delta in deltas
-    ]
-    choices.append([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish}])
-    frames = [{**head, "object": "chat.completion.chunk", "choices": choice} for choice in choices]
-    if usage is not None:
-        frames = [{**frame, "usage": None} for frame in frames]
-        frames.append({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
-    return [b"data: " + _encode(frame) + b"\n\n" for frame in frames] + [b"data: [DONE]\n\n"]
-
-
-def _pieces(text: str) -> list[str]:
-    """The text in at most 12 pieces, cut between words."""
-    words = [word for word in _WORDS.findall(text) if word]
-    size = max(1, -(-len(words) // _PIECES))
-    return ["".join(words[at : at + size]) for at in range(0, len(words), size)]
-
-
-def _error(status: int, message: str, code: str, headers: list[tuple[str, str]]) -> DemoAnswer:
-    kind = "rate_limit_error" if status == 429 else "invalid_request_error"
-    body = _encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
-    head = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers]
-    return DemoAnswer(status, head, [body], stalls=False)
-
-
-def _messages(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = fields.get("messages")
-    return [each for each in messages if isinstance(each, dict)] if isinstance(messages, list) else []
-
-
-def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+def _headers(content_type: str, number: int, length: int | None = None) -> list[tuple[str, str]]:
+    headers = [("content-type", content_type), ("x-request-id", f"req_demo_{number}")]
+    return headers if length is None else [*headers, ("content-length", str(length))]
