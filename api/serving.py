@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import uvicorn
-from uvicorn._types import ASGI3Application
+from starlette.types import ASGIApp
 
 GRACE_S = 10
 _BACKLOG = 2_048
@@ -45,7 +45,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGI3Application, listener: socket.socket) -> None:
+async def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT: no new requests, 10 s for running ones, then they are cancelled; a second signal
     cancels at once."""
     config = uvicorn.Config(

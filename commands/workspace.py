@@ -42,6 +42,7 @@ class LiveSession(msgspec.Struct):
     """What decisions need of a living session; `name` is None once erased."""
 
     name: str | None
+    model: str | None = None
     parent_id: int | None = None
     key_hash: str | None = None
     scope: str | None = None
@@ -63,7 +64,9 @@ def initial_state() -> Workspace:
 def evolve(state: Workspace, event: Event) -> Workspace:
     match event:
         case SessionStarted():
-            state.sessions[event.session_id] = LiveSession(event.name, event.parent_id, event.key_hash, event.scope)
+            state.sessions[event.session_id] = LiveSession(
+                event.name, event.model, event.parent_id, event.key_hash, event.scope
+            )
         case SessionRenamed(session_id=session_id) if session_id in state.sessions:
             state.sessions[session_id].name = event.to
         case SessionDeleted():

@@ -73,7 +73,7 @@ def test_state_holds_what_decisions_need_of_living_sessions() -> None:
         session_id=3, name="a", provider="demo", origin="header", parent_id=1, key_hash="k", scope="s"
     )
     state = DECIDER.fold([started, SessionRenamed(session_id=3, from_="a", to="b"), session(4)])
-    assert state.sessions == {3: LiveSession("b", 1, "k", "s"), 4: LiveSession("n")}
+    assert state.sessions == {3: LiveSession("b", None, 1, "k", "s"), 4: LiveSession("n")}
     assert activated(state, 3) == SessionActivated(session_id=3)
 
 

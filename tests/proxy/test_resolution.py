@@ -34,7 +34,7 @@ class House:
 
     def start(self, number: int, found: Found | New, credential: str | None = "key", parent: int | None = None) -> None:
         key_hash = found.key_hash if isinstance(found, New) else None
-        session = LiveSession("name", parent, key_hash, self.scope(credential).credential)
+        session = LiveSession("name", None, parent, key_hash, self.scope(credential).credential)
         self.state.sessions[number] = session
         self.resolver.started(number, session)
 

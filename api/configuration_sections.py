@@ -1,0 +1,105 @@
+"""The sections of the configuration file that have an effect, with their defaults and limits."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Tokens = Annotated[int, Field(ge=1, le=1 << 40)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+_KEY = r"^[\x21-\x7e]{1,200}$"
+
+
+class Section(BaseModel):
+    """Strict: a string is no number and a number no flag. Unknown keys are warned of elsewhere."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class Server(Section):
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65_535)
+    token: str = ""
+    client_keys: list[str] = []
+    allowed_hosts: list[str] = []
+    allowed_origins: list[str] = []
+    max_body_bytes: int = Field(default=20_971_520, ge=1_024, le=1 << 31)
+    data_dir: str | None = None
+    docs: bool = False
+    connect_timeout_s: Seconds = 10.0
+    read_timeout_s: Seconds = 600.0
+
+
+class RateLimit(Section):
+    """Completions of the last 60 seconds are counted; refusing or delaying them comes later."""
+
+    mode: Literal["observe"] = "observe"
+    max_rpm: int = Field(default=40, ge=0, le=1_000_000)
+
+
+class RecordingSection(Section):
+    contents: bool = True
+    durability: Literal["process", "power"] = "process"
+    commit: Literal["before_client", "before_upstream"] = "before_client"
+
+
+class PriceEntry(Section):
+    input: float | None = Field(default=None, ge=0)
+    output: float | None = Field(default=None, ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+class ModelEntry(Section):
+    provider: str
+    model: str = ""
+    max_context_size: Tokens = 262_144
+    max_output_tokens: Tokens | None = None
+    capabilities: list[str] = []
+    price: PriceEntry | None = None
+
+
+class ProviderEntry(Section):
+    type: Literal["openai", "gemini", "anthropic"] = "openai"
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    api_key: str = ""
+    headers: dict[str, str] = {}
+    include_usage: bool = True
+    allow_any_model: bool = False
+    connect_timeout_s: Seconds | None = None
+    read_timeout_s: Seconds | None = None
+    name: str = ""
+    icon: str = ""
+    color: str = Field(default="", pattern=r"^(#[0-9a-fA-F]{6})?$")
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"{name!r} is no header name")
+            if not value.isprintable():
+                raise ValueError(f"the value of {name} cannot be sent")
+        return headers
+
+    @field_validator("api_key")
+    @classmethod
+    def _one_line(cls, key: str) -> str:
+        if not key.isprintable() or not key.isascii():
+            raise ValueError("a key is one line of ASCII")
+        return key.strip()
+
+
+class FileModel(Section):
+    """The whole file."""
+
+    default_model: str | None = None
+    server: Server = Server()
+    rate_limit: RateLimit = RateLimit()
+    recording: RecordingSection = RecordingSection()
+    providers: dict[Annotated[str, Field(pattern=_KEY)], ProviderEntry] = {}
+    models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}
+
+    @staticmethod
+    def entry_fields(section: str) -> frozenset[str]:
+        """The keys of one entry of [providers] or [models]."""
+        return frozenset((ProviderEntry if section == "providers" else ModelEntry).model_fields)

@@ -1,0 +1,23 @@
+"""Where configuration and data live on each system (decisions 3.15)."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_NAME = "chronoproxy"
+
+
+def user_config_dir(environment: Mapping[str, str]) -> Path:
+    if sys.platform == "win32":
+        return Path(environment.get("APPDATA") or Path.home() / "AppData" / "Roaming") / _NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / _NAME
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / _NAME
+
+
+def default_data_dir(environment: Mapping[str, str]) -> Path:
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / _NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / _NAME
+    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / _NAME

@@ -1,0 +1,179 @@
+"""The composition root: every part is made here, once, and gets what it needs as arguments."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from starlette.types import ASGIApp
+
+from api.app import make_app
+from api.configuration import Configuration
+from api.front import Front
+from api.gate import Gate, GateSettings
+from api.services import Health, RateSettings, Services
+from chronoproxy import __version__
+from commands.handling import CommandHandler
+from commands.recovery import interrupt_open_exchanges
+from commands.workspace import RecordConfiguration
+from context.tokens import SplintrCounter
+from projections.catalogue import PROJECTIONS
+from projections.runner import Runner
+from projections.store import ReadPool, open_store
+from projections.waiting import Waiter
+from proxy.beginning import Beginner, Recording
+from proxy.chains import ChainIndex
+from proxy.chat import ChatHandler, Settings
+from proxy.demo import DemoUpstream
+from proxy.facts import FactsCache
+from proxy.finishing import Finisher
+from proxy.memory import SessionMemories
+from proxy.providers import Catalogue, Route
+from proxy.rate import RequestRate
+from proxy.redaction import Redactor
+from proxy.resolution import Resolver
+from proxy.restoring import restore_chains
+from proxy.running import Registry
+from proxy.upstream import AiohttpUpstream, Upstream
+from schema.appending import Appender
+from schema.keys import KeyStore
+from schema.log import EventLog
+from schema.recorded import Metadata
+
+
+class Store(msgspec.Struct, frozen=True):
+    """The write side and the read side of one data directory, running."""
+
+    log: EventLog
+    appender: Appender
+    handler: CommandHandler
+    reads: ReadPool
+    runner: Runner
+    waiter: Waiter
+    keys: KeyStore
+
+
+@asynccontextmanager
+async def application(configuration: Configuration, directory: Path) -> AsyncIterator[ASGIApp]:
+    """The application over a data directory that this process has locked. Serves from the moment it is entered."""
+    async with AsyncExitStack() as stack:
+        store = await _store(stack, directory)
+        count = SplintrCounter()
+        await asyncio.to_thread(count.warm_up)
+        await interrupt_open_exchanges(store.log, store.appender)
+        record = RecordConfiguration(configuration.public_values(), configuration.hash)
+        await store.handler.execute(record, Metadata(actor="system"))
+        catalogue = configuration.catalogue()
+        rate, registry = RequestRate(time.monotonic), Registry()
+        chat = await _chat(stack, configuration, store, catalogue, count, rate, registry)
+        services = _services(configuration, store, catalogue, rate, registry)
+        yield Front(_gate(configuration), chat, make_app(services))
+
+
+async def _store(stack: AsyncExitStack, directory: Path) -> Store:
+    keys = KeyStore(directory / "keys.sqlite")
+    stack.callback(keys.close)
+    log = EventLog(directory / "events.sqlite", keys)
+    stack.callback(log.close)
+    read_path = directory / "read.sqlite"
+    read_store = await asyncio.to_thread(open_store, read_path, PROJECTIONS, log)
+    stack.callback(read_store.close)
+    waiter = Waiter()
+    runner = Runner(read_store, PROJECTIONS, log, waiter)
+    stack.callback(runner.stop)
+    reads = ReadPool(read_path)
+    stack.callback(reads.close)
+    appender = Appender(log)
+    stack.push_async_callback(appender.close)
+    appender.start(runner.feed)
+    runner.start()
+    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys)
+
+
+async def _chat(
+    stack: AsyncExitStack,
+    configuration: Configuration,
+    store: Store,
+    catalogue: Catalogue,
+    count: SplintrCounter,
+    rate: RequestRate,
+    registry: Registry,
+) -> ChatHandler:
+    redact = Redactor(configuration.secrets())
+    seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
+    facts = FactsCache(seed, count, redact)
+    chains, memories = ChainIndex(facts.hash), SessionMemories()
+    restore_chains(store.log, chains, store.handler.state.sessions)
+    resolver = Resolver(store.keys.secret("client keys"), chains, lambda: store.handler.state)
+    recording = Recording(
+        contents=configuration.recording.contents, durable=configuration.recording.durability == "power"
+    )
+    beginner = Beginner(
+        store.log, store.appender, store.handler, resolver, chains, facts, memories, registry, recording
+    )
+    finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
+    upstream = AiohttpUpstream()
+    stack.push_async_callback(upstream.aclose)
+    settings = Settings(
+        max_body_bytes=configuration.server.max_body_bytes,
+        commit_first=configuration.recording.commit == "before_upstream",
+    )
+    choose = _chooser(upstream, DemoUpstream(count))
+    fallback = _fallback_model(store.handler)
+    return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback)
+
+
+def _chooser(upstream: Upstream, demo: Upstream) -> Callable[[Route], Upstream]:
+    return lambda route: demo if route.provider.type == "echo" else upstream
+
+
+def _fallback_model(handler: CommandHandler) -> Callable[[], str | None]:
+    """The active session's model, for requests that name none."""
+
+    def fallback() -> str | None:
+        state = handler.state
+        session = state.sessions.get(state.active_id) if state.active_id is not None else None
+        return session.model if session is not None else None
+
+    return fallback
+
+
+def _services(
+    configuration: Configuration, store: Store, catalogue: Catalogue, rate: RequestRate, registry: Registry
+) -> Services:
+    health = Health(
+        writer_trouble=lambda: store.appender.trouble,
+        projections=store.runner.status,
+        ready=lambda: store.runner.ready,
+    )
+    return Services(
+        handler=store.handler,
+        reads=store.reads,
+        waiter=store.waiter,
+        log=store.log,
+        catalogue=catalogue,
+        rate=rate,
+        rate_limit=RateSettings(mode=configuration.rate_limit.mode, max_rpm=configuration.rate_limit.max_rpm),
+        running=registry.sessions,
+        clock=lambda: time.time_ns() // 1_000_000,
+        health=health,
+        default_model=configuration.default_model,
+        max_body_bytes=configuration.server.max_body_bytes,
+        version=__version__,
+        docs=configuration.server.docs,
+    )
+
+
+def _gate(configuration: Configuration) -> Gate:
+    server = configuration.server
+    return Gate(
+        GateSettings(
+            host=server.host,
+            token=server.token,
+            client_keys=tuple(server.client_keys),
+            allowed_hosts=tuple(server.allowed_hosts),
+            allowed_origins=tuple(server.allowed_origins),
+        )
+    )
