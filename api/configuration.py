@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_sections import FileModel, RateLimit, RecordingSection, Server
 from api.places import default_data_dir
-from proxy.demo import MODELS as DEMO_MODELS
+from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
 
 __all__ = ["Configuration", "ConfigurationError", "Overrides", "load"]

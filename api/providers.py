@@ -3,12 +3,12 @@
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from proxy.providers import Catalogue, Model
 from pydantic import BaseModel
 
 from api.errors import ApiError
 from api.reading import LIVE
 from api.services import Use
+from proxy.providers import Catalogue, Model
 
 router = APIRouter(tags=["models"], dependencies=LIVE)
 

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import msgspec
 from fastapi import Depends, Request
-from proxy.providers import Catalogue
 
 from commands.handling import CommandHandler
 from projections.applying import ProjectionStatus
 from projections.store import ReadPool
 from projections.waiting import Waiter
+from proxy.providers import Catalogue
 from proxy.rate import RequestRate
 from schema.log import EventLog
 

@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-from proxy.providers import VENDOR_URLS, Catalogue
 
 from api import exchange_shapes, shapes
 from api.times import iso, iso_or_none
@@ -11,6 +10,7 @@ from projections.exchange_rows import ExchangeRow
 from projections.session_stats import StatsRow
 from projections.sessions import SessionRow
 from projections.timeline import EventRow
+from proxy.providers import VENDOR_URLS, Catalogue
 from schema.recorded import Recorded
 
 _PREVIEW = 100  # characters
