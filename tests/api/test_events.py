@@ -1,0 +1,87 @@
+"""The log over HTTP (contract N11, N12)."""
+
+import json
+
+import pytest
+
+from tests.api.house import House
+from tests.api.test_exchanges import filled
+
+SUMMARY_KEYS = {
+    "position", "type", "session_id", "timestamp", "actor", "by", "correlation_id", "causation_position", "summary",
+}  # fmt: skip
+
+
+async def positions(house: House, query: str) -> list[int]:
+    answer = await house.client.get(f"/api/events?{query}")
+    assert answer.status_code == 200, answer.text
+    return [event["position"] for event in answer.json()["events"]]
+
+
+async def test_newest_first_with_head_and_total(house: House) -> None:
+    await filled(house)
+    answer = await house.client.get("/api/events?limit=2")
+    body = answer.json()
+    assert ([event["position"] for event in body["events"]], body["head"], body["total"]) == ([7, 6], 7, 7)
+    assert set(body["events"][0]) == SUMMARY_KEYS
+    assert answer.headers["x-read-position"] == "7"
+
+
+async def test_cursor_walks_the_whole_log_while_it_grows(house: House) -> None:
+    await filled(house)
+    seen, cursor = await positions(house, "limit=3"), "d5"
+    await house.client.post("/api/sessions/toggle-auto", json={"enabled": False})
+    while cursor is not None:
+        body = (await house.client.get(f"/api/events?limit=3&cursor={cursor}")).json()
+        seen += [event["position"] for event in body["events"]]
+        cursor = body["next_cursor"]
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_filters(house: House) -> None:
+    await filled(house)
+    assert await positions(house, "order=asc&from=3&to=4") == [3, 4]
+    assert await positions(house, "type=ExchangeStarted&type=SessionStarted&order=asc") == [1, 3, 5, 7]
+    assert await positions(house, "session_id=1&limit=1") == [7]
+    assert await positions(house, "session_id=2") == []
+    assert await positions(house, "q=UPSTREAM_TIMEOUT") == [6]
+    assert await positions(house, "at=2") == [2, 1]
+    assert (await house.client.get("/api/events?at=2")).json()["head"] == 2
+
+
+async def test_times_as_ends(house: House) -> None:
+    await filled(house)
+    first = (await house.client.get("/api/events/1")).json()["timestamp"]
+    last = (await house.client.get("/api/events/7")).json()["timestamp"]
+    assert await positions(house, f"from={first}&to={last}&order=asc") == [1, 2, 3, 4, 5, 6, 7]
+    assert await positions(house, "to=2001-01-01T00:00:00Z") == []
+    assert await positions(house, "from=2999-01-01T00:00:00.000Z") == []
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "cursor=a5", "order=up", "from=yesterday", "format=csv", "limit=0"])
+async def test_invalid_queries(house: House, query: str) -> None:
+    answer = await house.client.get(f"/api/events?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")
+    assert answer.json()["detail"][0]["loc"] == ["query", query.split("=")[0]]
+
+
+async def test_lines(house: House) -> None:
+    await filled(house)
+    answer = await house.client.get("/api/events?format=jsonl&limit=2&order=asc")
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    assert [json.loads(line)["position"] for line in answer.text.splitlines()] == [1, 2]
+    assert (answer.headers["x-total-count"], answer.headers["x-next-cursor"]) == ("7", "a2")
+    assert answer.headers["x-read-position"] == "7"
+
+
+async def test_one_event_with_its_data(house: House) -> None:
+    await filled(house)
+    body = (await house.client.get("/api/events/1")).json()
+    assert set(body) == SUMMARY_KEYS | {"version", "data", "hash", "prev_hash"}
+    assert (body["type"], body["version"], body["data"]["name"]) == ("SessionStarted", 1, "s")
+    assert body["summary"] == "session 1 started (manual)"
+    assert (await house.client.get("/api/events/2")).json()["prev_hash"] == body["hash"]
+    missing = await house.client.get("/api/events/8")
+    assert (missing.status_code, missing.json()["code"]) == (404, "event_not_found")
+    assert (await house.client.get("/api/events/0")).status_code == 422
+    assert (await house.client.get("/api/events/1?at=1")).json()["code"] == "at_not_supported"
