@@ -1,0 +1,134 @@
+"""The tables of docs/configuration.md: keys, types, defaults and limits from the code, meanings from here."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.configuration_sections import (
+    FileModel,
+    ModelEntry,
+    PriceEntry,
+    ProviderEntry,
+    RateLimit,
+    RecordingSection,
+    Server,
+)
+
+_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("server", Server),
+    ("providers.NAME", ProviderEntry),
+    ("models.NAME", ModelEntry),
+    ("models.NAME.price", PriceEntry),
+    ("rate_limit", RateLimit),
+    ("recording", RecordingSection),
+)
+
+MEANINGS = {
+    "default_model": "Model of requests that name none; the first of `[models]` if absent.",
+    "server.host": "Address to listen on. Beyond loopback, `token` must be set.",
+    "server.port": "Port to listen on, 0 for a free one.",
+    "server.token": "Bearer token that every request must carry; empty: none is asked for.",
+    "server.client_keys": "Keys that clients of the completion routes may use; when set, one is required.",
+    "server.allowed_hosts": "Further values of the Host header that are answered; an entry may end in `*`.",
+    "server.allowed_origins": "Origins of browser pages that may call; an entry may end in `*`.",
+    "server.max_body_bytes": "Longest request body, after inflation; longer ones get 413.",
+    "server.data_dir": "Where `events.sqlite`, `keys.sqlite` and `read.sqlite` live; absent: the user's.",
+    "server.docs": "Serve the interactive API page.",
+    "server.connect_timeout_s": "Seconds to connect to a provider.",
+    "server.read_timeout_s": "Seconds without a byte from a provider.",
+    "providers.NAME.type": "`gemini` and `anthropic` are called through their OpenAI-compatible endpoints.",
+    "providers.NAME.base_url": "The API's root, such as `https://api.openai.com/v1`; by default the vendor's own.",
+    "providers.NAME.api_key": "Sent as the bearer token; may be empty for a local server with a `base_url`.",
+    "providers.NAME.headers": "Further headers sent to this provider.",
+    "providers.NAME.include_usage": "Ask for the usage of streams whose request does not say.",
+    "providers.NAME.allow_any_model": "Accept `NAME/model` without an entry in `[models]`.",
+    "providers.NAME.connect_timeout_s": "Overrides `server.connect_timeout_s`.",
+    "providers.NAME.read_timeout_s": "Overrides `server.read_timeout_s`.",
+    "providers.NAME.name": "Name to show; by default the key.",
+    "providers.NAME.icon": "Icon to show; by default the type.",
+    "providers.NAME.color": "Colour to show, `#rrggbb`.",
+    "models.NAME.provider": "Key of the provider that serves it.",
+    "models.NAME.model": "The provider's name for it; by default the key.",
+    "models.NAME.max_context_size": "Its context window in tokens.",
+    "models.NAME.max_output_tokens": "Its longest answer in tokens; shown in the lists of models.",
+    "models.NAME.capabilities": "Words to show, such as `tools` or `vision`.",
+    "models.NAME.price": "Prices in USD per million tokens; without them cost is null.",
+    "models.NAME.price.input": "Per million prompt tokens.",
+    "models.NAME.price.output": "Per million completion tokens.",
+    "models.NAME.price.cache_read": "Per million prompt tokens read from the provider's cache.",
+    "models.NAME.price.cache_write": "Per million prompt tokens written to the provider's cache.",
+    "rate_limit.mode": "`observe` counts only.",
+    "rate_limit.max_rpm": "Completions per minute that count as full, 0 for none.",
+    "recording.contents": "Store message bodies; false keeps hashes and counts only.",
+    "recording.durability": "`power`: each exchange waits for the disk before its first byte goes to the client.",
+    "recording.commit": "`before_upstream`: an exchange is committed before the provider is called.",
+}
+
+
+def settings() -> dict[str, dict[str, Any]]:
+    """Each setting by its dotted name, with its JSON schema."""
+    found = {"default_model": _schema(FileModel)["default_model"]}
+    for prefix, model in _TABLES:
+        found |= {f"{prefix}.{key}": schema for key, schema in _schema(model).items()}
+    return found
+
+
+def page() -> str:
+    """Markdown: one table for each section. Raises KeyError for a setting without a meaning."""
+    known = settings()
+    blocks = ["## Top level", _table({"default_model": known["default_model"]}, "")]
+    for prefix, model in _TABLES:
+        blocks += [
+            f"## [{prefix}]",
+            _table({f"{prefix}.{key}": known[f"{prefix}.{key}"] for key in _schema(model)}, f"{prefix}."),
+        ]
+    return "\n\n".join(blocks)
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    properties: dict[str, Any] = model.model_json_schema()["properties"]
+    return properties
+
+
+def _table(rows: dict[str, dict[str, Any]], prefix: str) -> str:
+    lines = [
+        f"| `{name.removeprefix(prefix)}` | {_type(schema)} | {_default(schema)} | {MEANINGS[name]} |"
+        for name, schema in rows.items()
+    ]
+    return "\n".join(["| key | type | default | meaning |", "|--|--|--|--|", *lines])
+
+
+def _type(schema: dict[str, Any]) -> str:
+    options = [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
+    return " or ".join(_one_type(part) for part in options)
+
+
+def _one_type(schema: dict[str, Any]) -> str:
+    if "const" in schema or "enum" in schema:
+        return " or ".join(f'`"{value}"`' for value in schema.get("enum", [schema.get("const")]))
+    if "$ref" in schema:
+        return "table"
+    if schema["type"] == "array":
+        return f"list of {schema['items']['type']}s"
+    words = {"object": "table of strings"}
+    return words.get(schema["type"], str(schema["type"])) + _limits(schema)
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    if "maximum" not in schema:
+        return ""
+    low = f"{schema['minimum']:,}" if "minimum" in schema else f"more than {schema['exclusiveMinimum']:,}"
+    return f", {low} to {schema['maximum']:,}"
+
+
+def _default(schema: dict[str, Any]) -> str:
+    if "default" not in schema:
+        return "required"
+    default = schema["default"]
+    return "" if default is None or default == "" else f"`{_toml(default)}`"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
