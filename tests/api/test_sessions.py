@@ -155,8 +155,8 @@ async def test_expected_position(house: House) -> None:
     assert fresh.status_code == 200
     bad = await house.client.patch(f"/api/sessions/{number}", json={"name": "y"}, headers={"X-Expected-Position": "-"})
     assert (bad.status_code, bad.json()["detail"][0]["loc"]) == (422, ["header", "x-expected-position"])
-    for number, status in ((77, 404), (number, 409)):
-        answer = await house.client.delete(f"/api/sessions/{number}", headers={"X-Expected-Position": "1"})
+    for wanted, status in ((77, 404), (number, 409)):
+        answer = await house.client.delete(f"/api/sessions/{wanted}", headers={"X-Expected-Position": "1"})
         assert answer.status_code == status
 
 

@@ -1,0 +1,28 @@
+"""The application behind a real socket, with the server that runs in production."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.serving import Server, bind, url_of
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """The address at which `app` is served."""
+    listener = bind("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
+        server_header=False, date_header=False,
+    )  # fmt: skip
+    server = Server(config)
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+    try:
+        yield url_of(listener)
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
