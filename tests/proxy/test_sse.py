@@ -1,142 +1,176 @@
-"""Bytes out equal bytes in, wherever the stream is cut; what is noted equals a reading of the whole text."""
+"""Bytes out equal bytes in, whatever the cuts; what is withheld is cut out exactly; usage is what a parser finds."""
 
+import itertools
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.sse import SseStream
 
-USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-
-
-def chunk(content: str | None = "x", **more: Any) -> dict[str, Any]:
-    return {"id": "c", "choices": [{"index": 0, "delta": {"content": content}}], **more}
-
-
-CHUNKS = st.one_of(
-    st.builds(chunk, st.text(max_size=20)),
-    st.builds(lambda text: chunk(text, usage=None), st.text(max_size=5)),
-    st.builds(lambda total: chunk("a", usage={**USAGE, "total_tokens": total}), st.integers(0, 99)),
-    st.just(chunk('"usage": {"total_tokens": 1} data: [DONE]\n\ndata: {"choices":[],"usage":{"x":1}}')),
-    st.just({"choices": [{"delta": {}, "usage": USAGE}]}),
+_TEXT = st.text('ab "\\\n\r\u2028éé\U0001f600') | st.sampled_from(
+    ['"usage":{"prompt_tokens":9}', "data: [DONE]\n\n", "[DONE]", '\n\ndata: {"choices":[],"usage":{}}\n\n']
 )
-USAGE_ONLY = st.sampled_from(
-    [{"choices": [], "usage": USAGE}, {"usage": USAGE}, {"id": "x", "usage": USAGE, "choices": None}]
-)
+_USAGE = st.none() | st.fixed_dictionaries({"prompt_tokens": st.integers(0, 99), "total_tokens": st.integers(0, 99)})
+_EOL = st.sampled_from(["\n", "\r\n"])
+
+
+def fed(data: bytes, cuts: list[int], *, withhold: bool = False) -> tuple[SseStream, bytes]:
+    stream = SseStream(withhold_usage=withhold)
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    out = [stream.feed(data[start:end]) for start, end in itertools.pairwise(places)]
+    return stream, b"".join((*out, stream.finish()))
+
+
+def frame(draw: st.DrawFn) -> dict[str, Any]:
+    """A chunk as some provider or other would send it."""
+    chunk: dict[str, Any] = {"model": "m"}
+    kind = draw(st.sampled_from(["content", "content", "usage only", "moonshot", "odd"]))
+    if kind == "usage only":
+        return chunk | draw(st.sampled_from([{"choices": []}, {}, {"choices": None}])) | {"usage": draw(_USAGE)}
+    if kind == "odd":
+        return chunk | {"choices": draw(st.sampled_from([{}, "x", [1], [{"usage": []}]])), "usage": draw(_USAGE)}
+    choice: dict[str, Any] = {"index": 0, "delta": {"content": draw(_TEXT)}}
+    choice["finish_reason"] = draw(st.sampled_from([None, None, "stop"]))
+    if kind == "moonshot":
+        choice["usage"] = draw(_USAGE)
+    chunk["choices"] = [choice]
+    if draw(st.booleans()):
+        chunk["usage"] = draw(_USAGE)
+    return chunk
 
 
 @st.composite
-def streams(draw: st.DrawFn, usage_only: bool = True) -> tuple[list[bytes], list[dict[str, Any] | None], bytes]:
-    """(events as bytes, what each says, the unfinished rest)."""
-    newline = draw(st.sampled_from([b"\n", b"\r\n"]))
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """The events of a stream, each with its end."""
+    eol = draw(_EOL)
     events: list[bytes] = []
-    said: list[dict[str, Any] | None] = []
-    frames = st.one_of(CHUNKS, USAGE_ONLY) if usage_only else CHUNKS
-    for frame in draw(st.lists(frames, max_size=8)):
-        if draw(st.integers(0, 5)) == 0:
-            events.append(b": keep-alive" + newline * 2)
-            said.append(None)
-        ascii_only = draw(st.booleans())
-        text = json.dumps(frame, ensure_ascii=ascii_only).encode("utf-8", "replace")
-        prefix = draw(st.sampled_from([b"data: ", b"data:", b"event: m" + newline + b"data: "]))
-        events.append(prefix + text + newline * 2)
-        said.append(json.loads(text))
+    for _ in range(draw(st.integers(0, 6))):
+        spaces = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+        text = json.dumps(frame(draw), ensure_ascii=draw(st.booleans()), separators=spaces)
+        if draw(st.booleans()):
+            text = text.replace('{"model"', '{\ndata: "model"').replace("\n", eol)  # an event of two data lines
+        comment = draw(st.sampled_from(["", ": ping" + eol, "event: message" + eol]))
+        events.append(f"{comment}data:{draw(st.sampled_from(['', ' ']))}{text}{eol}{eol}".encode())
+        if draw(st.booleans()):
+            events.append(draw(st.sampled_from([b": keep-alive", b":", b"retry: 3"])) + (eol + eol).encode())
     if draw(st.booleans()):
-        events.append(b"data: [DONE]" + newline * 2)
-        said.append(None)
-    rest = draw(st.sampled_from([b"", b"data: {", b": x", b"data: [DONE]\n"]))
-    return events, said, rest
+        events.append(f"data: [DONE]{eol}{eol}".encode())
+    elif draw(st.booleans()) and events:
+        events[-1] = events[-1].rstrip(b"\r\n")
+    return events
 
 
-def cut(draw: st.DataObject, data: bytes) -> list[bytes]:
-    places = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=12), label="cuts"))
-    return [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+def chunk_of(event: bytes) -> dict[str, Any]:
+    """An independent reading of one event."""
+    lines = re.split(r"\r\n|\n", event.decode())
+    text = "\n".join(line[5:].lstrip(" ") for line in lines if line.startswith("data:"))
+    if text in ("", "[DONE]"):
+        return {}
+    chunk: dict[str, Any] = json.loads(text)
+    return chunk
 
 
-def run(stream: SseStream, pieces: list[bytes]) -> bytes:
-    return b"".join([*(stream.feed(piece) for piece in pieces if piece), stream.finish()])
+def usage_of(chunk: dict[str, Any]) -> dict[str, Any] | None:
+    choices = chunk.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    found = (chunk.get("usage"), first.get("usage"))
+    return next((usage for usage in found if isinstance(usage, dict)), None)
 
 
-def last_usage(said: list[dict[str, Any] | None]) -> Any:
-    found = None
-    for each in said:
-        if each is not None:
-            first = (each.get("choices") or [{}])[0]
-            found = each.get("usage") or first.get("usage") or found
-    return found
+def usage_only(chunk: dict[str, Any]) -> bool:
+    return isinstance(chunk.get("usage"), dict) and not chunk.get("choices") and chunk.get("choices") in (None, [])
 
 
-def usage_only(said: dict[str, Any] | None) -> bool:
-    return said is not None and isinstance(said.get("usage"), dict) and not said.get("choices")
-
-
-@given(streams(), st.data())
-def test_bytes_out_equal_bytes_in(
-    stream: tuple[list[bytes], list[dict[str, Any] | None], bytes], draw: st.DataObject
-) -> None:
-    events, said, rest = stream
-    data = b"".join(events) + rest
-    reader = SseStream()
-    assert run(reader, cut(draw, data)) == data
-    assert reader.usage_raw == last_usage(said)
-    assert reader.done == any(b"data: [DONE]" in event and b"{" not in event for event in [*events, rest])
-
-
-@given(streams(), st.data())
-def test_withheld_is_the_usage_only_frame_and_nothing_else(
-    stream: tuple[list[bytes], list[dict[str, Any] | None], bytes], draw: st.DataObject
-) -> None:
-    events, said, rest = stream
-    reader = SseStream(withhold_usage=True)
-    out = run(reader, cut(draw, b"".join(events) + rest))
-    kept = [event for event, each in zip(events, said, strict=True) if not usage_only(each)]
-    assert out == b"".join(kept) + rest
-    assert reader.usage_raw == last_usage(said)
-
-
-@given(st.binary(max_size=200), st.booleans(), st.data())
-@example(b"\n\n", True, None)
-@example(b"\n\r\n\n", False, None)
-def test_any_bytes_pass(data: bytes, withhold: bool, draw: st.DataObject | None) -> None:
-    pieces = cut(draw, data) if draw is not None else [data]
-    assert run(SseStream(withhold_usage=withhold), pieces) == data
-
-
-def test_a_chunk_with_content_is_not_delayed_while_usage_is_withheld() -> None:
-    stream = SseStream(withhold_usage=True)
-    assert stream.feed(b'data: {"id":"1","choices":[{"delta":{"content":"he') != b""
-    assert stream.feed(b"llo") == b"llo"
-    assert stream.feed(b'"}}]}\n\n') == b'"}}]}\n\n'
-
-
-def test_boundaries() -> None:
+@given(streams(), st.lists(st.integers(0, 5_000)), st.booleans())
+def test_passes_every_byte_at_once(events: list[bytes], cuts: list[int], every_byte: bool) -> None:
+    data = b"".join(events)
     stream = SseStream()
+    places = (
+        list(range(len(data) + 1)) if every_byte else sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    )
+    for start, end in itertools.pairwise(places):
+        assert stream.feed(data[start:end]) == data[start:end]
+        ends = re.search(rb"(\n\r?\n)\Z", data[:end]) is not None
+        assert stream.at_boundary == ends
+    assert stream.finish() == b""
+
+
+@given(streams(), st.lists(st.integers(0, 5_000)), st.booleans())
+def test_withholds_exactly_the_usage_frames(events: list[bytes], cuts: list[int], every_byte: bool) -> None:
+    data = b"".join(events)
+    _, out = fed(data, list(range(len(data))) if every_byte else cuts, withhold=True)
+    assert out == b"".join(event for event in events if not usage_only(chunk_of(event)))
+
+
+@given(streams(), st.lists(st.integers(0, 5_000)), st.booleans())
+def test_agrees_with_a_parser(events: list[bytes], cuts: list[int], withhold: bool) -> None:
+    data = b"".join(events)
+    stream, _ = fed(data, cuts, withhold=withhold)
+    chunks = [chunk_of(event) for event in events]
+    usages = [usage for chunk in chunks if (usage := usage_of(chunk)) is not None]
+    reasons = [
+        choice["finish_reason"]
+        for chunk in chunks
+        if isinstance(chunk.get("choices"), list)
+        for choice in chunk["choices"]
+        if isinstance(choice, dict) and choice.get("finish_reason")
+    ]
+    assert stream.usage_raw == (usages[-1] if usages else None)
+    assert stream.finish_reason == (reasons[-1] if reasons else None)
+    assert stream.model == ("m" if any(chunks) else None)
+    assert stream.done == any(event.startswith(b"data: [DONE]") for event in events)
+
+
+@given(st.binary(max_size=200) | st.text('\n\r:{}data[DONE]"usage').map(str.encode), st.lists(st.integers(0, 200)))
+def test_nonsense_passes(data: bytes, cuts: list[int]) -> None:
+    assert fed(data, cuts)[1] == data
+    assert fed(data, cuts, withhold=True)[1] == data
+
+
+def test_a_frame_that_is_withheld_leaves_the_client_at_a_boundary() -> None:
+    stream = SseStream(withhold_usage=True)
+    content = b'data: {"model":"m","choices":[{"delta":{"content":"a"}}]}\n\n'
+    assert stream.feed(content + b'data: {"model":"m","cho') == content
     assert stream.at_boundary
-    stream.feed(b"data: {")
+    assert stream.feed(b'ices":[],"usage":{"total_tokens":1}}\n\ndata: [DO') == b""
+    assert stream.at_boundary
+    assert stream.feed(b"NE]\n\n") == b"data: [DONE]\n\n"
+    assert stream.done and stream.usage_raw == {"total_tokens": 1}
+
+
+def test_content_is_not_held_back() -> None:
+    stream = SseStream(withhold_usage=True)
+    part = b'data: {"choices":[{"delta":{"content":"a long'
+    assert stream.feed(part) == part
     assert not stream.at_boundary
-    stream.feed(b"}\n\n")
-    assert stream.at_boundary
-    held = SseStream(withhold_usage=True)
-    assert held.feed(b'data: {"usage"') == b""
-    assert held.at_boundary  # the client has nothing of it
+    rest = b' text"}}],"usage":{"total_tokens":2}}\n\n'
+    assert stream.feed(rest) == rest
+    assert stream.at_boundary and stream.usage_raw == {"total_tokens": 2}
+
+
+def test_an_error_is_not_withheld() -> None:
+    data = b'data: {"error":{"message":"no"},"usage":{"total_tokens":1}}\n\n'
+    assert fed(data, [], withhold=True)[1] == data
+
+
+def test_unpaired_surrogates_hide_no_usage() -> None:
+    data = rb'data: {"choices":[{"delta":{"content":"\ud83d"}}],"usage":{"total_tokens":3}}' + b"\n\n"
+    assert fed(data, [3, 40])[0].usage_raw == {"total_tokens": 3}
 
 
 @pytest.mark.parametrize("withhold", [False, True])
-def test_memory_is_bounded_for_a_line_without_end(withhold: bool) -> None:
+def test_an_event_without_end_does_not_fill_the_memory(withhold: bool) -> None:
     stream = SseStream(withhold_usage=withhold)
-    piece = b"x" * 65_536
-    assert b"".join(stream.feed(piece) for _ in range(40)) == piece * 40
-    assert len(stream._tail) <= 1 << 20
+    piece = b"data: " + b"x" * 100_000
+    out = b"".join(stream.feed(piece) for _ in range(30))
+    assert len(out) == 30 * len(piece)
+    assert stream._size < 1 << 21
     assert not stream.at_boundary
-    assert stream.feed(b'\n\ndata: {"usage":{"a":1},"choices":[{}]}\n\n').endswith(b"\n\n")
+    usage = b'\n\ndata: {"choices":[],"usage":{"total_tokens":4}}\n\n'
+    assert stream.feed(usage) == (b"\n\n" if withhold else usage)
+    assert stream.usage_raw == {"total_tokens": 4}
     assert stream.at_boundary
-    assert stream.usage_raw == {"a": 1}
-
-
-def test_an_error_frame_is_noted() -> None:
-    stream = SseStream()
-    stream.feed(b'data: {"error":{"message":"overloaded"}}\n\n')
-    assert stream.error == "overloaded"
