@@ -103,16 +103,15 @@ def _deeper(value: object, limit: int) -> bool:
     """Whether lists and objects are nested more than `limit` deep; level by level, without recursion."""
     level = [value]
     for _ in range(limit + 1):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
+        containers = [inner for inner in level if isinstance(inner, (dict, list))]
+        if not containers:
             return False
+        level = [child for container in containers for child in _children(container)]
     return True
 
 
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _children(container: dict[str, object] | list[object]) -> Iterable[object]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _integer(digits: str) -> int | Decimal:
