@@ -4,7 +4,7 @@ import asyncio
 
 from schema.appends import Append, Committed, Done, Result
 from schema.log import EventLog
-from schema.writer import Listener, LogWriter
+from schema.writer import BUSY_TIMEOUT_S, Listener, LogWriter
 
 _RIDE_ALONG_S = 0.01
 
@@ -12,9 +12,9 @@ _RIDE_ALONG_S = 0.01
 class Appender:
     """Submits to the writer from the event loop that it was made in; results come back to that loop."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self._loop = asyncio.get_running_loop()
-        self._writer = LogWriter(log, settle=self._settle)
+        self._writer = LogWriter(log, settle=self._settle, busy_timeout_s=busy_timeout_s)
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, *listeners: Listener) -> None:

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 _EVERY_BYTES = 4 << 20
+_BUSY_TIMEOUT_S = 1.0
 
 
 class Checkpointer:
@@ -43,7 +44,7 @@ class Checkpointer:
 
     def _checkpoint(self, mode: str) -> None:
         try:
-            db = sqlite3.connect(self._path, isolation_level=None)
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
             try:
                 db.execute(f"PRAGMA wal_checkpoint({mode})")
             finally:

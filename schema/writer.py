@@ -18,9 +18,9 @@ from schema.queueing import AppendQueue, Entry
 from schema.recorded import Recorded
 
 _log = logging.getLogger("chronoproxy.writer")
-_BUSY_TIMEOUT_S = 1.0
+BUSY_TIMEOUT_S = 1.0
 _RETRY_S = 0.25
-_CACHED_VERSIONS = 100_000
+_CACHED_VERSIONS = 10_000
 _OF_THE_DATA = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -34,12 +34,21 @@ Listener = Callable[[list[Recorded]], None]
 
 class LogWriter:
     """`submit` from any thread. `settle` delivers the results of one commit together, so that an event loop is woken
-    once per commit; listeners get the committed events in the writer's thread, in order."""
+    once per commit; listeners get the committed events in the writer's thread, in order. `clock` gives nanoseconds
+    since the epoch; `busy_timeout_s` is how long a commit waits for a program that holds the log locked."""
 
-    def __init__(self, log: EventLog, *, settle: Settle = settle_inline) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        settle: Settle = settle_inline,
+        clock: Callable[[], int] = time.time_ns,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
         self._log = log
         self._mapper = log.mapper()
         self._settle = settle
+        self._clock = clock
         self._queue = AppendQueue()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -48,7 +57,7 @@ class LogWriter:
         self._synchronous = ""
         self._suspect: Entry | None = None
         self.trouble: str | None = None
-        self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+        self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.execute("PRAGMA wal_autocheckpoint=0")
         row = self._db.execute("SELECT timestamp FROM events ORDER BY position DESC LIMIT 1").fetchone()
@@ -104,7 +113,7 @@ class LogWriter:
                 self._commit(entries)
 
     def _commit(self, entries: list[Entry]) -> None:
-        self._last_timestamp = max(self._last_timestamp, time.time_ns() // 1_000_000)
+        self._last_timestamp = max(self._last_timestamp, self._clock() // 1_000_000)
         group = Group(self._mapper, self._version_of, self._last_timestamp)
         try:
             self._log.sealer.ensure_keys(_sessions(entries))

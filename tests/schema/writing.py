@@ -1,7 +1,10 @@
 """A writer on a log, with its results as futures."""
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from types import TracebackType
 
 from schema.appends import Append, Committed, Result
@@ -21,10 +24,10 @@ META = Metadata(actor="api", by="a-client", correlation_id="0123456789abcdef", c
 class Writing:
     """`with Writing(log) as writing: writing.commit(...)`; every commit's events are in `heard`."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, clock: Callable[[], int] = time.time_ns) -> None:
         self.heard: list[Recorded] = []
         self.groups: list[int] = []
-        self.writer = LogWriter(log)
+        self.writer = LogWriter(log, clock=clock, busy_timeout_s=0.05)
         self.writer.subscribe(self._listen)
 
     def submit(
@@ -58,6 +61,17 @@ class Writing:
     def _listen(self, recorded: list[Recorded]) -> None:
         self.heard += recorded
         self.groups.append(len(recorded))
+
+
+@contextmanager
+def locked(log: EventLog) -> Iterator[None]:
+    """Another program holds the write lock of events.sqlite."""
+    db = sqlite3.connect(log.path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.close()
 
 
 def new(stream: str, event: Event, *bodies: bytes) -> NewEvent:
