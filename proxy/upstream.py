@@ -22,6 +22,7 @@ _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _HEADER_LIMIT = 65_536  # bytes of one header: cookies and policies of some providers pass the library's 8 KiB
 _STREAMED_BODY = 262_144  # bytes: larger bodies are written in pieces, so that they do not hold up other requests
 _ANSWER_FAILED = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+_READ_FAILED = (*_ANSWER_FAILED, RuntimeError)  # the library's word for reading after the whole client was closed
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class _AiohttpAnswer:
         except asyncio.CancelledError:
             self._response.close()
             raise
-        except _ANSWER_FAILED as error:
+        except _READ_FAILED as error:
             self._response.close()
             raise broken_off(error, self._origin, self.attempts) from error
 

@@ -1,6 +1,7 @@
 """What can go wrong with an upstream, in words that may be shown: no key, no userinfo, no query."""
 
 import asyncio
+import os
 import ssl
 from typing import Literal
 
@@ -66,8 +67,9 @@ def _code_and_text(error: Exception) -> tuple[UpstreamErrorCode, str]:
 
 
 def _os_reason(error: OSError) -> str:
-    reason = error.strerror or type(error).__name__
-    return reason.partition(" [")[0].lower()
+    """The system's words for the error number; the library's own text repeats the address."""
+    number = error.errno or 0
+    return os.strerror(number).lower() if number > 0 else type(error).__name__
 
 
 def _tls_reason(error: Exception) -> str:
