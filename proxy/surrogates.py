@@ -41,8 +41,9 @@ def as_received(text: bytes, fixed: bytes, values: list[msgspec.Raw]) -> list[ms
     found: list[msgspec.Raw] = []
     end = 0
     for value in values:
-        size = memoryview(value).nbytes
         start = fixed.find(value, end)
-        end = start + size
+        if start < 0:  # out of order: a key stands twice
+            start = fixed.find(value)
+        end = start + memoryview(value).nbytes
         found.append(msgspec.Raw(text[start:end]))
     return found
