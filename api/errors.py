@@ -125,7 +125,7 @@ def _allowed(request: Request) -> list[str]:
 
 
 def _matches(request: Request, method: str) -> bool:
-    scope = {**request.scope, "method": method}
+    scope = {**request.scope, "method": method, "root_path": ""}  # a mount has changed it
     return any(
         method == "GET" if isinstance(route, Mount) else True  # a mount of static files matches whatever the method
         for route in request.app.routes

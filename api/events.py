@@ -51,7 +51,7 @@ async def list_all(
     cursor: QueryText = None,
     form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
 ) -> EventList | Response:
-    """Events between two positions or times, both inclusive; format=jsonl puts one on a line, the cursor in a header."""
+    """Events between two positions or times, both inclusive; as jsonl one to a line, the cursor in X-Next-Cursor."""
     span = Span(_moment(first, "from"), _moment(last, "to"))
     wanted = {"session_id": session_id, "types": types or (), "q": q, "order": order, "limit": limit, "cursor": cursor}
     page = await reads.run(events_between, span, **wanted)

@@ -1,0 +1,136 @@
+"""One table over all routes: every refusal has the shape of its path, and every route takes `at` or refuses it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.gate import area_of
+from tests.api.house import House
+
+_EXAMPLES = {
+    "{session_id}": "1",
+    "{exchange_id}": "1",
+    "{position}": "1",
+    "{model_id}": "none",
+    "{model_id:path}": "none",
+}
+_PAST = {
+    "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
+    "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events",
+}  # fmt: skip
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Method and path of every route that the OpenAPI description names."""
+    for path, methods in app.openapi()["paths"].items():
+        for method in methods:
+            yield method.upper(), path
+
+
+def filled(path: str) -> str:
+    for name, value in _EXAMPLES.items():
+        path = path.replace(name, value)
+    return path
+
+
+def check_shape(answer: httpx.Response, path: str, code: str | None = None) -> None:
+    body = answer.json()
+    assert answer.headers["content-type"] == "application/json"
+    if area_of(path) == "openai":
+        assert set(body) == {"error"} and set(body["error"]) == {"message", "type", "param", "code"}
+        found = body["error"]["code"]
+    else:
+        assert isinstance(body["error"], str) and body["error"]
+        found = body["code"]
+        if answer.status_code == 422 and found == "invalid_field":
+            assert {"type", "loc", "msg", "input"} <= set(body["detail"][0])
+    assert code is None or found == code
+
+
+async def test_the_routes_of_this_part_exist(house: House) -> None:
+    assert set(routes(house.app)) == {
+        ("GET", "/api/sessions"), ("POST", "/api/sessions"), ("DELETE", "/api/sessions"),
+        ("GET", "/api/sessions/active"), ("GET", "/api/sessions/auto-status"), ("POST", "/api/sessions/toggle-auto"),
+        ("GET", "/api/sessions/{session_id}"), ("PATCH", "/api/sessions/{session_id}"),
+        ("DELETE", "/api/sessions/{session_id}"), ("POST", "/api/sessions/{session_id}/activate"),
+        ("GET", "/api/exchanges"), ("GET", "/api/exchanges/{exchange_id}"), ("GET", "/api/events"),
+        ("GET", "/api/events/{position}"), ("GET", "/api/providers"), ("GET", "/api/models"),
+        ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),
+        ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
+        ("GET", "/health/ready"), ("GET", "/api/rate-limit"),
+    }  # fmt: skip
+
+
+async def test_a_method_that_a_path_does_not_have(house: House) -> None:
+    by_path: dict[str, set[str]] = {}
+    for method, path in routes(house.app):
+        by_path.setdefault(path, set()).add(method)
+    for path, methods in by_path.items():
+        answer = await house.client.put(filled(path))
+        assert answer.status_code == 405, path
+        check_shape(answer, path, "method_not_allowed")
+        allowed = set(answer.headers["allow"].split(", "))
+        assert methods <= allowed and ("HEAD" in allowed) == ("GET" in allowed), path
+
+
+UNKNOWN = (
+    "/nothing", "/api", "/api/nothing", "/api/sessions/", "/v1", "/v1/none", "/chat", "/health/x", "/docs", "/redoc",
+    "/metrics", "/static/x", "/static/%2e%2e/pages.py", "/static/..%2fpages.py",
+)  # fmt: skip
+
+
+async def test_unknown_paths(house: House) -> None:
+    for path in UNKNOWN:
+        answer = await house.client.get(path)
+        assert answer.status_code == 404, path
+        check_shape(answer, path, "not_found")
+        posted = await house.client.post(path)
+        if path.startswith("/static"):
+            assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
+        else:
+            assert posted.status_code == 404, path
+
+
+async def test_every_route_takes_at_or_refuses_it(house: House) -> None:
+    for method, path in routes(house.app):
+        body = None if method == "GET" else {"name": "n", "session_ids": [1]}
+        answer = await house.client.request(method, f"{filled(path)}?at=yesterday", json=body)
+        assert answer.status_code == 422, (method, path)
+        taken = method == "GET" and path in _PAST
+        check_shape(answer, path, "invalid_field" if taken else "at_not_supported")
+
+
+async def test_every_path_id_is_strict(house: House) -> None:
+    for method, path in routes(house.app):
+        name = next((name for name in ("session_id", "exchange_id", "position") if f"{{{name}}}" in path), None)
+        if name is None:
+            continue
+        for bad in ("0", "-1", "x", "1.0", "01", "%201", "9007199254740992", "9" * 30, "1_0", "%D9%A3"):
+            body = {"name": "n"} if method == "PATCH" else {}
+            answer = await house.client.request(method, path.replace(f"{{{name}}}", bad), json=body)
+            assert answer.status_code == 422, (method, path, bad)
+            assert answer.json()["detail"][0]["loc"] == ["path", name]
+
+
+async def test_every_read_waits_for_the_tables_at_a_start(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(house.runner), "ready", property(lambda _: False))
+    for method, path in routes(house.app):
+        if method == "GET" and (path in _PAST or path == "/api/events/{position}"):
+            answer = await house.client.get(filled(path))
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), path
+            check_shape(answer, path, "not_ready")
+    assert (await house.client.get("/health")).json()["status"] == "degraded"
+    assert (await house.client.get("/health/ready")).json()["checks"]["projections"] == "being built"
+
+
+async def test_the_description_names_bodies_and_answers(house: House) -> None:
+    answer = await house.client.get("/openapi.json")
+    paths = answer.json()["paths"]
+    body = paths["/api/sessions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["properties"]) == {"name", "provider", "model"}
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            assert operation["responses"]["200"]["content"]["application/json"]["schema"], (method, path)
+            assert operation["description"], (method, path)
