@@ -13,7 +13,7 @@ from pathlib import Path
 from eventsourcing.persistence import PersistenceError
 
 from api.configuration import Configuration, ConfigurationError, Overrides, load
-from api.serving import AddressInUseError, bind, configure_logging, prepare_directory, serve, url_of
+from api.serving import AddressInUseError, bind, configure_logging, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
 from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
@@ -60,8 +60,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     for warning in configuration.warnings:
         _log.warning("configuration: %s", warning)
     prepare_directory(configuration.data_dir)
-    with DirectoryLock(configuration.data_dir) as lock:
-        asyncio.run(_run(configuration, lock))
+    with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_run(configuration, lock))
     return 0
 
 

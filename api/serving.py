@@ -12,6 +12,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+if sys.platform == "win32":
+    new_event_loop = asyncio.new_event_loop
+else:
+    from uvloop import new_event_loop as new_event_loop
+
 GRACE_S = 10
 _BACKLOG = 2_048
 
