@@ -13,25 +13,8 @@ from proxy.answers import MAX_INFLATED, Answer, answer_from_json, answer_from_ss
 
 _KEYS = st.sampled_from(
     [
-        "choices",
-        "delta",
-        "message",
-        "index",
-        "content",
-        "tool_calls",
-        "function",
-        "custom",
-        "name",
-        "arguments",
-        "id",
-        "role",
-        "text",
-        "input",
-        "finish_reason",
-        "model",
-        "usage",
-        "function_call",
-        "reasoning",
+        *("choices", "delta", "message", "index", "content", "tool_calls", "function", "custom", "name", "arguments"),
+        *("id", "role", "text", "input", "finish_reason", "model", "usage", "function_call", "reasoning"),
     ]
 )
 _JSON = st.recursive(
