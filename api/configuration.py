@@ -5,27 +5,23 @@ Order of precedence: command line, file, default. The file is the one given, `$C
 """
 
 import hashlib
-import ipaddress
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import msgspec
 from pydantic import ValidationError
 
+from api.configuration_checks import check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_sections import FileModel, RateLimit, RecordingSection, Server
+from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
 
 __all__ = ["Configuration", "ConfigurationError", "Overrides", "load"]
-
-_LATER = frozenset(
-    ("sanitizer", "reduction", "observation_masking", "compaction", "mcp", "cline", "context_pruning", "routing")
-)
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +49,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         return Catalogue(self.providers, self.models, self.default_model)
 
     def secrets(self) -> frozenset[str]:
-        """Every value that must not be shown: keys, tokens, and configured provider headers."""
+        """Every value that must not be shown: keys, tokens, configured provider headers, and what an address holds of
+        them."""
         found = {self.server.token, *self.server.client_keys}
         for provider in self.providers:
-            found |= {provider.api_key, *provider.headers.values(), urlsplit(provider.base_url or "").password or ""}
+            found |= {provider.api_key, *provider.headers.values(), *_secrets_of(provider.base_url or "")}
         return frozenset(found - {""})
 
     def public_values(self) -> dict[str, Any]:
@@ -83,30 +80,32 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     file = find_file(path, environment)
     document = read_document(file, environment) if file is not None else Document({}, [])
     values = _checked(document.values, file)
-    warnings = [*document.warnings, *_unknown(document.values)]
+    warnings = [*document.warnings, *without_effect(document.values)]
     providers, models = _providers(values), _models(values)
     if not providers:
         if file is not None:
             warnings.append("there is no [providers] section: the demo provider serves")
         providers = (_demo_provider(),)
-        models = tuple(Model(key=name, provider="demo", model=name) for name in DEMO_MODELS)
+        models = (*(Model(key=name, provider="demo", model=name) for name in DEMO_MODELS), *models)
     default = values.default_model or (models[0].key if models else None)
     server = values.server.model_copy(
         update={key: value for key, value in (("host", overrides.host), ("port", overrides.port)) if value is not None}
     )
-    configuration = Configuration(
+    try:
+        check_together(server, providers, models, default)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
+    return Configuration(
         file=file,
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),
         default_model=default,
         server=server,
-        rate_limit=values.rate_limit,
+        rate_limit=values.rate_limit.model_copy(update={"mode": "observe"}),  # the only one there is; a warning says so
         recording=values.recording,
         providers=providers,
         models=models,
         warnings=tuple(warnings),
     )
-    _check_together(configuration, file)
-    return configuration
 
 
 def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:
@@ -115,24 +114,8 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:
         return FileModel.model_validate(known)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{file}: {key}: {first['msg']}") from None
-
-
-def _unknown(values: Mapping[str, Any]) -> list[str]:
-    """One warning for every section or key that has no effect."""
-    warnings = [f"[{key}] has no effect yet" for key in values if key in _LATER]
-    warnings += [f"unknown key {key}" for key in values if key not in FileModel.model_fields and key not in _LATER]
-    for section, model in (("server", Server), ("rate_limit", RateLimit), ("recording", RecordingSection)):
-        given = values.get(section)
-        for key in given if isinstance(given, dict) else ():
-            if key not in model.model_fields:
-                warnings.append(f"unknown key {section}.{key}")
-    for section in ("providers", "models"):
-        fields = FileModel.entry_fields(section)
-        for name, entry in (values.get(section) or {}).items():
-            warnings += [f"unknown key {section}.{name}.{key}" for key in entry if key not in fields]
-    return warnings
+        key = dotted(part for part in first["loc"] if part != "[key]")
+        raise ConfigurationError(f"{file}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _providers(values: FileModel) -> tuple[Provider, ...]:
@@ -170,39 +153,6 @@ def _models(values: FileModel) -> tuple[Model, ...]:
     )
 
 
-def _check_together(configuration: Configuration, file: Path | None) -> None:
-    """What no single value shows."""
-    known = {provider.key for provider in configuration.providers}
-    for model in configuration.models:
-        if model.provider not in known:
-            raise ConfigurationError(f"{file}: models.{model.key}.provider: there is no provider {model.provider!r}")
-    server = configuration.server
-    if not _loopback(server.host) and not server.token:
-        raise ConfigurationError(f"server.host: {server.host} is open to others, so server.token must be set")
-    for provider in configuration.providers:
-        if provider.base_url is not None and _is_own(provider.base_url, server):
-            raise ConfigurationError(f"{file}: providers.{provider.key}.base_url: this is the proxy's own address")
-
-
-def _is_own(base_url: str, server: Server) -> bool:
-    parts = urlsplit(base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    host = parts.hostname or ""
-    same = host == server.host or (_loopback(host) and (_loopback(server.host) or _wildcard(server.host)))
-    return server.port != 0 and port == server.port and same
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _wildcard(host: str) -> bool:
-    return host in (str(ipaddress.IPv4Address(socket.INADDR_ANY)), "::")
-
-
 def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
 
@@ -224,6 +174,13 @@ def _public_provider(provider: Provider) -> dict[str, Any]:
     }
 
 
+def _secrets_of(url: str) -> set[str]:
+    """Passwords and keys of an address (decisions 3.14)."""
+    parts = urlsplit(url)
+    query = {value for name, value in parse_qsl(parts.query) if name.lower() in _SECRET_QUERY}
+    return query | {parts.password or "", unquote(parts.password or "")}
+
+
 def _public_url(url: str | None) -> str | None:
     if url is None:
         return None
@@ -236,4 +193,5 @@ def _public_model(model: Model) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != "key"}
 
 
+_SECRET_QUERY = ("key", "api_key", "token", "access_token")
 _COLORS = {"openai": "#10a37f", "gemini": "#4285f4", "anthropic": "#d97757", "echo": "#64748b"}

@@ -36,7 +36,7 @@ def find_file(given: Path | None, environment: Mapping[str, str]) -> Path | None
 def read_document(path: Path, environment: Mapping[str, str]) -> Document:
     """The file's values with variables filled in; an unset one is empty, with a warning."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from None
     warnings: list[str] = []

@@ -1,12 +1,44 @@
 """The sections of the configuration file that have an effect, with their defaults and limits."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from proxy.providers import ProviderType
 
 Tokens = Annotated[int, Field(ge=1, le=1 << 40)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _KEY = r"^[\x21-\x7e]{1,200}$"
+_NO_SLASH = r"^[\x21-\x2e\x30-\x7e]{1,200}$"  # a provider's key comes before the slash of `provider/name`
+_FRAMING = ("content-length", "transfer-encoding", "connection")
+
+
+def _secret(value: str) -> str:
+    """Files and shells leave white space around a key."""
+    value = value.strip()
+    if not value.isprintable() or not value.isascii():
+        raise ValueError("a key is one line of ASCII")
+    return value
+
+
+def _url(value: str) -> str:
+    """Empty where an environment variable is not set: then the provider counts as not configured."""
+    value = value.strip()
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable():
+        raise ValueError("must be an http:// or https:// address")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_secret)]
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):
@@ -18,8 +50,8 @@ class Section(BaseModel):
 class Server(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65_535)
-    token: str = ""
-    client_keys: list[str] = []
+    token: Secret = Field(default="", repr=False)
+    client_keys: list[Secret] = Field(default=[], repr=False)
     allowed_hosts: list[str] = []
     allowed_origins: list[str] = []
     max_body_bytes: int = Field(default=20_971_520, ge=1_024, le=1 << 31)
@@ -30,9 +62,10 @@ class Server(Section):
 
 
 class RateLimit(Section):
-    """Completions of the last 60 seconds are counted; refusing or delaying them comes later."""
+    """Completions of the last 60 seconds are counted; refusing or delaying them comes later, with a warning until
+    then."""
 
-    mode: Literal["observe"] = "observe"
+    mode: Literal["observe", "enforce", "wait"] = "observe"
     max_rpm: int = Field(default=40, ge=0, le=1_000_000)
 
 
@@ -59,10 +92,10 @@ class ModelEntry(Section):
 
 
 class ProviderEntry(Section):
-    type: Literal["openai", "gemini", "anthropic"] = "openai"
-    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
-    api_key: str = ""
-    headers: dict[str, str] = {}
+    type: ProviderType = "openai"
+    base_url: Url | None = None
+    api_key: Secret = Field(default="", repr=False)
+    headers: dict[str, str] = Field(default={}, repr=False)
     include_usage: bool = True
     allow_any_model: bool = False
     connect_timeout_s: Seconds | None = None
@@ -77,16 +110,11 @@ class ProviderEntry(Section):
         for name, value in headers.items():
             if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"{name!r} is no header name")
+            if name.lower() in _FRAMING:
+                raise ValueError(f"{name} is set by the HTTP client")
             if not value.isprintable():
                 raise ValueError(f"the value of {name} cannot be sent")
         return headers
-
-    @field_validator("api_key")
-    @classmethod
-    def _one_line(cls, key: str) -> str:
-        if not key.isprintable() or not key.isascii():
-            raise ValueError("a key is one line of ASCII")
-        return key.strip()
 
 
 class FileModel(Section):
@@ -96,10 +124,5 @@ class FileModel(Section):
     server: Server = Server()
     rate_limit: RateLimit = RateLimit()
     recording: RecordingSection = RecordingSection()
-    providers: dict[Annotated[str, Field(pattern=_KEY)], ProviderEntry] = {}
+    providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}
-
-    @staticmethod
-    def entry_fields(section: str) -> frozenset[str]:
-        """The keys of one entry of [providers] or [models]."""
-        return frozenset((ProviderEntry if section == "providers" else ModelEntry).model_fields)

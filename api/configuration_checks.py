@@ -1,0 +1,80 @@
+"""What no single value of the configuration shows: addresses that would loop or be open, names that lead nowhere."""
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from api.configuration_file import ConfigurationError
+from api.configuration_sections import Server
+from api.configuration_warnings import dotted
+from proxy.providers import Catalogue, Model, Provider
+
+
+def check_together(
+    server: Server, providers: Sequence[Provider], models: Iterable[Model], default_model: str | None
+) -> None:
+    """Raises ConfigurationError, whose text begins with the key."""
+    _check_open(server)
+    keys = {provider.key for provider in providers}
+    for model in models:
+        if model.provider not in keys:
+            key = dotted(("models", model.key, "provider"))
+            raise ConfigurationError(f"{key}: there is no provider {model.provider!r}")
+    for provider in providers:
+        _check_provider(provider, server)
+    if default_model and Catalogue(providers, models, default_model).default_provider() is None:
+        raise ConfigurationError(f"default_model: there is no model {default_model!r}")
+
+
+def _check_open(server: Server) -> None:
+    if server.client_keys and not all(server.client_keys):
+        raise ConfigurationError("server.client_keys: an entry is empty, and would let in everybody")
+    if not _is_loopback(server.host) and not server.token:
+        raise ConfigurationError(f"server.host: {server.host} is open to others, so server.token must be set")
+
+
+def _check_provider(provider: Provider, server: Server) -> None:
+    if not provider.base_url:
+        return
+    key = dotted(("providers", provider.key, "base_url"))
+    parts = urlsplit(provider.base_url)
+    if _is_own(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), server):
+        raise ConfigurationError(f"{key}: this is the proxy's own address")
+    authorized = provider.api_key or "authorization" in {name.lower() for name in provider.headers}
+    if parts.username is not None and authorized:
+        raise ConfigurationError(f"{key}: a user in the address and a key cannot both be sent as Authorization")
+
+
+def _is_own(host: str, port: int, server: Server) -> bool:
+    if port != server.port:  # port 0 is chosen later, among those that are free
+        return False
+    local = _is_loopback(host) or _is_wildcard(host)  # connecting to a wildcard address reaches this machine
+    if _is_wildcard(server.host):
+        return local or host == socket.gethostname().lower() or _is_machines(host)
+    return host == server.host.lower() or (local and _is_loopback(server.host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_machines(host: str) -> bool:
+    """Whether the IP address is one of this machine's: only those can be bound. Nothing is sent."""
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except (ValueError, OSError):
+        return False
+    return True

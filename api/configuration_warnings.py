@@ -1,0 +1,76 @@
+"""What stands in the configuration file without effect: named in a warning, never an error (contract section 6)."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import BaseModel
+
+from api.configuration_sections import (
+    FileModel,
+    ModelEntry,
+    PriceEntry,
+    ProviderEntry,
+    RateLimit,
+    RecordingSection,
+    Server,
+)
+
+# Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
+LATER_SECTIONS = frozenset(
+    ("sanitizer", "reduction", "observation_masking", "compaction", "mcp", "cline", "context_pruning", "routing")
+)
+LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
+    Server: frozenset({"enforce_context_limit"}),
+    RateLimit: frozenset({"max_wait_ms"}),
+    RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
+    ProviderEntry: frozenset({"cached_price_ratio"}),
+    ModelEntry: frozenset({"price"}),
+}
+_SECTIONS: Mapping[str, type[BaseModel]] = {"server": Server, "rate_limit": RateLimit, "recording": RecordingSection}
+_ENTRIES: Mapping[str, type[BaseModel]] = {"providers": ProviderEntry, "models": ModelEntry}
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def without_effect(values: Mapping[str, object]) -> list[str]:
+    """One line for every section or key of the file that is unknown or has no effect yet; `values` must be checked."""
+    return list(_lines(values))
+
+
+def dotted(parts: Iterable[object]) -> str:
+    """The path of a key as it is written in TOML, quoted where it must be."""
+    return ".".join(part if _PLAIN_KEY.fullmatch(part) else f'"{part}"' for part in map(str, parts))
+
+
+def _lines(values: Mapping[str, object]) -> Iterator[str]:
+    for name in values:
+        if name in LATER_SECTIONS:
+            yield f"[{name}] has no effect yet"
+        elif name not in FileModel.model_fields:
+            yield _unknown((name,), [*FileModel.model_fields, *LATER_SECTIONS])
+    for name, model in _SECTIONS.items():
+        yield from _section((name,), _table(values.get(name)), model)
+    for name, model in _ENTRIES.items():
+        for key, entry in _table(values.get(name)).items():
+            yield from _section((name, key), _table(entry), model)
+            yield from _section((name, key, "price"), _table(_table(entry).get("price")), PriceEntry)
+    if _table(values.get("rate_limit")).get("mode", "observe") != "observe":
+        yield "rate_limit.mode: requests are only counted as yet, as with observe"
+
+
+def _section(path: tuple[str, ...], values: Mapping[str, object], model: type[BaseModel]) -> Iterator[str]:
+    later = LATER_KEYS.get(model, frozenset())
+    for key in values:
+        if key in later:
+            yield f"{dotted((*path, key))} has no effect yet"
+        elif key not in model.model_fields:
+            yield _unknown((*path, key), model.model_fields)
+
+
+def _unknown(path: tuple[str, ...], known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(path[-1], list(known), n=1)
+    return f"unknown key {dotted(path)}" + (f"; is {near[0]} meant?" if near else "")
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,327 @@
+"""The configuration file: where it is found, what it gives, what is refused and what is warned of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from api.configuration import Configuration, ConfigurationError, Overrides, load
+from docs.configuration_page import page
+from proxy.providers import ProviderNotConfiguredError
+
+Loading = Callable[..., Configuration]
+LOCAL = '[providers.local]\nbase_url = "http://127.0.0.1:9/v1"\n'
+
+
+@pytest.fixture
+def loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loading:
+    """load() of a file with this text, with no other file in reach."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text: str | None, overrides: Overrides | None = None, **environment: str) -> Configuration:
+        path = None
+        if text is not None:
+            path = tmp_path / "given.toml"
+            path.write_text(text, encoding="utf-8")
+        return load(path, overrides or Overrides(), {"XDG_CONFIG_HOME": str(tmp_path / "none"), **environment})
+
+    return run
+
+
+def test_without_a_file_the_demo_serves(loading: Loading) -> None:
+    found = loading(None)
+    catalogue = found.catalogue()
+    assert [model.key for model in catalogue.models()] == ["demo/echo", "demo/tool", "demo/stall", "demo/fail"]
+    assert catalogue.resolve(None, None).upstream_model == "demo/echo"
+    assert (found.warnings, found.server.host, found.server.port) == ((), "127.0.0.1", 8000)
+
+
+def test_a_file_without_providers_keeps_the_demo_and_says_so(loading: Loading) -> None:
+    found = loading('[models.mine]\nprovider = "demo"\nmodel = "demo/echo"\n')
+    assert "demo provider" in found.warnings[0]
+    assert found.catalogue().resolve("mine", None).upstream_model == "demo/echo"
+    assert found.default_model == "demo/echo"
+
+
+def test_the_first_file_that_is_given_or_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    user = tmp_path / "home" / "chronoproxy"
+    user.mkdir(parents=True)
+    places = {1: user / "config.toml", 2: Path("config.toml"), 3: Path("variable.toml"), 4: Path("given.toml")}
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "home")}
+    monkeypatch.setattr("sys.platform", "linux")
+    for number, path in places.items():
+        path.write_text(f"{LOCAL}[server]\nport = {number}\n")
+        if number == 3:
+            environment["CHRONOPROXY_CONFIG"] = "variable.toml"
+        given = path if number == 4 else None
+        assert load(given, Overrides(), environment).server.port == number
+
+
+def test_a_named_file_must_exist(loading: Loading) -> None:
+    with pytest.raises(ConfigurationError, match=r"gone\.toml"):
+        loading(None, CHRONOPROXY_CONFIG="gone.toml")
+    with pytest.raises(ConfigurationError, match=r"gone\.toml"):
+        load(Path("gone.toml"), Overrides(), {})
+
+
+def test_providers_and_models(loading: Loading) -> None:
+    found = loading(
+        """
+        default_model = "big"
+        [providers.local]
+        base_url = "http://127.0.0.1:9/v1/"
+        headers = { "X-Title" = "${TITLE} mine" }
+        read_timeout_s = 5
+        include_usage = false
+        [providers.gem]
+        type = "gemini"
+        api_key = "${GEM_KEY}"
+        [models."small/one"]
+        provider = "local"
+        model = "one"
+        max_context_size = 1_000
+        price = { input = 1, output = 2.5 }
+        [models.big]
+        provider = "gem"
+        max_output_tokens = 10
+        capabilities = ["tools"]
+        [server]
+        connect_timeout_s = 3
+        """,
+        TITLE="really",
+        GEM_KEY=" gem-secret\n",
+    )
+    catalogue = found.catalogue()
+    small, big = catalogue.resolve("small/one", None), catalogue.resolve(None, None)
+    assert small.provider.headers == {"X-Title": "really mine"}
+    assert (small.provider.connect_timeout_s, small.provider.read_timeout_s) == (3, 5)
+    assert not small.provider.include_usage
+    assert (small.upstream_model, small.max_context) == ("one", 1_000)
+    assert big.provider.api_key == "gem-secret"
+    assert big.provider.read_timeout_s == 600
+    assert (big.upstream_model, big.max_context) == ("big", 262_144)
+    assert [provider.key for provider in catalogue.providers()] == ["gem", "local"]
+    assert found.warnings == ('models."small/one".price has no effect yet',)
+
+
+def test_the_first_model_is_the_default(loading: Loading) -> None:
+    assert loading(f'{LOCAL}[models.b]\nprovider = "local"\n[models.a]\nprovider = "local"').default_model == "b"
+    assert loading(LOCAL).default_model is None
+
+
+def test_the_command_line_goes_first(loading: Loading, tmp_path: Path) -> None:
+    overrides = Overrides(host="::1", port=0, data_dir=tmp_path)
+    found = loading(f'{LOCAL}[server]\nhost = "127.0.0.1"\nport = 1\ndata_dir = "/elsewhere"', overrides)
+    assert (found.server.host, found.server.port, found.data_dir) == ("::1", 0, tmp_path)
+
+
+def test_an_unset_variable_is_empty_and_warned_of(loading: Loading) -> None:
+    found = loading('[providers.p]\napi_key = "${UNSET_KEY}"\n[providers.q]\nbase_url = "${UNSET_URL}"\n')
+    assert len(found.warnings) == 2
+    assert "providers.p.api_key" in found.warnings[0]
+    assert "UNSET_KEY" in found.warnings[0]
+    for model in ("p/x", "q/x"):
+        with pytest.raises(ProviderNotConfiguredError):
+            found.catalogue().resolve(model, None)
+
+
+def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
+    found = loading(
+        LOCAL
+        + """
+        api_keys = "x"
+        cached_price_ratio = 0.1
+        [srever]
+        port = 1
+        [sanitizer]
+        enabled = true
+        routing.x = 1
+        [compaction.auto]
+        auto_compact = false
+        [server]
+        hosts = "x"
+        enforce_context_limit = true
+        [models.m]
+        provider = "local"
+        price = { inputs = 1 }
+        [recording]
+        idempotency_hours = 3
+        [rate_limit]
+        mode = "enforce"
+        max_wait_ms = 1
+        """
+    )
+    assert set(found.warnings) == {
+        "unknown key providers.local.api_keys; is api_key meant?",
+        "providers.local.cached_price_ratio has no effect yet",
+        "unknown key srever; is server meant?",
+        "[sanitizer] has no effect yet",
+        "[compaction] has no effect yet",
+        "unknown key server.hosts; is host meant?",
+        "server.enforce_context_limit has no effect yet",
+        "models.m.price has no effect yet",
+        "unknown key models.m.price.inputs; is input meant?",
+        "recording.idempotency_hours has no effect yet",
+        "rate_limit.max_wait_ms has no effect yet",
+        "rate_limit.mode: requests are only counted as yet, as with observe",
+    }
+    assert len(found.warnings) == 12
+    assert found.rate_limit.mode == "observe"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[server]\nport = "8000"', "server.port"),
+        ("[server]\nport = 65536", "server.port"),
+        ("[server]\ndocs = 1", "server.docs"),
+        ('[server]\nclient_keys = "x"', "server.client_keys"),
+        ('[server]\nclient_keys = ["${NONE}"]', "server.client_keys"),
+        ("[server]\nread_timeout_s = 0", "server.read_timeout_s"),
+        ("[server]\nread_timeout_s = nan", "server.read_timeout_s"),
+        ('[server]\nhost = ""', "server.host"),
+        ("server = 1", "server"),
+        ("providers = []", "providers"),
+        ("[providers]\nx = 1", "providers.x"),
+        ('[providers.x]\ntype = "azure"', "providers.x.type"),
+        ('[providers.x]\nbase_url = "ftp://h"', "providers.x.base_url"),
+        ('[providers.x]\nbase_url = "h:80/v1"', "providers.x.base_url"),
+        ('[providers.x]\nbase_url = "http://h:99999"', "providers.x.base_url"),
+        ('[providers.x]\nbase_url = "http://[::1"', "providers.x.base_url"),
+        ('[providers.x]\nbase_url = "http://u:p@h"\napi_key = "k"', "providers.x.base_url"),
+        ('[providers.x]\napi_key = "a\\nb"', "providers.x.api_key"),
+        ('[providers.x]\nheaders = { "a b" = "c" }', "providers.x.headers"),
+        ('[providers.x]\nheaders = { "a" = "b\\nc" }', "providers.x.headers"),
+        ('[providers.x]\nheaders = { "Content-Length" = "1" }', "providers.x.headers"),
+        ('[providers."x/y"]\ntype = "openai"', 'providers."x/y"'),
+        ('[models."a.b"]\nprovider = "none"', 'models."a.b".provider'),
+        ("[models.m]\nmax_context_size = 1", "models.m.provider"),
+        ('[models.m]\nprovider = "demo"\nmax_context_size = 0', "models.m.max_context_size"),
+        ('[models.m]\nprovider = "demo"\nprice.input = -1', "models.m.price.input"),
+        ('default_model = "none"', "default_model"),
+        ('[recording]\ndurability = "never"', "recording.durability"),
+        ('[rate_limit]\nmax_rpm = "40"', "rate_limit.max_rpm"),
+    ],
+)
+def test_what_is_refused_names_file_and_key(loading: Loading, text: str, key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        loading(text)
+    path, _, message = str(caught.value).partition(": ")
+    assert path.endswith("given.toml")
+    assert message.startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"a = '\xff'", b"a = 1\na = 2"])
+def test_what_is_not_toml(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"x\.toml"):
+        load(path, Overrides(), {})
+
+
+def test_a_byte_order_mark_is_no_trouble(loading: Loading) -> None:
+    assert loading("\ufeff" + LOCAL).warnings == ()
+
+
+@pytest.mark.parametrize("secret", ["sk-secret-1", "sk-secret-\u00e9", "sk-secret\x01"])
+def test_no_error_shows_a_value(loading: Loading, secret: str) -> None:
+    text = f'[providers.x]\napi_key = "${{S}}"\nbase_url = "ftp://u:{secret[:9]}@h"\nheaders = {{ "a" = "${{S}}\\n" }}'
+    with pytest.raises(ConfigurationError) as caught:
+        loading(text, S=secret)
+    assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.7.7", "box.example"])
+def test_an_open_host_needs_a_token(loading: Loading, host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"server\.token"):
+        loading(f'{LOCAL}[server]\nhost = "{host}"')
+    with pytest.raises(ConfigurationError, match=r"server\.token"):
+        loading(None, Overrides(host=host))
+    assert loading(f'{LOCAL}[server]\nhost = "{host}"\ntoken = "t"').server.token == "t"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_a_loopback_host_needs_none(loading: Loading, host: str) -> None:
+    assert loading(f'{LOCAL}[server]\nhost = "{host}"').server.host == host
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "own"),
+    [
+        ("http://127.0.0.1:8000/v1", "127.0.0.1", True),
+        ("http://LOCALHOST:8000", "127.0.0.1", True),
+        ("http://[::1]:8000/v1", "::1", True),
+        ("http://0.0.0.0:8000/v1", "127.0.0.1", True),
+        ("http://127.0.0.1:8000/v1", "0.0.0.0", True),
+        ("http://127.0.0.1:8000/v1", "::", True),
+        ("http://127.0.0.1:8001/v1", "127.0.0.1", False),
+        ("http://127.0.0.1/v1", "127.0.0.1", False),
+        ("http://192.0.2.7:8000/v1", "0.0.0.0", False),
+        ("http://box.example:8000/v1", "box.example", True),
+        ("http://127.0.0.1:8000/v1", "box.example", False),
+    ],
+)
+def test_a_provider_at_our_own_address_is_refused(loading: Loading, url: str, host: str, own: bool) -> None:
+    text = f'[providers.x]\nbase_url = "{url}"\n[server]\nhost = "{host}"\ntoken = "t"'
+    if own:
+        with pytest.raises(ConfigurationError, match=r"providers\.x\.base_url: this is the proxy's own address"):
+            loading(text)
+    else:
+        loading(text)
+
+
+SECRETS = """
+[providers.x]
+base_url = "https://user:pass-secret@h/v1?api_key=query-secret&v=1"
+headers = { "X-Extra" = "header-secret" }
+[providers.y]
+api_key = "key-secret"
+[server]
+token = "token-secret"
+client_keys = ["client-secret"]
+"""
+
+
+def test_secrets_are_known_and_stay_out_of_what_is_shown(loading: Loading) -> None:
+    found = loading(SECRETS)
+    names = ("pass", "query", "header", "key", "token", "client")
+    assert found.secrets() == {f"{name}-secret" for name in names}
+    assert "-secret" not in repr(found)
+    shown = found.public_values()
+    assert b"-secret" not in msgspec.json.encode(shown)
+    assert shown["server"]["has_token"] is True
+    assert shown["providers"]["y"]["has_api_key"] is True
+    assert shown["providers"]["x"]["headers"] == ["X-Extra"]
+
+
+def test_the_hash_tells_changes_and_nothing_else(loading: Loading) -> None:
+    first = loading(LOCAL)
+    assert first.hash == loading(f"# a comment\n{LOCAL}").hash
+    assert first.hash != loading(f"{LOCAL}include_usage = false").hash
+    assert len(first.hash) == 64
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("linux", {"XDG_DATA_HOME": "/x"}, "/x/chronoproxy"),
+        ("linux", {}, ".local/share/chronoproxy"),
+        ("darwin", {}, "Library/Application Support/chronoproxy"),
+        ("win32", {"LOCALAPPDATA": "/w"}, "/w/chronoproxy"),
+        ("win32", {}, "AppData/Local/chronoproxy"),
+    ],
+)
+def test_the_data_directory_of_each_system(
+    loading: Loading, monkeypatch: pytest.MonkeyPatch, platform: str, environment: dict[str, str], expected: str
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    found = loading(LOCAL, **environment).data_dir
+    assert found == (Path(expected) if expected.startswith("/") else Path.home() / expected)
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """page() fails for a setting that has no meaning written down."""
+    text = (Path(__file__).parent.parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert page() in text
