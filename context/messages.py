@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from context.surrogates import decode_mended
 from context.tokens import TextCounter
 
 PER_MESSAGE = 3  # OpenAI's cookbook: each message costs 3 tokens around its fields
@@ -23,7 +24,7 @@ _decode_any = msgspec.json.Decoder().decode
 def decode_message(raw: bytes | msgspec.Raw) -> dict[str, Any]:
     """The message's fields; empty for what is not a JSON object."""
     try:
-        return _decode(raw)
+        return decode_mended(_decode, bytes(raw))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return {}
 

@@ -13,7 +13,7 @@ _WARM_UP = "The first larger text is ten times slower, because its automaton is 
 
 
 class TextCounter(Protocol):
-    def __call__(self, text: str) -> int:
+    def __call__(self, text: str, /) -> int:
         """Tokens of `text`, read as ordinary text: `<|endoftext|>` has no special meaning."""
         ...
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from context.messages import decode_message, text_of
+from context.surrogates import as_received, mended
 from proxy.assembly import Assembly
 from proxy.sse_events import payloads
-from proxy.surrogates import as_received, mended
 from proxy.tool_calls import text_or_none
 
 MAX_INFLATED = 32 << 20  # bytes

@@ -16,6 +16,7 @@ from proxy.chains import ChainIndex
 from proxy.facts import FactsCache
 from proxy.memory import SessionMemories
 from proxy.running import Kind, Registry, Running
+from proxy.sse import SseStream
 from proxy.usage import bounded_raw, parse_usage, usage_of_json
 from schema.appending import Appender
 from schema.appends import Append
@@ -102,6 +103,11 @@ class Finisher:
             return Answer()
         data = decoded(ending.data, ending.content_encoding)
         if ending.form == "sse":
+            if ending.usage_raw is None:  # a compressed stream could not be read on its way
+                stream = SseStream()
+                stream.feed(data)
+                stream.finish()
+                ending.usage_raw = stream.usage_raw
             return answer_from_sse(data)
         if ending.usage_raw is None:
             ending.usage_raw = usage_of_json(data)

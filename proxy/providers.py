@@ -19,6 +19,7 @@ VENDOR_URLS: Mapping[str, str] = {
 }
 _ROOTS = {"gemini": "/v1beta/openai"}  # where an address without a path has its API; else /v1
 _CHAT = "/chat/completions"
+_LISTED = 20  # models that an error names
 
 
 class ModelNotFoundError(Exception):
@@ -175,10 +176,10 @@ class Catalogue:
         keys = [model.key for model in self._named.get(wanted, [])]
         if keys:
             return f"Several models have the name {shown} at their providers; use one of: {', '.join(sorted(keys))}."
-        key, slash, _ = wanted.partition("/")
-        if slash and key in self._providers:
-            return f"Provider {key} has no model {shown[len(key) + 1 :]}; allow_any_model would let it through."
-        return f"There is no model {shown}. GET /v1/models lists what exists."
+        key = wanted.partition("/")[0]
+        known = self._owned.get(key) or list(self._models.values())
+        listed = ", ".join(sorted(model.key for model in known)[:_LISTED])
+        return f"There is no model {shown}." + (f" There are: {listed}." if listed else "")
 
     def _check_configured(self, provider: Provider) -> None:
         if provider.type == "echo":

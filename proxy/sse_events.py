@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.surrogates import decode_mended
+from context.surrogates import decode_mended
 from proxy.usage import usage_of
 
 DONE = b"[DONE]"

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from context.surrogates import decode_mended
 from proxy.json_depth import within_depth
-from proxy.surrogates import decode_mended
 from schema.exchanges import Usage
 
 MAX_RAW_BYTES = 4_096

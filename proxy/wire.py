@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from context.surrogates import as_received, decode_mended, mended
 from proxy.json_depth import openers, within_depth
 from proxy.json_members import DuplicateKeysError, members, replaced, with_member
-from proxy.surrogates import as_received, decode_mended, mended
 
 T = TypeVar("T")
 

@@ -65,5 +65,6 @@ def test_parts() -> None:
 
 
 def test_odd_tool_calls_are_skipped() -> None:
-    for odd in ("x", [1], [{"function": "x"}], [{"function": {"name": 1, "arguments": {}}}], {}):
+    odds: list[object] = ["x", [1], [{"function": "x"}], [{"function": {"name": 1, "arguments": {}}}], {}]
+    for odd in odds:
         assert count_message({"tool_calls": odd}, len) == PER_MESSAGE, json.dumps(odd)

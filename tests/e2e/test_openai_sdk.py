@@ -101,7 +101,7 @@ def test_tools(client: OpenAI) -> None:
     first = client.chat.completions.create(
         model="mock", messages=user("use it"), tools=TOOLS, extra_headers=plan(tool_calls=[call])
     )
-    (made,) = first.choices[0].message.tool_calls or ()
+    made = (first.choices[0].message.tool_calls or [])[0]
     assert made.type == "function" and made.function.name == "read"
     history = [*user("use it"), first.choices[0].message, {"role": "tool", "tool_call_id": "call_1", "content": "out"}]
     second = client.chat.completions.with_raw_response.create(model="mock", messages=history, tools=TOOLS)
@@ -114,8 +114,8 @@ def test_streamed_tool_calls(client: OpenAI, proxy: ProxyProcess) -> None:
         model="mock", messages=user("stream a tool"), tools=TOOLS, extra_headers=plan(tool_calls=[call])
     ) as stream:
         message = stream.get_final_completion().choices[0].message
-    (made,) = message.tool_calls or ()
-    assert made.function.arguments == '{"path": "b"}'
+    made = (message.tool_calls or [])[0]
+    assert made.type == "function" and made.function.arguments == '{"path": "b"}'
 
 
 async def test_async_and_parallel(async_client: AsyncOpenAI) -> None:

@@ -1,6 +1,7 @@
 """Conversations as transcripts: what came in, what we answered, and where the next request belongs."""
 
 import hashlib
+from collections.abc import Callable
 
 from proxy.chains import ChainIndex, Match
 from tests.proxy.conversations import assistant, cache, facts, message, system, user
@@ -31,7 +32,9 @@ class Talk:
         finish(answer, completed)
         return match
 
-    def begin(self, *messages: bytes, retry: bool = False, scope: bytes = SCOPE):  # type: ignore[no-untyped-def]
+    def begin(
+        self, *messages: bytes, retry: bool = False, scope: bytes = SCOPE
+    ) -> tuple[Match, Callable[[bytes | None, bool], None]]:
         request = facts(*messages, of=self.facts)
         match = self.index.find(scope, request, retry=retry)
         if match is None:
@@ -41,7 +44,7 @@ class Talk:
         number = self.exchange
         chain = self.index.begin(match, number, scope, request)
 
-        def finish(answer: bytes | None, completed: bool = True) -> None:
+        def finish(answer: bytes | None, completed: bool) -> None:
             canon = self.facts.of(answer).canon if answer is not None else None
             self.index.finish(chain, number, scope, request.canons, canon, completed=completed)
 
@@ -82,8 +85,8 @@ def test_two_first_requests_at_the_same_time_are_two_sessions() -> None:
     first, finish_first = talk.begin(system(), user("hello"))
     second, finish_second = talk.begin(system(), user("hello"))
     assert (first.session_id, second.session_id) == (1, 2)
-    finish_first(assistant("x"))
-    finish_second(assistant("y"))
+    finish_first(assistant("x"), True)
+    finish_second(assistant("y"), True)
     assert talk.ask(system(), user("hello"), assistant("x"), user("more")).session_id == 1
     assert talk.ask(system(), user("hello"), assistant("y"), user("more")).session_id == 2
 

@@ -65,6 +65,13 @@ def test_what_is_not_configured_is_not_found(asked: str) -> None:
         CATALOGUE.resolve(asked, "fast")
 
 
+def test_an_unknown_name_says_what_exists() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"There are: bare-one, demo/echo, fast, lost-one, "):
+        CATALOGUE.resolve("nothing", None)
+    with pytest.raises(ModelNotFoundError, match=r"There are: fast, zed-twin\.$"):
+        CATALOGUE.resolve("zed/other", None)
+
+
 def test_an_ambiguous_name_says_which_keys_are_clear() -> None:
     with pytest.raises(ModelNotFoundError, match="open-twin, zed-twin"):
         CATALOGUE.resolve("twin", None)

@@ -53,7 +53,7 @@ def of(body: BodySignals = NOTHING, **headers: str) -> Signal | None:
     ],
 )
 def test_headers(headers: dict[str, str], expected: Signal | None) -> None:
-    assert of(**headers) == expected
+    assert of(NOTHING, **headers) == expected
 
 
 def test_the_underscore_spelling_of_older_codex() -> None:

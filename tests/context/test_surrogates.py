@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.surrogates import mended
+from context.surrogates import mended
 
 
 @pytest.mark.parametrize(
