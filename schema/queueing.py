@@ -2,13 +2,20 @@
 
 import threading
 from collections import deque
+from typing import NamedTuple
 
 from schema.appends import Append, Done
 
 _GROUP = 512
 _MAX_BYTES = 64 << 20
 
-Entry = tuple[Append, Done | None]
+
+class Entry(NamedTuple):
+    """`weight` in bytes."""
+
+    append: Append
+    done: Done | None
+    weight: int
 
 
 class AppendQueue:
@@ -34,7 +41,7 @@ class AppendQueue:
             if self._closed or self._bytes >= _MAX_BYTES:
                 return False
             self._entries.append(entry)
-            self._bytes += entry[0].weight()
+            self._bytes += entry.weight
             return True
 
     def take(self) -> list[Entry]:
@@ -43,7 +50,7 @@ class AppendQueue:
             limit = 1 if self._singly else _GROUP
             self._singly = max(self._singly - 1, 0)
             entries = [self._entries.popleft() for _ in range(min(limit, len(self._entries)))]
-            self._bytes -= sum(append.weight() for append, _ in entries)
+            self._bytes -= sum(entry.weight for entry in entries)
             self._taken = len(entries)
             return entries
 
@@ -51,7 +58,7 @@ class AppendQueue:
         """Back to the front, in their order; `singly` has them taken one at a time."""
         with self._lock:
             self._entries.extendleft(reversed(entries))
-            self._bytes += sum(append.weight() for append, _ in entries)
+            self._bytes += sum(entry.weight for entry in entries)
             self._singly = len(entries) if singly else 0
 
     def close(self) -> None:
