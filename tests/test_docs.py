@@ -56,8 +56,9 @@ def page(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proxy() -> Iterator[ProxyProcess]:
+    """Started as the documents say, without a configuration."""
     with ProxyProcess() as process:
         yield process
 
