@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from api import errors, events, exchanges, health, providers, sessions
 from api.services import Services
+from api.shapes import Refused
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
@@ -19,6 +20,7 @@ def make_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={status: {"model": Refused, "description": "Refused"} for status in (422, "default")},
     )
     app.state.services = services
     for router in _ROUTERS:

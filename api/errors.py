@@ -18,6 +18,7 @@ from api.gate import area_of
 from commands.errors import CommandError, ConflictError, InvalidCommandError, NotFoundError, UnavailableError
 from projections.store import AtOutOfRangeError
 from projections.timeline import CursorError
+from projections.trouble import is_environmental
 from projections.waiting import ProjectionLagError
 from proxy.openai_errors import error_body as openai_error_body
 
@@ -103,7 +104,7 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(status, code, message)
         case ClientDisconnect():
             return ApiError(400, "client_disconnected", "The client left before its request was complete.")
-        case sqlite3.OperationalError():  # the file is locked, full or gone: for a while, or until somebody helps
+        case sqlite3.OperationalError() if is_environmental(error):  # locked, full or gone, perhaps for a while
             return ApiError(503, "store_unavailable", "The read tables cannot be read.")
         case _:
             return ApiError(500, "internal_error", "An internal error occurred.")

@@ -18,7 +18,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _WILDCARDS = ("", "0.0.0.0", "::", "*")
 _SAFE = ("GET", "HEAD")
 _OPENAI = ("/chat/completions", "/models", "/v1")
-_PROTECTED = ("/api", "/ws", "/metrics", "/openapi.json", "/docs", "/redoc")
+_PROTECTED = ("/api", "/ws", "/metrics", "/openapi.json")
 _MAX_REQUEST_ID = 128
 
 

@@ -2,13 +2,62 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 from projections.exchange_rows import Outcome
 from schema.sessions import Origin
 
+_SESSION: JsonDict = {
+    "id": 5,
+    "name": "Refactoring the parser",
+    "provider": "demo",
+    "model": None,
+    "created_at": "2026-11-22T23:33:51.123Z",
+    "is_active": True,
+    "reserved_tokens": 0,
+    "compaction_count": 0,
+    "last_compaction_at": None,
+    "auto_compaction_enabled": False,
+    "auto_compaction_threshold": 0.85,
+    "consecutive_auto_compactions": 0,
+    "origin": "manual",
+    "parent_id": None,
+    "client_family": None,
+    "position": 12,
+    "erased_at": None,
+}
+_EVENT: JsonDict = {
+    "position": 11,
+    "type": "SessionStarted",
+    "session_id": 5,
+    "timestamp": "2026-11-22T23:33:51.123Z",
+    "actor": "api",
+    "by": None,
+    "correlation_id": "0f3c9a",
+    "causation_position": None,
+    "summary": "session 5 started (manual)",
+}
+
+
+class Refused(BaseModel):
+    """Every error: `code` is for programs, `error` for people; a 422 tells in `detail` which fields are invalid.
+    Some codes have further fields. OpenAI paths have the shape of that API instead."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [{"error": "There is no session 7.", "code": "session_not_found", "session_id": 7}]
+        },
+    )
+    error: str
+    code: str
+    detail: list[dict[str, object]] | None = None
+
 
 class Session(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [_SESSION]})
+
     id: int
     name: str
     provider: str
@@ -29,6 +78,10 @@ class Session(BaseModel):
 
 
 class SessionX(Session):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_SESSION, "max_context": 262_144, "provider_known": True}]}
+    )
+
     max_context: int
     provider_known: bool
 
@@ -108,6 +161,8 @@ class SessionDetail(BaseModel):
 
 
 class EventSummary(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [_EVENT]})
+
     position: int
     type: str
     session_id: int | None
@@ -120,6 +175,16 @@ class EventSummary(BaseModel):
 
 
 class Event(EventSummary):
+    """`data` is what the event's type holds (docs/events.md); the hashes chain it to the one before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {**_EVENT, "version": 1, "data": {"session_id": 5, "name": "n"}, "hash": "9f...", "prev_hash": "03..."}
+            ]
+        }
+    )
+
     version: int
     data: dict[str, object]
     hash: str

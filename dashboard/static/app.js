@@ -24,6 +24,12 @@ function tokens(row) {
   return `${source === "estimated" ? "about " : ""}${number.format(prompt)} + ${number.format(completion)}`;
 }
 
+/** The provider beside the model, unless the model's name says it. @param {any} row */
+function model(row) {
+  const { provider, model_sent: name } = row;
+  return foreign(name.startsWith(`${provider}/`) ? name : `${provider}/${name}`);
+}
+
 /** @param {any} row */
 function outcome(row) {
   const word = row.error ? `${row.outcome}: ${row.error.code}` : row.outcome;
@@ -40,7 +46,7 @@ function duration(row) {
 const EXCHANGES = [
   { label: "Started", className: "time", show: (/** @type {any} */ row) => time(row.started_at) },
   { label: "Session", className: "number", show: (/** @type {any} */ row) => String(row.session_id) },
-  { label: "Model", className: "text", show: (/** @type {any} */ row) => foreign(`${row.provider}: ${row.model_sent}`) },
+  { label: "Model", className: "text", show: model },
   { label: "Tokens in + out", className: "number", show: tokens },
   { label: "Time", className: "number", show: duration },
   { label: "Outcome", show: outcome },
@@ -112,8 +118,9 @@ async function refresh() {
   document.body.dataset.ready = String(shown);
 }
 
-/** @param {boolean} wanted */
+/** Show the form instead of the lists, or the lists again. @param {boolean} wanted */
 function askForToken(wanted) {
+  for (const section of document.querySelectorAll("main > section")) section.toggleAttribute("hidden", wanted);
   const form = document.getElementById("login");
   if (form) form.hidden = !wanted;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The routes of /openapi.json as a table.
 
-import { get } from "./api.js";
+import { Unauthorized, get } from "./api.js";
 import { element, fill, table } from "./dom.js";
 
 /** @param {any} operation */
@@ -24,5 +24,6 @@ try {
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
   fill("routes", table("Routes", COLUMNS, rows));
 } catch (error) {
-  fill("routes", element("p", { class: "problem" }, String(error)));
+  const text = error instanceof Unauthorized ? "Give the proxy's token on the first page, in this tab." : String(error);
+  fill("routes", element("p", { class: "problem" }, text));
 }

@@ -1,6 +1,8 @@
 """Who may come in (contract 1.6, decisions 3.12): pure, so every case is one call."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.gate import Gate, GateSettings, area_of, request_id_of
 
@@ -90,7 +92,7 @@ def test_origins_of_writes(headers: list[tuple[bytes, bytes]], expected: str | N
         assert code(settings, OWN, *headers, method=method) is None
 
 
-@pytest.mark.parametrize("path", ["/api/sessions", "/api", "/metrics", "/openapi.json", "/ws", "/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/api/sessions", "/api", "/metrics", "/openapi.json", "/ws"])
 def test_the_token_guards_the_management_api(path: str) -> None:
     settings = GateSettings(token="t0ken", client_keys=("ck",))
     assert code(settings, OWN, path=path) == "auth_required"
@@ -100,7 +102,7 @@ def test_the_token_guards_the_management_api(path: str) -> None:
     assert code(settings, OWN, (b"authorization", b"bearer t0ken"), path=path) is None
 
 
-@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/static/app.js", "/health", "/health/ready", "/apix"])
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/static/app.js", "/docs", "/health", "/health/ready", "/apix"])
 def test_open_paths_need_no_token(path: str) -> None:
     assert code(GateSettings(token="t"), OWN, path=path) is None
 
@@ -151,9 +153,26 @@ def test_request_ids(value: bytes, usable: bool) -> None:
 
 def test_areas() -> None:
     assert {area_of(path) for path in ("/v1", "/v1/x", "/models", "/models/all", "/chat/completions")} == {"openai"}
-    assert {area_of(path) for path in ("/api", "/api/x", "/docs")} == {"api"}
+    assert {area_of(path) for path in ("/api", "/api/x", "/metrics")} == {"api"}
     assert {area_of(path) for path in ("/", "/health", "/v1x", "/modelsx", "/chat", "/apis")} == {"open"}
 
 
 def test_settings_do_not_show_their_secrets() -> None:
     assert "s3cret" not in repr(GateSettings(token="s3cret", client_keys=("s3cret",)))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from((b"host", b"origin", b"authorization", b"sec-fetch-site")), st.binary(max_size=40))
+    ),
+    st.sampled_from(("GET", "POST", "OPTIONS")),
+    st.sampled_from(("/api/x", "/v1/models", "/")),
+)
+def test_any_headers_get_a_verdict_that_can_be_shown(
+    headers: list[tuple[bytes, bytes]], method: str, path: str
+) -> None:
+    settings = GateSettings(token="t", client_keys=("ck",), allowed_hosts=("*",), allowed_origins=("https://*",))
+    for gate in (Gate(GateSettings()), Gate(settings)):
+        denial = gate.denial(method, path, headers)
+        if denial is not None:
+            assert denial.status in (401, 403) and denial.message.isascii() and denial.message.isprintable()
