@@ -60,14 +60,14 @@ class Waiter:
         """The rows of event `position` and of all before it are committed. Called by the runner's thread."""
         with self._lock:
             self._position = max(self._position, position)
-            done = [waiting for waiting in self._due() if not waiting.loop.is_closed()]
+            done = self._due()
         _resolve(done, True)
 
     def close(self) -> None:
         """Nothing more will be reached: whoever waits, now or later, gets ProjectionLagError at once."""
         with self._lock:
             self._closed = True
-            left = [waiting for waiting in self._waiting.values() if not waiting.loop.is_closed()]
+            left = list(self._waiting.values())
             self._waiting.clear()
             self._heap.clear()
         _resolve(left, False)
@@ -103,7 +103,7 @@ class Waiter:
 
 
 def _resolve(done: list[_Waiting], reached: bool) -> None:
-    """Wake each loop once. A loop that closed meanwhile has nobody left to wake."""
+    """Wake each loop once. A loop that was closed has nobody left to wake."""
     loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
     for waiting in done:
         loops.setdefault(waiting.loop, []).append(waiting.future)
