@@ -33,6 +33,10 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     durable: bool = False
     keep: bool = False
 
+    def session_ids(self) -> set[int]:
+        """The sessions that its events are about: their keys are needed."""
+        return {number for new in self.events if (number := getattr(new.event, "session_id", None)) is not None}
+
     def weight(self) -> int:
         """Bytes it holds in the queue, about."""
         return sum(500 + sum(len(body.data) for body in new.bodies) for new in self.events)

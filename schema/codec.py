@@ -57,7 +57,23 @@ class State(NamedTuple):
         return b"".join((self.header, b"\n", self.data, b"\n", self.sealed, self.blob))
 
 
+class Parted(NamedTuple):
+    """A stored event with its state in parts: what our recorder writes without joining and splitting it again."""
+
+    stream: str
+    version: int
+    type: str
+    header: Header
+    parts: State
+
+    @classmethod
+    def of(cls, stored: StoredEvent) -> "Parted":
+        """Raises msgspec.MsgspecError for a damaged state."""
+        return cls(str(stored.originator_id), stored.originator_version, stored.topic, *split_state(stored.state))
+
+
 _encode = msgspec.json.Encoder().encode
+_NOTHING = b"{}"
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -78,10 +94,10 @@ class EventTranscoder(Transcoder):
         self._packer = BlobPacker(sealer)
 
     def encode(self, obj: DomainEvent) -> bytes:
-        return self.encode_filled(obj)[0]
+        return self.encode_parts(obj)[0].parts.joined()
 
-    def encode_filled(self, obj: DomainEvent) -> tuple[bytes, Event]:
-        """The state, and the event as it will be read back: with its blob filled in."""
+    def encode_parts(self, obj: DomainEvent) -> tuple[Parted, Event]:
+        """The stored event, and the event as it will be read back: with its blob filled in."""
         entry = REGISTRY.of(obj.event)
         event, blob = self._with_blob(obj)
         session_id: int | None = getattr(event, "session_id", None)
@@ -98,8 +114,9 @@ class EventTranscoder(Transcoder):
             meta.causation_position,
             len(sealed),
         )
-        clear = {stored: value for name, stored in entry.clear if (value := getattr(event, name)) is not None}
-        return State(_encode(header), _encode(clear), sealed, blob).joined(), event
+        clear = _encode(msgspec.convert(event, entry.clear_view, from_attributes=True))
+        parts = State(_encode(header), clear, sealed, blob)
+        return Parted(obj.originator_id, obj.originator_version, entry.name, header, parts), event
 
     def decode(self, data: bytes) -> dict[str, Any]:
         return _decode_object(data)
@@ -132,9 +149,10 @@ class EventTranscoder(Transcoder):
         return msgspec.structs.replace(obj.event, blob=filled), data
 
     def _seal(self, entry: EventType, event: Event, session_id: int) -> bytes:
-        fields = {stored: getattr(event, name) for name, stored in entry.sealed}
-        fields = {name: value for name, value in fields.items() if value is not None}
-        return self.sealer.seal(session_id, _encode(fields)) if fields else b""
+        if not entry.sealed:
+            return b""
+        fields = _encode(msgspec.convert(event, entry.sealed_view, from_attributes=True))
+        return self.sealer.seal(session_id, fields) if fields != _NOTHING else b""
 
 
 class EventMapper(Mapper[str]):
@@ -145,13 +163,8 @@ class EventMapper(Mapper[str]):
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         if not isinstance(domain_event, DomainEvent):
             raise TypeError(f"{type(domain_event).__name__} is not a DomainEvent")
-        return self.stored_and_filled(domain_event)[0]
-
-    def stored_and_filled(self, domain_event: DomainEvent) -> tuple[StoredEvent, Event]:
-        """The stored event, and the event as it will be read back."""
-        state, event = self.transcoder.encode_filled(domain_event)
-        name = REGISTRY.of(event).name
-        return StoredEvent(domain_event.originator_id, domain_event.originator_version, name, state), event
+        parted, _ = self.transcoder.encode_parts(domain_event)
+        return StoredEvent(parted.stream, parted.version, parted.type, parted.parts.joined())
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
         header, parts = split_state(stored_event.state)

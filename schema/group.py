@@ -5,11 +5,9 @@ from collections.abc import Callable
 
 import msgspec
 import zstandard
-from eventsourcing.persistence import StoredEvent
 
 from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
-from schema.catalogue import REGISTRY
-from schema.codec import DomainEvent, EventMapper
+from schema.codec import DomainEvent, EventMapper, Parted
 from schema.recorded import Recorded
 from schema.recorder import EventRecorder
 from schema.registry import Event, UnknownEventTypeError
@@ -41,8 +39,8 @@ class Group:
         self._mapper = mapper
         self._version_of = version_of
         self._timestamp = timestamp
-        self._stored: list[StoredEvent] = []
-        self._events: list[tuple[DomainEvent, Event]] = []
+        self._stored: list[Parted] = []
+        self._events: list[Event] = []
         self._waiting: list[tuple[Done | None, int, int]] = []
         self.versions: dict[str, int] = {}
         self.results: list[tuple[Done, Result]] = []
@@ -62,18 +60,16 @@ class Group:
         else:
             self._waiting.append((done, len(self._stored), len(append.events)))
             self.versions.update(versions)
-            for domain, stored, event in encoded:
+            for stored, event in encoded:
                 self._stored.append(stored)
-                self._events.append((domain, event))
+                self._events.append(event)
 
     def insert(self, recorder: EventRecorder, cursor: sqlite3.Cursor) -> None:
         """Insert what was staged, inside the caller's transaction, and work out what there is to tell."""
         placed = recorder.insert_in(cursor, self._stored)
-        for (position, digest, prev_hash), stored, (domain, event) in zip(
-            placed, self._stored, self._events, strict=True
-        ):
-            self.state_bytes += len(stored.state)
-            self.recorded.append(_recorded(position, digest, prev_hash, stored, domain, event))
+        for place, stored, event in zip(placed, self._stored, self._events, strict=True):
+            self.state_bytes += sum(map(len, stored.parts))
+            self.recorded.append(_recorded(place, stored, event))
         for done, first, count in self._waiting:
             if done is not None:
                 positions = tuple(position for position, _, _ in placed[first : first + count])
@@ -85,11 +81,11 @@ class Group:
             if actual != expected:
                 raise VersionConflictError(stream, expected, actual)
 
-    def _encoded(self, append: Append, index: int, versions: dict[str, int]) -> tuple[DomainEvent, StoredEvent, Event]:
+    def _encoded(self, append: Append, index: int, versions: dict[str, int]) -> tuple[Parted, Event]:
         new = append.events[index]
         versions[new.stream] = self._version(new.stream, versions) + 1
         domain = DomainEvent(new.stream, versions[new.stream], new.event, append.metadata, self._timestamp, new.bodies)
-        return domain, *self._mapper.stored_and_filled(domain)
+        return self._mapper.transcoder.encode_parts(domain)
 
     def _version(self, stream: str, own: dict[str, int]) -> int:
         version = own.get(stream, self.versions.get(stream))
@@ -100,23 +96,22 @@ class Group:
             self.results.append((done, error))
 
 
-def _recorded(
-    position: int, digest: bytes, prev_hash: bytes, stored: StoredEvent, domain: DomainEvent, event: Event
-) -> Recorded:
-    meta = domain.metadata
+def _recorded(place: tuple[int, bytes, bytes], stored: Parted, event: Event) -> Recorded:
+    position, digest, prev_hash = place
+    header = stored.header
     return Recorded(
         position=position,
-        stream=domain.originator_id,
-        version=domain.originator_version,
-        type=stored.topic,
-        type_version=REGISTRY.of(event).version,
-        session_id=getattr(event, "session_id", None),
-        exchange_id=getattr(event, "exchange_id", None),
-        timestamp=domain.timestamp,
-        actor=meta.actor,
-        by=meta.by,
-        correlation_id=meta.correlation_id,
-        causation_position=meta.causation_position,
+        stream=stored.stream,
+        version=stored.version,
+        type=stored.type,
+        type_version=header.type_version,
+        session_id=header.session_id,
+        exchange_id=header.exchange_id,
+        timestamp=header.timestamp,
+        actor=header.actor,
+        by=header.by,
+        correlation_id=header.correlation_id,
+        causation_position=header.causation_position,
         hash=digest.hex(),
         prev_hash=prev_hash.hex(),
         event=event,

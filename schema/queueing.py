@@ -45,7 +45,7 @@ class AppendQueue:
             return True
 
     def take(self) -> list[Entry]:
-        """The next group; asking for it says that the last one is dealt with."""
+        """The next group; asking for it also says that the last one is dealt with."""
         with self._lock:
             limit = 1 if self._singly else _GROUP
             self._singly = max(self._singly - 1, 0)
@@ -53,6 +53,11 @@ class AppendQueue:
             self._bytes -= sum(entry.weight for entry in entries)
             self._taken = len(entries)
             return entries
+
+    def finished(self) -> None:
+        """The group that was taken is dealt with."""
+        with self._lock:
+            self._taken = 0
 
     def put_back(self, entries: list[Entry], *, singly: bool = False) -> None:
         """Back to the front, in their order; `singly` has them taken one at a time."""

@@ -7,14 +7,14 @@ be deleted (erasure), while triggers forbid to change or delete an event.
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
-from schema.codec import Header, State, split_state
+from schema.codec import Header, Parted, State
 
 FORMAT = 1
 GENESIS = bytes(32)
@@ -103,18 +103,16 @@ class EventRecorder(SQLiteApplicationRecorder):
         elif row[0] > FORMAT:
             raise NewerLogError(f"events.sqlite has format {row[0]}, this version knows up to {FORMAT}")
 
-    def insert_in(self, cursor: sqlite3.Cursor, stored_events: Sequence[StoredEvent]) -> list[tuple[int, bytes, bytes]]:
+    def insert_in(self, cursor: sqlite3.Cursor, events: Iterable[Parted]) -> list[tuple[int, bytes, bytes]]:
         """Append inside the caller's transaction; (position, hash, previous hash) of each."""
         position, prev_hash = head_of(cursor)
         rows: list[tuple[Any, ...]] = []
         blobs: list[tuple[int, int | None, bytes]] = []
         placed: list[tuple[int, bytes, bytes]] = []
-        for stored in stored_events:
+        for stream, version, type_name, header, parts in events:
             position += 1
-            header, parts = split_state(stored.state)
-            stream, version = str(stored.originator_id), stored.originator_version
-            digest = chain_hash(prev_hash, position, (stream, version, stored.topic), parts)
-            columns = (position, stream, version, stored.topic, *header[:-1])
+            digest = chain_hash(prev_hash, position, (stream, version, type_name), parts)
+            columns = (position, stream, version, type_name, *header[:-1])
             rows.append((*columns, digest, prev_hash, parts.data.decode(), parts.sealed or None))
             if parts.blob:
                 blobs.append((position, header.session_id, parts.blob))
@@ -126,7 +124,7 @@ class EventRecorder(SQLiteApplicationRecorder):
         return placed
 
     def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
-        return [position for position, _, _ in self.insert_in(c.sqlite_cursor, stored_events)]
+        return [position for position, _, _ in self.insert_in(c.sqlite_cursor, map(Parted.of, stored_events))]
 
     def select_events(
         self,

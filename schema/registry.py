@@ -29,6 +29,8 @@ class EventType(msgspec.Struct, frozen=True):
     clear: tuple[tuple[str, str], ...]  # (attribute, stored name)
     sealed: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
+    clear_view: type[msgspec.Struct]  # the same fields under their stored names, without those that are None
+    sealed_view: type[msgspec.Struct]
 
 
 class UnknownEventTypeError(LookupError):
@@ -55,7 +57,7 @@ class Registry:
         clear = tuple(pair for pair in pairs if pair not in sealed and pair[0] not in COLUMNS)
         if sealed and "session_id" not in columns:
             raise ValueError(f"{name} seals fields but names no session")
-        entry = EventType(name, version, cls, clear, sealed, columns)
+        entry = EventType(name, version, cls, clear, sealed, columns, _view(clear), _view(sealed))
         self._by_name[name] = self._by_class[cls] = entry
         for from_version, upcast in (upcasts or {}).items():
             self._upcasts[name, from_version] = upcast
@@ -84,3 +86,8 @@ class Registry:
         for step in range(version, entry.version):
             data = self._upcasts[entry.name, step](data)
         return data
+
+
+def _view(fields: tuple[tuple[str, str], ...]) -> type[msgspec.Struct]:
+    defined = [(name, Any, msgspec.field(default=None, name=stored)) for name, stored in fields]
+    return msgspec.defstruct("View", defined, omit_defaults=True)

@@ -117,7 +117,7 @@ class LogWriter:
         self._last_timestamp = max(self._last_timestamp, self._clock() // 1_000_000)
         group = Group(self._mapper, self._version_of, self._last_timestamp)
         try:
-            self._log.sealer.ensure_keys(_sessions(entries))
+            self._log.sealer.ensure_keys(set().union(*(entry.append.session_ids() for entry in entries)))
             self._write(group, entries)
         except _OF_THE_DATA as error:
             self._single_out(entries, error)
@@ -125,6 +125,7 @@ class LogWriter:
             self._recover(entries, error)
         else:
             self.trouble, self._suspect = None, None
+            self._queue.finished()
             self._tell(group)
 
     def _write(self, group: Group, entries: list[Entry]) -> None:
@@ -197,8 +198,3 @@ class LogWriter:
         waiting = [(done, result) for _, done, _ in entries if done is not None]
         if waiting:
             self._settle(waiting)
-
-
-def _sessions(entries: list[Entry]) -> set[int]:
-    numbers = {getattr(new.event, "session_id", None) for entry in entries for new in entry.append.events}
-    return {number for number in numbers if number is not None}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schema.blobs import content_ref, unpack
 from schema.catalogue import REGISTRY
-from schema.codec import DomainEvent, EventMapper, EventTranscoder, split_state
+from schema.codec import DomainEvent, EventMapper, EventTranscoder, Parted, split_state
 from schema.exchanges import ExchangeStarted
 from schema.keys import KeyStore
 from schema.recorded import Body, Metadata
@@ -131,13 +131,15 @@ def test_bodies_fill_the_blob_of_their_event(codec: Codec, event: ExchangeStarte
     bodies = tuple(Body(content_ref(data), data) for data in datas)
     domain = DomainEvent("s", 1, event, Metadata(actor="proxy"), 5, bodies)
     codec.sealer.ensure_keys({event.session_id})
-    stored, filled = codec.mapper.stored_and_filled(domain)
+    parted, filled = codec.mapper.transcoder.encode_parts(domain)
     assert isinstance(filled, ExchangeStarted) and filled.blob is not None
     assert filled.blob.refs == tuple(body.ref for body in bodies)
-    blob = split_state(stored.state)[1].blob
+    blob = parted.parts.blob
     assert filled.blob.sha256 == content_ref(blob)
     assert unpack(codec.sealer, event.session_id, blob) == datas
+    stored = StoredEvent(parted.stream, parted.version, parted.type, parted.parts.joined())
     assert codec.mapper.to_domain_event(stored).event == filled
+    assert Parted.of(stored) == parted
 
 
 def test_an_older_stored_event_may_lack_fields_that_have_defaults(codec: Codec) -> None:
