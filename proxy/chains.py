@@ -74,14 +74,17 @@ class ChainIndex:
         again = self._repeated(self._tips.get(whole, {}), request.count, retry=retry)
         if again is not None or request.first_assistant is None:
             return again
+        fork: Match | None = None
         for count in range(request.count, max(1, request.first_assistant), -1):
             known = whole if count == request.count else self.prefix(scope, request.canons, count)
-            if known in self._prefixes:
-                tips = self._tips.get(known)
-                if tips:
-                    latest = next(reversed(tips))
-                    return Match(latest.session_id, latest, None, count)
-                return Match(self._prefixes[known][-1], None, "fork", count)
+            tips = self._tips.get(known)
+            latest = next(reversed(tips)) if tips else None
+            if latest is not None and (fork is None or latest.exchange_id > self._latest(fork.session_id)):
+                return Match(latest.session_id, latest, None, count)
+            if fork is None and known in self._prefixes:
+                fork = Match(self._prefixes[known][-1], None, "fork", count)
+        if fork is not None:
+            return fork
         return self._compacted(self._trails, scope, request)
 
     def find_in(self, session_id: int, scope: bytes, request: RequestFacts, *, retry: bool) -> Match:
@@ -177,6 +180,12 @@ class ChainIndex:
                 self._prefixes[prefix] = left
             else:
                 self._prefixes.pop(prefix, None)
+
+    def _latest(self, session_id: int) -> int:
+        """The session's last exchange. A conversation may repeat an earlier one word for word: then the line that was
+        used last goes on, although the other one knows a longer beginning."""
+        session = self._sessions.get(session_id)
+        return max((chain.exchange_id for chain in session.chains), default=0) if session else 0
 
     def _repeated(self, chains: dict[Chain, None], depth: int, *, retry: bool) -> Match | None:
         """The very list that a line ends with, without an answer: sent again because it failed, or by a client whose

@@ -52,6 +52,7 @@ class Pass(msgspec.Struct, kw_only=True):
     running: Running
     injected: bool
     stop_watching: Callable[[], bool]
+    answered: Callable[[Running, Ending], None]
     ending: Ending = msgspec.field(default_factory=lambda: Ending(kind="failed", error_code="internal_error"))
 
 
@@ -114,7 +115,13 @@ class ChatHandler:
         task = asyncio.current_task()
         gone = asyncio.Event()
         watcher = asyncio.get_running_loop().create_task(_watch(receive, gone, task))
-        passing = Pass(send=send, running=running, injected=injected, stop_watching=watcher.cancel)
+        passing = Pass(
+            send=send,
+            running=running,
+            injected=injected,
+            stop_watching=watcher.cancel,
+            answered=self._finisher.answered,
+        )
         try:
             await self._exchange(passing, incoming, route)
         except asyncio.CancelledError:
@@ -188,6 +195,9 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
                 kept.append(chunk)
                 room -= len(chunk)
             out = stream.feed(chunk) if stream is not None else chunk
+            if stream is not None and stream.done and ending.kind != "completed":
+                ending.kind, ending.data = "completed", b"".join(kept)
+                passing.answered(passing.running, ending)
             if out:
                 await passing.send({"type": "http.response.body", "body": out, "more_body": True})
         _come_to_an_end(ending, answer.status, kept)
@@ -195,10 +205,12 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
         rest = stream.finish() if stream is not None else b""
         await passing.send({"type": "http.response.body", "body": rest, "more_body": False})
     except UpstreamError as error:
-        _fail(ending, error)
+        whole = ending.kind == "completed"  # [DONE] had come
+        if not whole:
+            _fail(ending, error)
         if stream is not None and stream.at_boundary:
             passing.stop_watching()
-            last = error_event(error.message, error.code)
+            last = b"" if whole else error_event(error.message, error.code)
             await passing.send({"type": "http.response.body", "body": last, "more_body": False})
         # else the answer stays incomplete, and the server closes the connection: the client must not take it for whole
     finally:

@@ -78,16 +78,21 @@ class Finisher:
         self._count = count
         self._redact = redact
 
+    def answered(self, running: Running, ending: Ending) -> None:
+        """The answer is complete: remember it before the client can go on from it."""
+        running.answer = self._answer(ending)
+        running.tip = self._tip(running, running.answer, completed=True)
+
     def finish(self, running: Running, ending: Ending) -> None:
         """Record the end; a second end of the same exchange is ignored."""
         if not self._registry.remove(running):
             return
-        answer = self._answer(ending)
-        tip = self._tip(running, ending, answer)
-        bodies = self._bodies(running, answer)
-        (event,) = exchanges.decide(
-            "running", exchanges.FinishExchange(self._event(running, ending, answer, bodies, tip))
-        )
+        if running.answer is None:
+            running.answer = self._answer(ending)
+            running.tip = self._tip(running, running.answer, completed=ending.kind == "completed")
+        bodies = self._bodies(running, running.answer)
+        facts = self._event(running, ending, running.answer, bodies)
+        (event,) = exchanges.decide("running", exchanges.FinishExchange(facts))
         kept = tuple(body for body, new in bodies if new) if self._recording.contents else ()
         self._appender.append_later(
             Append(
@@ -119,7 +124,6 @@ class Finisher:
         ending: Ending,
         answer: Answer,
         bodies: list[tuple[Body, bool]],
-        tip: bytes | None,
     ) -> exchanges.Ending:
         refs = [body.ref for body, _ in bodies]
         shared: dict[str, Any] = {
@@ -129,7 +133,7 @@ class Finisher:
             "usage_raw": bounded_raw(ending.usage_raw),
             "answer_ref": refs[0] if answer.message is not None else None,
             "other_refs": tuple(refs[1:]) if answer.message is not None else tuple(refs),
-            "chain": tip.hex() if tip is not None else None,
+            "chain": running.tip.hex() if running.tip is not None else None,
             "finish_reason": answer.finish_reason,
             "http_status": ending.http_status,
             "timings": Timings(
@@ -169,15 +173,14 @@ class Finisher:
             total_tokens=running.tokens + completion,
         )
 
-    def _tip(self, running: Running, ending: Ending, answer: Answer) -> bytes | None:
-        canon = self._facts.of(answer.message).canon if answer.message is not None else None
+    def _tip(self, running: Running, answer: Answer, *, completed: bool) -> bytes | None:
         return self._chains.finish(
             running.chain,
             running.exchange_id,
             running.scope.chains,
             running.canons,
-            canon,
-            completed=ending.kind == "completed",
+            self._facts.of(answer.message).canon if answer.message is not None else None,
+            completed=completed,
         )
 
     def _bodies(self, running: Running, answer: Answer) -> list[tuple[Body, bool]]:

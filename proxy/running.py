@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from proxy.answers import Answer
 from proxy.chains import Chain
 from proxy.resolution import Scope
 from proxy.wire import ChatRequest
@@ -30,7 +31,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Running(msgspec.Struct, kw_only=True, eq=False):
-    """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log."""
+    """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log;
+    `answer` and `tip` are set once the answer is complete."""
 
     session_id: int
     exchange_id: int
@@ -42,6 +44,8 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     metadata: Metadata
     committed: asyncio.Future[Committed]
     arrived: float
+    answer: Answer | None = None
+    tip: bytes | None = None
 
     def position(self) -> int | None:
         """Position of ExchangeStarted once it is committed."""

@@ -91,6 +91,17 @@ def test_two_first_requests_at_the_same_time_are_two_sessions() -> None:
     assert talk.ask(system(), user("hello"), assistant("y"), user("more")).session_id == 2
 
 
+def test_a_conversation_that_repeats_an_earlier_one_word_for_word_is_its_own() -> None:
+    talk = Talk()
+    for session in (1, 2, 3):
+        history = [system(), user("hello")]
+        for turn in range(4):
+            assert talk.ask(*history, answer=assistant(f"answer {turn}")).session_id == session
+            history += [assistant(f"answer {turn}"), user(f"question {turn}")]
+    edited = [system(), user("hello"), assistant("answer 0"), user("question 0"), assistant("answer 1"), user("EDIT")]
+    assert talk.ask(*edited).branch == "fork"
+
+
 def test_an_edit_is_a_fork_of_its_session() -> None:
     talk = Talk()
     talk.ask(user("one"), answer=assistant("a"))
