@@ -81,6 +81,7 @@ class CommandHandler:
         """
         async with self._lock:
             for _ in range(_RETRIES):
+                self._refresh()
                 self._expect(command, expected_position)
                 try:
                     return await self._attempt(command, metadata)
@@ -89,7 +90,6 @@ class CommandHandler:
             raise ConflictError("version_conflict", "The state kept changing; try again.")
 
     async def _attempt(self, command: Command, metadata: Metadata) -> Outcome:
-        self._refresh()
         before = dict(self._versions)
         new = self.decide(command)
         if not new:

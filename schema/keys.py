@@ -62,7 +62,6 @@ class KeyStore:
             except sqlite3.Error:
                 self._db.execute("ROLLBACK")
                 raise
-            self._cache.update((number, key) for number, key, _ in made)
 
     def close(self) -> None:
         with self._lock:

@@ -148,6 +148,20 @@ async def test_the_expected_position_of_a_switch_is_that_of_its_last_change(stor
         await store.handler.execute(DisableAutoSession(), META, expected_position=1)
 
 
+async def test_the_expected_position_of_a_deletion_is_that_of_its_one_session(store: Store) -> None:
+    created = [await store.handler.execute(start(number), META) for number in (1, 2, 3)]
+    with pytest.raises(ConflictError) as refused:
+        await store.handler.execute(DeleteSessions((1,)), META, expected_position=created[1].position)
+    assert refused.value.code == "version_conflict"
+    await store.handler.execute(DeleteSessions((1,)), META, expected_position=created[0].position)
+
+
+async def test_an_unknown_session_comes_before_any_conflict(store: Store) -> None:
+    for command in (RenameSession(9, "x"), DeleteSessions((9,)), ActivateSession(9)):
+        with pytest.raises(NotFoundError):
+            await store.handler.execute(command, META, expected_position=5)
+
+
 async def test_ids_are_never_given_twice(open_store: Open) -> None:
     store = await open_store()
     assert [store.handler.next_session_id() for _ in range(3)] == [1, 2, 3]

@@ -106,7 +106,7 @@ def test_an_empty_log_has_no_ids(log: EventLog) -> None:
 def test_open_exchanges(filled: EventLog) -> None:
     assert [(each.position, each.exchange_id) for each in filled.open_exchanges()] == [(8, 2)]
     with Writing(filled) as writing:
-        writing.commit(started(30), started(4), completed(2, session_id=2))
+        writing.commit(started(30), started(4), completed(2, session_id=2), completed(99))
     assert sorted(each.exchange_id or 0 for each in filled.open_exchanges()) == [4, 30]
 
 

@@ -50,6 +50,15 @@ def test_more_sessions_than_the_caches_hold(keys: KeyStore) -> None:
         assert sealer.open(number, sealed[number]) == b"%d" % number
 
 
+def test_more_keys_than_the_store_remembers(keys: KeyStore) -> None:
+    keys.ensure(range(1, 10_002))
+    keys.ensure(range(20_000, 20_010))
+    first = [keys.key(number) for number in range(1, 10_002)]
+    assert None not in first
+    assert [keys.key(number) for number in range(1, 10_002)] == first
+    assert keys.key(20_005) is not None
+
+
 def test_keys_outlive_the_process_that_made_them(tmp_path: Path) -> None:
     first = KeyStore(tmp_path / "k.sqlite")
     first.ensure([1, 2])

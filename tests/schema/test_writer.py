@@ -5,11 +5,11 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-from schema.appends import Committed, Result, StoreUnavailableError, VersionConflictError
+from schema.appends import Append, Committed, Result, StoreUnavailableError, VersionConflictError
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled
-from tests.schema.writing import SOON_S, Writing, completed, new, session, some_events, started
+from tests.schema.writing import META, SOON_S, Writing, completed, new, session, some_events, started
 
 
 def positions(futures: "list[Future[Result]]") -> list[int]:
@@ -135,6 +135,12 @@ def test_a_group_of_refusals_commits_nothing(log: EventLog) -> None:
         for _ in range(2):
             assert isinstance(writing.submit(session(1), expect={"workspace": 4}).result(SOON_S), VersionConflictError)
     assert (log.head(), writing.groups) == (0, [])
+
+
+def test_a_refusal_that_nobody_waits_for(log: EventLog) -> None:
+    with Writing(log) as writing:
+        writing.writer.submit(Append(events=[session(1)], metadata=META, expect={"workspace": 4}))
+        assert writing.commit(session(1)) == [1]
 
 
 def test_more_streams_than_the_writer_remembers(log: EventLog) -> None:
