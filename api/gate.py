@@ -132,7 +132,10 @@ def request_id_of(headers: Headers) -> str | None:
 
 def value_of(headers: Headers, name: bytes) -> str | None:
     """The first value of a header, by its lower-case name; each byte one character."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None
 
 
 def host_name(host: str) -> str:

@@ -22,6 +22,7 @@ from proxy.sse import SseStream
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
 from proxy.wire import ChatRequest, WireError, decode_chat, with_include_usage, with_model
+from schema.appends import Committed
 
 _COMMIT_WAIT_S = 0.25
 _KEPT_ANSWER = 16 << 20  # bytes of an answer that are kept for the record
@@ -50,6 +51,7 @@ class Pass(msgspec.Struct, kw_only=True):
 
     send: Send
     running: Running
+    request_id: str
     injected: bool
     stop_watching: Callable[[], bool]
     answered: Callable[[Running, Ending], None]
@@ -118,6 +120,7 @@ class ChatHandler:
         passing = Pass(
             send=send,
             running=running,
+            request_id=incoming.request_id,
             injected=injected,
             stop_watching=watcher.cancel,
             answered=self._finisher.answered,
@@ -186,7 +189,7 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
     kept: list[bytes] = []
     room = _KEPT_ANSWER if answer.status < 400 else _KEPT_ERROR
     try:
-        added = _added_headers(passing.running, context_limit)
+        added = _added_headers(passing.running, passing.request_id, context_limit)
         await _start(passing.send, answer.status, client_headers(answer.headers, added, changed=stream is not None))
         async for chunk in answer.chunks():
             if ending.ttft_ms is None:
@@ -240,26 +243,25 @@ async def _fail_before(passing: Pass, error: UpstreamError) -> None:
     ending.http_status = 504 if error.code == "upstream_timeout" else 502
     await _commit(passing.running)
     body = error_body(ending.http_status, error.message, error.code)
-    added = _added_headers(passing.running, None)
-    head = client_headers((("content-type", "application/json"), ("content-length", str(len(body)))), added)
+    added = _added_headers(passing.running, passing.request_id, None)
     passing.stop_watching()
-    await _start(passing.send, ending.http_status, head)
+    await _start(passing.send, ending.http_status, [*_json_head(body), *added])
     await passing.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _added_headers(running: Running, context_limit: int | None) -> list[tuple[str, str]]:
+def _added_headers(running: Running, request_id: str, context_limit: int | None) -> Headers:
     added = [
-        ("X-Session-Id", str(running.session_id)),
-        ("X-Session-Rule", running.rule),
-        ("X-Exchange-Id", str(running.exchange_id)),
-        ("X-Context-Tokens", str(running.tokens)),
-        ("X-Request-Id", running.metadata.correlation_id or ""),
+        (b"x-session-id", b"%d" % running.session_id),
+        (b"x-session-rule", running.rule.encode()),
+        (b"x-exchange-id", b"%d" % running.exchange_id),
+        (b"x-context-tokens", b"%d" % running.tokens),
+        (b"x-request-id", request_id.encode()),
     ]
     if context_limit is not None:
-        added.append(("X-Context-Limit", str(context_limit)))
+        added.append((b"x-context-limit", b"%d" % context_limit))
     position = running.position()
     if position is not None:
-        added.append(("X-Event-Position", str(position)))
+        added.append((b"x-event-position", b"%d" % position))
     return added
 
 
@@ -283,7 +285,25 @@ async def _commit(running: Running) -> None:
     """Wait until ExchangeStarted is in the log, but no longer than 250 ms: then the log is in trouble, says so
     elsewhere, and the traffic goes on."""
     if not running.committed.done():
-        await asyncio.wait((running.committed,), timeout=_COMMIT_WAIT_S)
+        await _done_within(running.committed, _COMMIT_WAIT_S)
+
+
+async def _done_within(future: "asyncio.Future[Committed]", seconds: float) -> None:
+    """As asyncio.wait with one future, at a fifth of its cost."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+
+    def end(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    future.add_done_callback(end)
+    timer = loop.call_later(seconds, end)
+    try:
+        await over
+    finally:
+        timer.cancel()
+        future.remove_done_callback(end)
 
 
 async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:
@@ -298,8 +318,11 @@ async def _start(send: Send, status: int, headers: Headers) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
+def _json_head(body: bytes) -> Headers:
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+
 async def _refuse(send: Send, refusal: Refusal, request_id: str) -> None:
     body = refusal.body()
-    heads = (("content-type", "application/json"), ("content-length", str(len(body))), ("X-Request-Id", request_id))
-    await _start(send, refusal.status, client_headers((), heads))
+    await _start(send, refusal.status, [*_json_head(body), (b"x-request-id", request_id.encode())])
     await send({"type": "http.response.body", "body": body, "more_body": False})

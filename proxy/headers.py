@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade")
@@ -19,6 +20,10 @@ _NOT_DOWN = _HOP_BY_HOP | {"server", "date", "set-cookie", "set-cookie2"}
 _REQUEST_ID = "x-request-id"
 _UPSTREAM_REQUEST_ID = "x-upstream-request-id"
 
+# The same headers come with every request of a client and every answer of a provider: each is looked at once.
+_CACHED = 4_000
+_CACHED_VALUE = 256  # bytes; longer values are looked at each time
+
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, 5.5
 
@@ -28,18 +33,16 @@ def upstream_headers(
 ) -> list[tuple[str, str]]:
     """The headers for the upstream: the client's, without its credentials and what belongs to its connection; a plain
     answer is asked for; `api_key` if there is one. `extra`, the provider's own, win, but never frame the body."""
-    named = _connection_names(value.decode("latin-1") for name, value in client if name.lower() == b"connection")
     ours = {name: value for name, value in extra.items() if name.lower() not in _FRAMING and _is_valid(name, value)}
-    dropped = _NOT_UP | named | {name.lower() for name in ours}
-    up: list[tuple[str, str]] = []
-    for raw_name, raw_value in client:
-        name = raw_name.decode("latin-1").lower()
-        if name in dropped or name.startswith("proxy-"):
-            continue
-        value = _text(raw_value)
-        if _is_valid(name, raw_value.decode("latin-1")):
-            up.append((name, value))
     own = {name.lower() for name in ours}
+    dropped = own | _connection_names(
+        value.decode("latin-1") for name, value in client if name.lower() == b"connection"
+    )
+    up: list[tuple[str, str]] = []
+    for name, value in client:
+        pair = _up(name, value) if len(value) <= _CACHED_VALUE else _up.__wrapped__(name, value)
+        if pair is not None and pair[0] not in dropped:
+            up.append(pair)
     if "accept-encoding" not in own:
         up.append(("accept-encoding", "identity"))
     if api_key and "authorization" not in own:
@@ -48,29 +51,29 @@ def upstream_headers(
 
 
 def client_headers(
-    upstream: Iterable[tuple[str, str]], added: Iterable[tuple[str, str]], *, changed: bool = False
+    upstream: Iterable[tuple[str, str]], added: Sequence[tuple[bytes, bytes]], *, changed: bool = False
 ) -> list[tuple[bytes, bytes]]:
     """The headers for the client, names in lower case as ASGI wants them: the upstream's without those of its
-    connection, then `added`, which replace the upstream's of the same name.
+    connection, then `added`, valid ones, which replace the upstream's of the same name.
 
     The upstream's request id becomes X-Upstream-Request-Id. `changed` says that the body may not have the upstream's
     length. What a server would choke on is left out.
     """
-    given, ours = list(upstream), [(name.lower(), value) for name, value in added]
-    named = _connection_names(value for name, value in given if name.lower() == "connection")
-    dropped = _NOT_DOWN | named | {name for name, _ in ours} | {_UPSTREAM_REQUEST_ID}
+    given = [(name.lower(), value) for name, value in upstream]
+    names = [name for name, _ in given]
+    dropped = {name for name, _ in added}
     # With a Transfer-Encoding a length was not the body's (RFC 9112, 6.3).
-    if changed or any(name.lower() == "transfer-encoding" for name, _ in given):
-        dropped |= {"content-length"}
+    if changed or "transfer-encoding" in names:
+        dropped.add(b"content-length")
+    if "connection" in names:
+        named = _connection_names(value for name, value in given if name == "connection")
+        dropped |= {name.encode("latin-1", "replace") for name in named}
     down: list[tuple[bytes, bytes]] = []
-    for given_name, value in given:
-        name = given_name.lower()
-        if name == _REQUEST_ID:
-            _append(down, _UPSTREAM_REQUEST_ID, value)
-        elif name not in dropped and not name.startswith("proxy-"):
-            _append(down, name, value)
-    for name, value in ours:
-        _append(down, name, value)
+    for name, value in given:
+        pair = _down(name, value) if len(value) <= _CACHED_VALUE else _down.__wrapped__(name, value)
+        if pair is not None and pair[0] not in dropped:
+            down.append(pair)
+    down += added
     return down
 
 
@@ -91,10 +94,23 @@ def _connection_names(values: Iterable[str]) -> set[str]:
     return {name.strip().lower() for value in values for name in value.split(",")}
 
 
-def _append(headers: list[tuple[bytes, bytes]], name: str, value: str) -> None:
+@lru_cache(maxsize=_CACHED)
+def _up(raw_name: bytes, raw_value: bytes) -> tuple[str, str] | None:
+    """One header as it goes up; None for one that never does."""
+    name = raw_name.decode("latin-1").lower()
+    if name in _NOT_UP or name.startswith("proxy-") or not _is_valid(name, raw_value.decode("latin-1")):
+        return None
+    return name, _text(raw_value)
+
+
+@lru_cache(maxsize=_CACHED)
+def _down(name: str, value: str) -> tuple[bytes, bytes] | None:
+    """One header as it comes down, its name in lower case; None for one that never does."""
     value = value.strip(" \t")
-    if _is_valid(name, value):
-        headers.append((name.encode("ascii"), value.encode("latin-1")))
+    if name == _UPSTREAM_REQUEST_ID or name in _NOT_DOWN or name.startswith("proxy-") or not _is_valid(name, value):
+        return None
+    shown = _UPSTREAM_REQUEST_ID if name == _REQUEST_ID else name
+    return shown.encode("ascii"), value.encode("latin-1")
 
 
 def _is_valid(name: str, value: str) -> bool:

@@ -18,7 +18,10 @@ class ClientGoneError(Exception):
 
 def header(headers: Headers, name: bytes) -> bytes | None:
     """The first value of a header, by its lower-case name."""
-    return next((value for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:

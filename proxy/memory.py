@@ -74,12 +74,12 @@ class SessionMemory:
         named = self._bases.get(base_exchange_id) if base_exchange_id is not None else None
         if named is not None:
             return base_exchange_id, common(refs, named.refs)
-        best: tuple[int | None, int] = (None, 0)
+        best, kept, needle = None, 0, refs[:REF_BYTES]
         for number, base in reversed(self._bases.items()):
-            kept = common(refs, base.refs)
-            if kept > best[1]:
-                best = (number, kept)
-        return best
+            if needle and base.refs.startswith(needle):  # it shares more than the best so far
+                best, kept = number, common(refs, base.refs)
+                needle = refs[: (kept + 1) * REF_BYTES] if len(refs) > kept * REF_BYTES else b""
+        return best, kept
 
 
 class SessionMemories:
@@ -108,11 +108,14 @@ def common(first: bytes, second: bytes) -> int:
     """How many leading refs two lists share."""
     if first.startswith(second):
         return len(second) // REF_BYTES
-    count = min(len(first), len(second)) // REF_BYTES
-    for index in range(count):
-        if first[index * REF_BYTES : (index + 1) * REF_BYTES] != second[index * REF_BYTES : (index + 1) * REF_BYTES]:
-            return index
-    return count
+    low, high = 0, min(len(first), len(second)) // REF_BYTES  # halving: a comparison of prefixes is one memcmp
+    while low < high:
+        middle = (low + high + 1) // 2
+        if second.startswith(first[: middle * REF_BYTES]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def hexed(refs: bytes) -> tuple[str, ...]:

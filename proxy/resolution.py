@@ -17,6 +17,7 @@ from schema.exchanges import Resolution
 from schema.sessions import Origin
 
 _MAX_ID_DIGITS = 16
+_CACHED_KEYS = 4_000
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -52,6 +53,7 @@ class Resolver:
         self._workspace = workspace
         self._scopes: dict[tuple[str | None, str | None], Scope] = {}
         self._keys: dict[str, int] = {}
+        self._key_hashes: dict[tuple[bytes, str], str] = {}
         for number, session in workspace().sessions.items():
             self.started(number, session)
 
@@ -118,7 +120,12 @@ class Resolver:
         return session_id if session_id is not None and session_id in self._workspace().sessions else None
 
     def _key_hash(self, scope: Scope, key: str) -> str:
-        return self._hmac(f"key\0{scope.chains.hex()}\0{key}")[:32]
+        known = self._key_hashes.get((scope.chains, key))
+        if known is None:
+            if len(self._key_hashes) >= _CACHED_KEYS:
+                self._key_hashes.clear()
+            known = self._key_hashes[scope.chains, key] = self._hmac(f"key\0{scope.chains.hex()}\0{key}")[:32]
+        return known
 
     def _hmac(self, text: str) -> str:
         return hmac.digest(self._secret, text.encode("utf-8", "replace"), hashlib.sha256).hex()

@@ -3,13 +3,12 @@
 A figure that makes no sense is ignored by itself. The object is kept too, as it came, within a bound.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from context.surrogates import decode_mended
-from proxy.json_depth import within_depth
+from proxy.json_depth import openers, within_depth
 from schema.exchanges import Usage
 
 MAX_RAW_BYTES = 4_096
@@ -57,7 +56,7 @@ _decode_choice = msgspec.json.Decoder(_Choice).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def parse_usage(raw: Mapping[str, Any]) -> Usage | None:
+def parse_usage(raw: dict[str, Any]) -> Usage | None:
     """The measured counts; None when the object holds neither of prompt, completion and total tokens."""
     prompt, completion, total = _first(raw, _PROMPT), _first(raw, _COMPLETION), _first(raw, _TOTAL)
     if prompt is None and completion is None and total is None:
@@ -73,11 +72,11 @@ def parse_usage(raw: Mapping[str, Any]) -> Usage | None:
     )
 
 
-def bounded_raw(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def bounded_raw(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     """The object as it is kept: members that are nested too deep are left out, and from the first on those for which
     there is no more room in 4 KiB of JSON."""
-    if raw is None:
-        return None
+    if raw is None or _is_small(raw):
+        return raw
     kept: dict[str, Any] = {}
     room = MAX_RAW_BYTES - len(b"{}")
     for key, value in raw.items():
@@ -91,6 +90,15 @@ def bounded_raw(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if within_depth(text, _MAX_RAW_DEPTH):
             kept[key] = value
     return kept
+
+
+def _is_small(raw: dict[str, Any]) -> bool:
+    """The common case, told at once: within both bounds as a whole."""
+    try:
+        text = _encode(raw)
+    except RecursionError:
+        return False
+    return len(text) <= MAX_RAW_BYTES and openers(text) <= _MAX_RAW_DEPTH
 
 
 def usage_of_json(data: bytes) -> dict[str, Any] | None:
@@ -122,11 +130,11 @@ def _object(text: msgspec.Raw) -> dict[str, Any] | None:
         return None
 
 
-def _first(raw: Mapping[str, Any], paths: tuple[_Path, ...]) -> int | None:
+def _first(raw: dict[str, Any], paths: tuple[_Path, ...]) -> int | None:
     for path in paths:
         value: Any = raw
         for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         if type(value) is int and 0 <= value <= _MAX_TOKENS:  # not bool, which is an int too
             return value
     return None
