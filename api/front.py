@@ -4,7 +4,6 @@ Completions stay out of the framework, because each layer of it costs time per r
 """
 
 import logging
-import secrets
 import traceback
 from collections.abc import Awaitable
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.admission import CHAT_PATHS, Admission, Admissions
 from api.errors import error_body
-from api.gate import Denial, Gate, Headers, is_preflight, request_id_of, value_of
-from api.reply import Pairs, Reply
+from api.gate import Denial, Gate, Headers, request_id_of, value_of
+from api.reply import Reply
 from api.request_context import RequestContext
-from proxy.headers import credential as credential_of
+from api.request_ids import RequestIds
 
-CHAT_PATHS = ("/v1/chat/completions", "/chat/completions")
 _METHODS = "GET, HEAD, POST, PATCH, DELETE"
 _PREFLIGHT_S = 600
 
@@ -45,7 +44,8 @@ class Front:
     """The ASGI application that the server runs. `app` gets what is no completion."""
 
     def __init__(self, gate: Gate, chat: Chat, app: ASGIApp) -> None:
-        self._gate = gate
+        self._admissions = Admissions(gate)
+        self._ids = RequestIds()
         self._chat = chat
         self._app = app
 
@@ -53,36 +53,41 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = list(scope["headers"])
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
         request_id = request_id_of(headers)
         if request_id is None:
-            request_id = secrets.token_hex(16)
+            request_id = self._ids.next()
             headers = [pair for pair in headers if pair[0] != b"x-request-id"]  # an unusable one goes no further
-        added = _cors(self._gate.allowed_origin(headers))
-        added += [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        server = scope.get("server")
+        admission = self._admissions.of(scope["method"], scope["path"], server[0] if server else None, headers)
+        added = [*admission.added, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
         reply = Reply(send, added, head_only=scope["method"] == "HEAD")
         with _Contained(scope, reply) as contained:
-            await self._answer(scope, headers, receive, reply, request_id)
+            await self._answer(scope, headers, receive, reply, request_id, admission)
         if contained.unanswered:
             await _refuse(reply, scope["path"], 500, "internal_error", "An internal error occurred.")
 
     async def _answer(
-        self, scope: Scope, headers: list[tuple[bytes, bytes]], receive: Receive, reply: Reply, request_id: str
+        self,
+        scope: Scope,
+        headers: list[tuple[bytes, bytes]],
+        receive: Receive,
+        reply: Reply,
+        request_id: str,
+        admission: Admission,
     ) -> None:
         method, path = scope["method"], scope["path"]
-        server = scope.get("server")
-        denial = self._gate.denial(method, path, headers, server[0] if server else None)
-        if denial is not None:
-            await _deny(reply, path, denial)
-        elif is_preflight(method, headers) and self._gate.allowed_origin(headers) is not None:
+        if admission.denial is not None:
+            await _deny(reply, path, admission.denial)
+        elif admission.preflight and admission.origin_allowed:
             await reply.whole(200, b"", _preflight(headers))
         elif path not in CHAT_PATHS:
-            state = {"context": RequestContext(request_id, self._gate.authorized(headers))}
+            state = {"context": RequestContext(request_id, self._admissions.authorized(headers))}
             # HEAD is GET without its body; the server's own scope keeps the client's method
             inner = {**scope, "state": state, "method": "GET" if method == "HEAD" else method}
             await self._app(inner, receive, reply)
         elif method == "POST":
-            await self._chat(headers, receive, reply, request_id=request_id, credential=credential_of(headers))
+            await self._chat(headers, receive, reply, request_id=request_id, credential=admission.credential)
         else:
             text = f"{method} is not allowed here; completions are sent by POST."
             await _refuse(reply, path, 405, "method_not_allowed", text, [("allow", "POST")])
@@ -120,17 +125,6 @@ async def _refuse(
     reply: Reply, path: str, status: int, code: str, message: str, headers: list[tuple[str, str]] | None = None
 ) -> None:
     await reply.whole(status, error_body(path, status, code, message), headers or ())
-
-
-def _cors(origin: str | None) -> Pairs:
-    """CORS headers, only for an origin that the configuration names."""
-    if origin is None:
-        return []
-    return [
-        (b"access-control-allow-origin", origin.encode("latin-1")),
-        (b"access-control-expose-headers", b"*"),
-        (b"vary", b"Origin"),
-    ]
 
 
 def _preflight(headers: Headers) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ class Reply:
         if message["type"] == "http.response.start":
             self.started = True
             headers = list(message.get("headers", ()))
-            present = {name.lower() for name, _ in headers}
+            present = [name for name, _ in headers]
             headers += [(name, value) for name, value in self._added if name not in present]
             message = {**message, "headers": headers}
         elif self._head_only:

@@ -66,6 +66,7 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         log_config=None,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = Server(config)
