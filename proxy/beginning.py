@@ -21,6 +21,7 @@ from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
 from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, signal_of
+from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.blobs import content_ref
@@ -64,12 +65,16 @@ class Beginner:
         self._recording = recording
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
-    async def begin(self, incoming: Incoming) -> Running:
-        """Waits only where a long text must be counted or a session of an earlier run must be read first."""
-        request = incoming.request
+    async def facts(self, request: ChatRequest) -> RequestFacts:
+        """What is known of the messages. Waits only where a long text must be counted first."""
         facts = self._facts.of_request(request.messages, _INLINE_BYTES)
         if facts is None:
             facts = await asyncio.to_thread(self._facts.of_long_request, request.messages)
+        return facts
+
+    async def begin(self, incoming: Incoming) -> Running:
+        """Waits only where a session of an earlier run must be read first."""
+        request, facts = incoming.request, incoming.facts
         headers = session_headers(incoming.headers)
         family = client_family(headers.get(USER_AGENT))
         scope = self._resolver.scope(incoming.credential, family)
@@ -151,10 +156,9 @@ class Beginner:
         received = memory.difference(facts.refs, base, self._tokens(incoming, facts))
         memory.began(exchange_id, facts.refs, received)
         bodies = self._new_messages(incoming, facts, memory, received)
-        envelope = self._envelope(incoming.body, incoming, memory, bodies)
-        sent = envelope if incoming.sent_body is incoming.body else None
-        if sent is None:
-            sent = self._envelope(incoming.sent_body, incoming, memory, bodies)
+        envelope = sent = self._envelope(incoming.request.envelope, memory, bodies)
+        if incoming.sent_body is not incoming.body:
+            sent = self._envelope(split(incoming.sent_body, incoming.request.messages), memory, bodies)
         event = ExchangeStarted(
             session_id=match.session_id,
             exchange_id=exchange_id,
@@ -185,8 +189,7 @@ class Beginner:
                 bodies.append(Body(ref.hex(), bytes(incoming.request.messages[index])))
         return bodies
 
-    def _envelope(self, body: bytes, incoming: Incoming, memory: SessionMemory, bodies: list[Body]) -> str:
-        envelope = split(body, incoming.request.messages)
+    def _envelope(self, envelope: bytes, memory: SessionMemory, bodies: list[Body]) -> str:
         ref = content_ref(envelope)
         key = bytes.fromhex(ref)
         if not memory.is_stored(key):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.beginning import Beginner
+from proxy.facts import RequestFacts
 from proxy.finishing import Ending, Finisher
 from proxy.headers import client_headers, upstream_headers
 from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body
@@ -21,7 +22,7 @@ from proxy.running import Incoming, Running
 from proxy.sse import SseStream
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
-from proxy.wire import ChatRequest, WireError, decode_chat, with_include_usage, with_model
+from proxy.wire import ChatRequest, WireError, check_messages, decode_chat, with_include_usage, with_model
 from schema.appends import Committed
 
 _COMMIT_WAIT_S = 0.25
@@ -86,7 +87,7 @@ class ChatHandler:
         arrived = time.perf_counter()
         try:
             body = await read_body(receive, headers, self._settings.max_body_bytes)
-            request = _decoded(body)
+            request, facts = await self._understood(body)
             route = self._route(request)
         except ClientGoneError:
             return
@@ -98,6 +99,7 @@ class ChatHandler:
         incoming = Incoming(
             body=body,
             request=request,
+            facts=facts,
             headers=headers,
             credential=credential,
             request_id=request_id,
@@ -155,6 +157,15 @@ class ChatHandler:
             await _pass_answer(passing, answer, context_limit=route.max_context)
         finally:
             await answer.aclose()
+
+    async def _understood(self, body: bytes) -> tuple[ChatRequest, RequestFacts]:
+        try:
+            request = decode_chat(body)
+            facts = await self._beginner.facts(request)
+            check_messages(facts)
+        except WireError as error:
+            raise Refusal(400, error.message, error.code, error.param) from None
+        return request, facts
 
     def _route(self, request: ChatRequest) -> Route:
         try:
@@ -263,13 +274,6 @@ def _added_headers(running: Running, request_id: str, context_limit: int | None)
     if position is not None:
         added.append((b"x-event-position", b"%d" % position))
     return added
-
-
-def _decoded(body: bytes) -> ChatRequest:
-    try:
-        return decode_chat(body)
-    except WireError as error:
-        raise Refusal(400, error.message, error.code, error.param) from None
 
 
 def _forward(body: bytes, request: ChatRequest, route: Route) -> Forward:

@@ -63,6 +63,11 @@ def join(envelope: bytes, messages: Sequence[bytes | msgspec.Raw]) -> bytes:
     return rest[: head.prefix] + inside + rest[head.prefix :]
 
 
+def around(envelope: bytes) -> bytes:
+    """The body without its messages: with an empty array, or all of it where they could not be found."""
+    return envelope.partition(b"\n")[2]
+
+
 def _split_at(body: bytes, messages: Sequence[msgspec.Raw], opening: re.Match[bytes]) -> bytes | None:
     """The envelope if the messages begin where `opening` ends."""
     start = opening.end()

@@ -1,37 +1,44 @@
 """What is known of each message, worked out once per distinct message and kept by a fast hash of its bytes.
 
-The key is xxh3 with a secret seed, and the length is compared as well: tool output is chosen by others, and xxh3 alone
-is not collision resistant. What leaves this module is the sha256 of the bytes.
+The key is xxh3 of 128 bits with a secret seed, because tool output is chosen by others. What leaves this module is the
+sha256 of the bytes.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from xxhash import xxh3_128_digest
 
 from context.messages import PER_REPLY, canonical, count_message, decode_message, text_of
 from context.tokens import TextCounter
+from proxy.json_depth import within_depth
 
+MAX_DEPTH = 128  # levels of a request body
 PREVIEW = 100  # characters
+_MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
 _GENERATION = 100_000  # messages, about 20 MB
 
 
+Fault = Literal["no_object", "no_role", "too_deep"]
+
+
 class MessageFacts(msgspec.Struct, frozen=True):
-    """`ref` is the sha256 of the bytes, `canon` a keyed hash of the canonical form, `tokens` an estimate."""
+    """`ref` is the sha256 of the bytes, `canon` a keyed hash of the canonical form, `tokens` an estimate; `fault` says
+    why it cannot be a message of a request."""
 
     ref: bytes
     canon: bytes
     tokens: int
-    length: int
     assistant: bool
     preview: str | None  # of a user message
+    fault: Fault | None = None
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
-    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens, and the
-    start of its first user message."""
+    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens, the start of its
+    first user message, and the first fault with its index."""
 
     count: int
     refs: bytes
@@ -39,6 +46,7 @@ class RequestFacts(msgspec.Struct, frozen=True):
     tokens: int
     first_assistant: int | None
     preview: str | None
+    fault: tuple[int, Fault] | None = None
 
 
 class FactsCache:
@@ -54,26 +62,23 @@ class FactsCache:
 
     def of(self, raw: bytes | msgspec.Raw) -> MessageFacts:
         key = xxh3_128_digest(raw, self._seed)
-        facts = self._young.get(key)
-        if facts is not None and facts.length == memoryview(raw).nbytes:
-            return facts
-        return self._keep(key, self._old.get(key), raw)
+        return self._young.get(key) or self._keep(key, self._old.get(key), raw)
 
     def of_request(self, messages: Sequence[msgspec.Raw], budget: int) -> RequestFacts | None:
         """Facts of a whole list; None when messages of more than `budget` bytes are not known yet, each of which
         costs its tokenising: about 15 ns per byte."""
+        seed = self._seed
+        keys = [xxh3_128_digest(raw, seed) for raw in messages]
+        found = list(map(self._young.get, keys))
         facts: list[MessageFacts] = []
-        for raw in messages:
-            key = xxh3_128_digest(raw, self._seed)
-            each = self._young.get(key)
-            size = memoryview(raw).nbytes
-            if each is None or each.length != size:
-                old = self._old.get(key)
+        for index, each in enumerate(found):
+            if each is None:
+                old = self._old.get(keys[index])
                 if old is None:
-                    budget -= size
+                    budget -= memoryview(messages[index]).nbytes
                     if budget < 0:
                         return None
-                each = self._keep(key, old, raw)
+                each = self._keep(keys[index], old, messages[index])
             facts.append(each)
         return _joined(facts)
 
@@ -96,7 +101,7 @@ class FactsCache:
         return xxh3_128_digest(data, self._seed)
 
     def _keep(self, key: bytes, facts: MessageFacts | None, raw: bytes | msgspec.Raw) -> MessageFacts:
-        if facts is None or facts.length != memoryview(raw).nbytes:
+        if facts is None:
             facts = self._work_out(bytes(raw))
         if len(self._young) >= _GENERATION:
             self._old, self._young = self._young, {}
@@ -105,18 +110,30 @@ class FactsCache:
 
     def _work_out(self, raw: bytes) -> MessageFacts:
         message = decode_message(raw)
+        role = message.get("role")
         return MessageFacts(
             hashlib.sha256(raw).digest(),
             self.hash(canonical(message)),
             count_message(message, self._count),
-            len(raw),
-            message.get("role") == "assistant",
-            self._preview(message) if message.get("role") == "user" else None,
+            role == "assistant",
+            self._preview(message) if role == "user" else None,
+            _fault(raw, message),
         )
 
     def _preview(self, message: dict[str, Any]) -> str:
         start = text_of(message.get("content"))[:1_000]
         return self._redact(" ".join(start.split()))[:PREVIEW]
+
+
+def _fault(raw: bytes, message: dict[str, Any]) -> Fault | None:
+    try:
+        if not within_depth(raw, _MESSAGE_DEPTH):
+            return "too_deep"
+    except RecursionError:
+        return "too_deep"
+    if isinstance(message.get("role"), str):
+        return None
+    return "no_role" if raw.startswith(b"{") else "no_object"
 
 
 def _joined(facts: list[MessageFacts]) -> RequestFacts:
@@ -127,4 +144,5 @@ def _joined(facts: list[MessageFacts]) -> RequestFacts:
         sum([each.tokens for each in facts]) + PER_REPLY,
         next((index for index, each in enumerate(facts) if each.assistant), None),
         next((each.preview for each in facts if each.preview is not None), None),
+        next(((index, each.fault) for index, each in enumerate(facts) if each.fault is not None), None),
     )

@@ -7,6 +7,7 @@ import msgspec
 
 from proxy.answers import Answer
 from proxy.chains import Chain
+from proxy.facts import RequestFacts
 from proxy.resolution import Scope
 from proxy.wire import ChatRequest
 from schema.appends import Committed
@@ -20,6 +21,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
     body: bytes
     request: ChatRequest
+    facts: RequestFacts
     headers: list[tuple[bytes, bytes]]
     credential: str | None
     request_id: str

@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from context.surrogates import as_received, decode_mended, mended
-from proxy.json_depth import openers, within_depth
+from proxy.envelope import around, split
+from proxy.facts import MAX_DEPTH, RequestFacts
+from proxy.json_depth import within_depth
 from proxy.json_members import DuplicateKeysError, members, replaced, with_member
 
 T = TypeVar("T")
 
-MAX_DEPTH = 128
-_MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
-_ROLE_FIRST = (b'{"role":"', b'{"role": "')
 _ABSENT = msgspec.Raw(b"")
 _TOO_DEEP = f"The request body is nested more than {MAX_DEPTH} levels deep."
 _INCLUDE_USAGE = b'"include_usage":true'
@@ -31,7 +30,8 @@ class WireError(Exception):
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the proxy reads of a request. A Raw is the text of a value, a view that keeps the whole body alive.
+    """What the proxy reads of a request. A Raw is the text of a value, a view that keeps the whole body alive;
+    `envelope` is all of the body outside its messages (envelope.py).
 
     `include_usage` is None where stream_options does not have the key; `stream_options` and `tools` are None where the
     body does not. `metadata`, `prompt_cache_key` and `previous_response_id` are None too where they cannot be used.
@@ -40,6 +40,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     stream: bool
     messages: list[msgspec.Raw]
+    envelope: bytes
     include_usage: bool | None = None
     stream_options: msgspec.Raw | None = None
     tools: msgspec.Raw | None = None
@@ -59,25 +60,27 @@ class _Body(msgspec.Struct):
     previous_response_id: msgspec.Raw = _ABSENT
 
 
-class _Role(msgspec.Struct):
-    role: str
-
-
 _decode_body = msgspec.json.Decoder(_Body).decode
-_decode_role = msgspec.json.Decoder(_Role).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
 def decode_chat(body: bytes) -> ChatRequest:
-    """Check `body` as far as the contract (3.3.1, 2) asks and no further. Raises WireError."""
+    """Check `body` as far as the contract (3.3.1, 2) asks and no further, but for the insides of its messages: those
+    are looked at once for each distinct message (facts.py, `check_messages`). Raises WireError."""
     text, decoded = _well_formed(body)
-    _check_messages(text, decoded)
+    if not decoded.messages:
+        raise WireError("'messages' must be a non-empty array.", "messages")
+    messages = decoded.messages if text is body else as_received(body, text, decoded.messages)
+    envelope = split(body, messages)
+    if not within_depth(around(envelope).strip(), MAX_DEPTH):
+        raise WireError(_TOO_DEEP, code="malformed_json")
     return ChatRequest(
         model=_model(decoded.model),
         stream=_stream(decoded.stream),
-        messages=decoded.messages if text is body else as_received(body, text, decoded.messages),
+        messages=messages,
+        envelope=envelope,
         include_usage=_include_usage(decoded.stream_options),
         stream_options=_present(decoded.stream_options),
         tools=_present(decoded.tools),
@@ -85,6 +88,18 @@ def decode_chat(body: bytes) -> ChatRequest:
         prompt_cache_key=_value(decoded.prompt_cache_key, _decode_text),
         previous_response_id=_value(decoded.previous_response_id, _decode_text),
     )
+
+
+def check_messages(facts: RequestFacts) -> None:
+    """Each message must be an object with a string role, and the body as a whole nested at most MAX_DEPTH deep.
+    Raises WireError for the first one that is not."""
+    if facts.fault is None:
+        return
+    index, fault = facts.fault
+    if fault == "too_deep":
+        raise WireError(_TOO_DEEP, code="malformed_json")
+    param = f"messages[{index}]" if fault == "no_object" else f"messages[{index}].role"
+    raise WireError("Each message must be an object with a string 'role'.", param)
 
 
 def with_model(body: bytes, model: str) -> bytes:
@@ -136,41 +151,6 @@ def _well_formed(body: bytes) -> tuple[bytes, _Body]:
         raise WireError(f"The request body is not valid JSON: {error}", code="malformed_json") from None
     except RecursionError:
         raise WireError(_TOO_DEEP, code="malformed_json") from None
-
-
-def _check_messages(body: bytes, decoded: _Body) -> None:
-    """Roles, and the depth of everything: the two need the same copy of each message."""
-    if not decoded.messages:
-        raise WireError("'messages' must be a non-empty array.", "messages")
-    all_openers = openers(body)
-    shallow = all_openers <= MAX_DEPTH
-    for index, raw in enumerate(decoded.messages):
-        message = bytes(raw)
-        if not shallow:
-            inside = openers(message)
-            all_openers -= inside
-            if inside > _MESSAGE_DEPTH and not within_depth(message, _MESSAGE_DEPTH):
-                raise WireError(_TOO_DEEP, code="malformed_json")
-        if not message.startswith(_ROLE_FIRST):
-            _check_role(message, index)
-    if not shallow and all_openers > MAX_DEPTH and not _rest_within_depth(body, decoded, all_openers):
-        raise WireError(_TOO_DEEP, code="malformed_json")
-
-
-def _check_role(message: bytes, index: int) -> None:
-    try:
-        _decode_role(message)
-    except (msgspec.MsgspecError, RecursionError):
-        param = f"messages[{index}].role" if message.startswith(b"{") else f"messages[{index}]"
-        raise WireError("Each message must be an object with a string 'role'.", param) from None
-
-
-def _rest_within_depth(body: bytes, decoded: _Body, all_openers: int) -> bool:
-    """Tool schemas are what has many brackets; where it is not they, the whole body is looked through."""
-    tools = bytes(decoded.tools)
-    if all_openers - openers(tools) <= MAX_DEPTH:
-        return within_depth(tools, MAX_DEPTH - 1)
-    return within_depth(body.strip(), MAX_DEPTH)
 
 
 def _model(raw: msgspec.Raw) -> str | None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire import ChatRequest, WireError, decode_chat, with_include_usage, with_model
+from proxy.wire import ChatRequest, WireError, check_messages, decode_chat, with_include_usage, with_model
+from tests.proxy.conversations import cache
 
 _ONE = b'"messages":[{"role":"user","content":"hi"}]'
 _JSON = st.recursive(
@@ -25,6 +26,11 @@ def body(**fields: object) -> bytes:
 
 def request(text: bytes) -> ChatRequest:
     return decode_chat(text)
+
+
+def check(text: bytes) -> None:
+    """All that is asked of a body."""
+    check_messages(cache().of_long_request(decode_chat(text).messages))
 
 
 def last(text: bytes) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def last(text: bytes) -> dict[str, Any]:
 )
 def test_refuses(text: bytes, param: str | None, code: str | None) -> None:
     with pytest.raises(WireError) as caught:
-        decode_chat(text)
+        check(text)
     assert (caught.value.param, caught.value.code) == (param, code)
     assert caught.value.message
 
@@ -98,7 +104,7 @@ def test_odd_types_elsewhere_are_not_our_business(odd: object) -> None:
 
 
 def test_role_may_stand_anywhere() -> None:
-    assert len(request(b'{"messages":[ {"content":"x", "role" : "user"} ,{\n"role":"tool"}]}').messages) == 2
+    check(b'{"messages":[ {"content":"x", "role" : "user"} ,{\n"role":"tool"}]}')
 
 
 def test_the_last_of_two_keys_counts() -> None:
@@ -120,14 +126,14 @@ def test_nesting_limit(where: str, nested: int) -> None:
         "many tools": b"{" + _ONE + b',"tools":[' + b"{}," * 300 + deep(2) + b"]}",
     }[where]
     if nested <= 128:
-        decode_chat(text)
+        check(text)
     else:
         with pytest.raises(WireError):
-            decode_chat(text)
+            check(text)
 
 
 def test_many_brackets_in_texts_are_no_nesting() -> None:
-    decode_chat(body(messages=[{"role": "user", "content": "[{" * 500}] * 3, tools=[{"a": {}}] * 300, x=[[]] * 300))
+    check(body(messages=[{"role": "user", "content": "[{" * 500}] * 3, tools=[{"a": {}}] * 300, x=[[]] * 300))
 
 
 @given(st.dictionaries(st.text(max_size=8) | st.just("model"), _JSON, max_size=5), st.text(max_size=10), st.booleans())
@@ -203,4 +209,4 @@ def test_unpaired_surrogates_pass_as_they_are() -> None:
     options = text.replace(rb'"x":"\ud800"', rb'"stream_options":{"x":"\ud800"}')
     assert with_include_usage(options, request(options)).count(rb'"\ud800","include_usage":true}') == 1
     with pytest.raises(WireError):
-        decode_chat(text.replace(b'"user"', b"1", 1))
+        check(text.replace(b'"user"', b"1", 1))
