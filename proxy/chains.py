@@ -9,7 +9,7 @@ whose tip is just here is continued, the latest first, and the other is what rem
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -28,7 +28,7 @@ Hash = Callable[[bytes], bytes]
 
 
 class Chain(msgspec.Struct, eq=False):
-    """One line of conversation; `exchange_id` is its last exchange, `trail` a hash of its tip's last three messages."""
+    """One line of conversation; `exchange_id` is its last exchange, `trail` the last three messages of its tip."""
 
     session_id: int
     exchange_id: int
@@ -50,7 +50,10 @@ _Places = dict[bytes, dict[Chain, None]]  # the chains at a hash, in the order o
 
 
 class _Session(msgspec.Struct):
+    """`depths` are the lengths of the known prefixes: only those of a request are hashed and looked up."""
+
     prefixes: set[bytes] = msgspec.field(default_factory=set)
+    depths: set[int] = msgspec.field(default_factory=set)
     chains: list[Chain] = msgspec.field(default_factory=list)
 
 
@@ -60,6 +63,7 @@ class ChainIndex:
     def __init__(self, hash_: Hash) -> None:
         self._hash = hash_
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
+        self._depths: set[int] = set()
         self._prefixes: dict[bytes, tuple[int, ...]] = {}
         self._tips: _Places = {}
         self._trails: _Places = {}
@@ -76,6 +80,8 @@ class ChainIndex:
             return again
         fork: Match | None = None
         for count in range(request.count, max(1, request.first_assistant), -1):
+            if count not in self._depths:
+                continue
             known = whole if count == request.count else self.prefix(scope, request.canons, count)
             tips = self._tips.get(known)
             latest = next(reversed(tips)) if tips else None
@@ -85,39 +91,38 @@ class ChainIndex:
                 fork = Match(self._prefixes[known][-1], None, "fork", count)
         if fork is not None:
             return fork
-        return self._compacted(self._trails, scope, request)
+        return self._compacted(scope, request)
 
     def find_in(self, session_id: int, scope: bytes, request: RequestFacts, *, retry: bool) -> Match:
         """Which line of a session that is already known the request continues."""
         session = self._sessions.get(session_id)
         if session is None:
             return Match(session_id)
-        tips: _Places = {}
-        trails: _Places = {}
-        for chain in session.chains:
-            tips.setdefault(chain.tip, {})[chain] = None
-            if chain.trail is not None:
-                trails.setdefault(chain.trail, {})[chain] = None
         for count in range(request.count, 0, -1):
+            if count not in session.depths:
+                continue
             known = self.prefix(scope, request.canons, count)
+            tips = _of_session(self._tips.get(known), session_id)
             if count == request.count:
-                again = self._repeated(tips.get(known, {}), count, retry=retry)
+                again = self._repeated(tips, count, retry=retry)
                 if again is not None:
                     return again
-            if known in tips:
-                return Match(session_id, next(reversed(tips[known])), None, count)
+            if tips:
+                return Match(session_id, next(reversed(tips)), None, count)
             if known in session.prefixes:
                 return Match(session_id, None, "fork", count)
-        return self._compacted(trails, scope, request) or Match(session_id)
+        return self._compacted(scope, request, session_id) or Match(session_id)
 
     def begin(self, match: Match, exchange_id: int, scope: bytes, request: RequestFacts) -> Chain:
         """Remember a request that starts; the chain that it is now the tip of."""
         session = self._session(match.session_id)
-        depths = range(match.depth + 1, request.count + 1) if match.depth else (request.count,)
-        self._learn(
-            match.session_id, session, (self.prefix(scope, request.canons, depth) for depth in depths if depth > 1)
-        )
         tip = self.prefix(scope, request.canons, request.count)
+        self._note_depth(session, request.count)
+        for depth in range(match.depth + 1, request.count) if match.depth else ():
+            if depth > 1:
+                self._learn(match.session_id, session, self.prefix(scope, request.canons, depth), depth)
+        if request.count > 1:
+            self._learn(match.session_id, session, tip, request.count)
         chain = match.chain
         if chain is None or chain not in session.chains:
             chain = self._new_chain(session, match.session_id, exchange_id)
@@ -138,21 +143,25 @@ class ChainIndex:
         if answer is None:
             return None
         canons += answer
-        tip = self.prefix(scope, canons, len(canons) // CANON_BYTES)
+        depth = len(canons) // CANON_BYTES
+        tip = self.prefix(scope, canons, depth)
         session = self._sessions.get(chain.session_id)
         if session is not None:
-            self._learn(chain.session_id, session, (tip,))
+            self._learn(chain.session_id, session, tip, depth)
             if current and completed:
                 self._move(chain, tip, self._trail(scope, canons, 0))
         return tip
 
-    def restore(self, session_id: int, exchange_id: int, received: bytes | None, tip: bytes | None) -> None:
-        """Remember from the log what an exchange of an earlier run left: the hashes of its list and of its tip."""
+    def restore(
+        self, session_id: int, exchange_id: int, received: bytes | None, tip: bytes | None, *, count: int
+    ) -> None:
+        """Remember from the log what an exchange of an earlier run left: the hash of the list that was received, of
+        `count` messages, or that of its tip."""
         end = tip or received
         if end is None:
             return
         session = self._session(session_id)
-        self._learn(session_id, session, (known for known in (received, tip) if known is not None))
+        self._learn(session_id, session, end, count + 1 if tip is not None else count)
         chain = next((each for each in session.chains if each.exchange_id == exchange_id), None)
         if chain is None and received is not None:
             chain = self._new_chain(session, session_id, exchange_id)
@@ -195,11 +204,12 @@ class ChainIndex:
                 return Match(chain.session_id, chain, "retry", depth)
         return None
 
-    def _compacted(self, trails: "_Places", scope: bytes, request: RequestFacts) -> Match | None:
-        if not trails:
-            return None
-        for at in range(len(request.canons) - _TRAIL, -1, -CANON_BYTES):
-            chains = trails.get(self._hash(scope + b"trail" + request.canons[at : at + _TRAIL]))
+    def _compacted(self, scope: bytes, request: RequestFacts, session_id: int | None = None) -> Match | None:
+        canons = request.canons
+        for at in range(len(canons) - _TRAIL, -1, -CANON_BYTES):
+            chains = self._trails.get(scope + canons[at : at + _TRAIL])
+            if chains and session_id is not None:
+                chains = _of_session(chains, session_id)
             if chains:
                 latest = next(reversed(chains))
                 return Match(latest.session_id, latest, "client_compaction", at // CANON_BYTES + 3)
@@ -208,7 +218,7 @@ class ChainIndex:
     def _trail(self, scope: bytes, canons: bytes, first_assistant: int | None) -> bytes | None:
         if first_assistant is None or len(canons) < _TRAIL:
             return None
-        return self._hash(scope + b"trail" + canons[-_TRAIL:])
+        return scope + canons[-_TRAIL:]
 
     def _session(self, session_id: int) -> _Session:
         session = self._sessions.get(session_id)
@@ -220,12 +230,16 @@ class ChainIndex:
             self._sessions.move_to_end(session_id)
         return session
 
-    def _learn(self, session_id: int, session: _Session, prefixes: Iterable[bytes]) -> None:
-        for prefix in prefixes:
-            if prefix in session.prefixes or len(session.prefixes) >= _PREFIXES_PER_SESSION:
-                continue
-            session.prefixes.add(prefix)
-            self._prefixes[prefix] = (*self._prefixes.get(prefix, ())[-3:], session_id)  # the latest four
+    def _learn(self, session_id: int, session: _Session, prefix: bytes, depth: int) -> None:
+        if prefix in session.prefixes or len(session.prefixes) >= _PREFIXES_PER_SESSION:
+            return
+        self._note_depth(session, depth)
+        session.prefixes.add(prefix)
+        self._prefixes[prefix] = (*self._prefixes.get(prefix, ())[-3:], session_id)  # the latest four
+
+    def _note_depth(self, session: _Session, depth: int) -> None:
+        session.depths.add(depth)
+        self._depths.add(depth)
 
     def _new_chain(self, session: _Session, session_id: int, exchange_id: int) -> Chain:
         chain = Chain(session_id, exchange_id, b"")
@@ -248,3 +262,7 @@ class ChainIndex:
                 del chains[chain]
                 if not chains:
                     del index[key]
+
+
+def _of_session(chains: dict[Chain, None] | None, session_id: int) -> dict[Chain, None]:
+    return {chain: None for chain in chains if chain.session_id == session_id} if chains else {}

@@ -27,9 +27,10 @@ def _restore(chains: ChainIndex, recorded: Recorded, counts: dict[int, int]) -> 
         base = received.base_exchange
         if base is not None and event.resolution.branch != "fork" and counts.get(base) == received.keep:
             chains.continue_chain(event.session_id, base, event.exchange_id)
-        chains.restore(event.session_id, event.exchange_id, _bytes(event.chain), None)
-    elif isinstance(event, ExchangeCompleted):
-        chains.restore(event.session_id, event.exchange_id, None, _bytes(event.chain))
+        chains.restore(event.session_id, event.exchange_id, _bytes(event.chain), None, count=received.count)
+    elif isinstance(event, ExchangeCompleted) and event.exchange_id in counts:
+        count = counts[event.exchange_id]
+        chains.restore(event.session_id, event.exchange_id, None, _bytes(event.chain), count=count)
 
 
 def _bytes(chain: str | None) -> bytes | None:

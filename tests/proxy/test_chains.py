@@ -246,10 +246,10 @@ def test_a_restart_knows_lists_and_tips() -> None:
     fresh = Talk()
     fresh.sessions = 5
     hashes = [talk.index.prefix(SCOPE, each.canons, each.count) for each in (one, tip, two)]
-    fresh.index.restore(5, 1, hashes[0], None)
-    fresh.index.restore(5, 1, None, hashes[1])
+    fresh.index.restore(5, 1, hashes[0], None, count=1)
+    fresh.index.restore(5, 1, None, hashes[1], count=1)
     fresh.index.continue_chain(5, 1, 2)
-    fresh.index.restore(5, 2, hashes[2], None)
+    fresh.index.restore(5, 2, hashes[2], None, count=3)
     match = fresh.ask(user("one"), assistant("a"), user("two"))
     assert (match.session_id, match.branch) == (5, "retry")
     assert fresh.ask(user("one"), assistant("a"), user("other")).branch == "fork"
