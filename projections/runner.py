@@ -110,6 +110,9 @@ class Runner(threading.Thread):
             if events:
                 self._position = events[-1].position
                 self._waiter.reached(self._position)
+                if len(events) < self._batch and not self._stopping.is_set():
+                    self._caught_up.set()
+                    self._linger()
             elif self._stopping.is_set():
                 return
             else:
@@ -140,6 +143,10 @@ class Runner(threading.Thread):
         """Wait for events, then for somebody in a hurry. Both flags are cleared before the queue is looked at."""
         self._caught_up.set()
         self._fed.wait()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Let more events come in, until somebody wants what is there."""
         self._waiter.wanted.wait(LINGER_S)
         self._fed.clear()
         self._waiter.wanted.clear()

@@ -8,8 +8,9 @@ import asyncio
 import io
 import ssl
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -18,11 +19,18 @@ from multidict import CIMultiDict
 from proxy.environment_proxy import origin_of, proxy_for
 from proxy.upstream_errors import UpstreamError, broken_off, explained
 
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _HEADER_LIMIT = 65_536  # bytes of one header: cookies and policies of some providers pass the library's 8 KiB
 _STREAMED_BODY = 262_144  # bytes: larger bodies are written in pieces, so that they do not hold up other requests
 _ANSWER_FAILED = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 _READ_FAILED = (*_ANSWER_FAILED, RuntimeError)  # the library's word for reading after the whole client was closed
+
+
+_reused: ContextVar[bool] = ContextVar("reused")
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -106,24 +114,24 @@ class AiohttpUpstream:
 
     def __init__(self) -> None:
         tls = ssl.create_default_context()
-        self._session = _session(aiohttp.TCPConnector(limit=0, ssl=tls), traced=True)
+        self._session = _session(_Connector(limit=0, ssl=tls))
         # A retry must not meet a second stale connection: this one keeps none.
-        self._fresh = _session(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True), traced=False)
+        self._fresh = _session(_Connector(limit=0, ssl=tls, force_close=True))
         self._timeouts: dict[tuple[float, float], aiohttp.ClientTimeout] = {}
         self._ways: dict[str, tuple[str, str | None]] = {}
 
     async def open(self, request: UpstreamRequest) -> UpstreamAnswer:
         origin, proxy = self._way(request.url)
-        reused = SimpleNamespace(connection=False)
+        _reused.set(False)
         attempts = 1
         try:
             try:
-                response = await self._send(self._session, request, proxy, reused)
+                response = await self._send(self._session, request, proxy)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if not reused.connection or not _untouched(error):
+                if not _reused.get() or not _untouched(error):
                     raise
                 attempts = 2
-                response = await self._send(self._fresh, request, proxy, None)
+                response = await self._send(self._fresh, request, proxy)
         except (*_ANSWER_FAILED, ValueError) as error:
             raise explained(error, origin, attempts) from error
         return _AiohttpAnswer(response, origin, attempts)
@@ -137,16 +145,15 @@ class AiohttpUpstream:
         session: aiohttp.ClientSession,
         request: UpstreamRequest,
         proxy: str | None,
-        reused: SimpleNamespace | None,
     ) -> aiohttp.ClientResponse:
         if session.closed:
             raise aiohttp.ClientConnectionError
         body = request.body
         if len(body) <= _STREAMED_BODY:
-            return await self._post(session, request, body, proxy, reused)
+            return await self._post(session, request, body, proxy)
         # The read timeout starts when the body is written: an upstream that does not take it needs a limit too.
         async with asyncio.timeout(request.connect_timeout_s + 2 * request.read_timeout_s):
-            return await self._post(session, request, io.BytesIO(body), proxy, reused)
+            return await self._post(session, request, io.BytesIO(body), proxy)
 
     async def _post(
         self,
@@ -154,7 +161,6 @@ class AiohttpUpstream:
         request: UpstreamRequest,
         data: bytes | io.BytesIO,
         proxy: str | None,
-        reused: SimpleNamespace | None,
     ) -> aiohttp.ClientResponse:
         return await session.post(
             request.url,
@@ -163,7 +169,6 @@ class AiohttpUpstream:
             proxy=proxy,
             allow_redirects=False,
             timeout=self._timeout(request.connect_timeout_s, request.read_timeout_s),
-            trace_request_ctx=reused,
         )
 
     def _timeout(self, connect_s: float, read_s: float) -> aiohttp.ClientTimeout:
@@ -185,25 +190,33 @@ class AiohttpUpstream:
         return way
 
 
-def _session(connector: aiohttp.TCPConnector, *, traced: bool) -> aiohttp.ClientSession:
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(_note_reuse)
+class _Connector(aiohttp.TCPConnector):
+    """Tells in `_reused`, in the context of the request, whether its connection was used before. The library's tracing
+    tells it too, for 30 us a request."""
+
+    def __init__(self, *, limit: int, ssl: ssl.SSLContext, force_close: bool = False) -> None:
+        super().__init__(limit=limit, ssl=ssl, force_close=force_close)
+        self._used: WeakSet[object] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: "list[Trace]", timeout: aiohttp.ClientTimeout
+    ) -> "Connection":
+        connection = await super().connect(req, traces, timeout)
+        _reused.set(connection.protocol in self._used)
+        self._used.add(connection.protocol)
+        return connection
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=_NO_AUTO_HEADERS,
-        trace_configs=[trace] if traced else [],
         trust_env=False,
         max_line_size=_HEADER_LIMIT,
         max_field_size=_HEADER_LIMIT,
     )
-
-
-async def _note_reuse(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceConnectionReuseconnParams
-) -> None:
-    context.trace_request_ctx.connection = True
 
 
 def _untouched(error: aiohttp.ClientError) -> bool:

@@ -169,6 +169,7 @@ class MockProvider:
             if plan.cut == "mid_event" and index == 2:
                 _chunk(writer, event[: len(event) // 2])
                 await writer.drain()
+                await asyncio.sleep(0.05)  # not in one packet with the end
                 return False
             size = plan.split_bytes or len(event)
             for at in range(0, len(event), size):
