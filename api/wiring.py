@@ -23,10 +23,12 @@ from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
+from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.beginning import Beginner, Recording
 from proxy.chains import ChainIndex
 from proxy.chat import ChatHandler, Settings
 from proxy.demo import DemoUpstream
+from proxy.direct_upstream import DirectUpstream
 from proxy.facts import FactsCache
 from proxy.finishing import Finisher
 from proxy.memory import SessionMemories
@@ -36,7 +38,7 @@ from proxy.redaction import Redactor
 from proxy.resolution import Resolver
 from proxy.restoring import restore_chains
 from proxy.running import Registry
-from proxy.upstream import AiohttpUpstream, Upstream
+from proxy.upstream import Upstream
 from schema.appending import Appender
 from schema.keys import KeyStore
 from schema.log import EventLog
@@ -114,7 +116,9 @@ async def _chat(
         store.log, store.appender, store.handler, resolver, chains, facts, memories, registry, recording
     )
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
-    upstream = AiohttpUpstream()
+    by_proxy = AiohttpUpstream()
+    stack.push_async_callback(by_proxy.aclose)
+    upstream = DirectUpstream(by_proxy)
     stack.push_async_callback(upstream.aclose)
     settings = Settings(
         max_body_bytes=configuration.server.max_body_bytes,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import ssl
 from typing import Literal
 
@@ -36,6 +37,26 @@ def broken_off(error: Exception, origin: str, attempts: int) -> UpstreamError:
     if isinstance(error, asyncio.TimeoutError):
         return explained(error, origin, attempts)
     return UpstreamError("upstream_invalid", f"{origin}: the answer broke off before its end", attempts)
+
+
+def connecting_failed(error: Exception, origin: str, attempts: int) -> UpstreamError:
+    """`error` met while a connection to `origin` was made."""
+    code, text = _connecting(error)
+    return UpstreamError(code, f"{origin}: {text}", attempts)
+
+
+def _connecting(error: Exception) -> tuple[UpstreamErrorCode, str]:
+    match error:
+        case TimeoutError():
+            return "upstream_timeout", "no connection within the connect timeout"
+        case socket.gaierror() | UnicodeError():
+            return "upstream_unreachable", "the host name cannot be resolved"
+        case ssl.SSLError():
+            return "upstream_unreachable", f"TLS failed: {_tls_reason(error)}"
+        case OSError():
+            return "upstream_unreachable", f"connection failed: {_os_reason(error)}"
+        case _:
+            return "upstream_unreachable", "connection failed"
 
 
 def _code_and_text(error: Exception) -> tuple[UpstreamErrorCode, str]:

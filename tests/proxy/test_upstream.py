@@ -10,7 +10,9 @@ from typing import Literal
 
 import pytest
 
-from proxy.upstream import AiohttpUpstream
+from proxy.aiohttp_upstream import AiohttpUpstream
+from proxy.direct_upstream import DirectUpstream
+from proxy.upstream import Upstream
 from proxy.upstream_errors import UpstreamError
 from tests.proxy.upstream_calls import BODY, STREAM, chat_url, request, whole
 from tests.servers.mock_provider import MockProvider, Plan
@@ -22,15 +24,18 @@ async def provider() -> AsyncIterator[MockProvider]:
         yield mock
 
 
-@pytest.fixture
-async def upstream() -> AsyncIterator[AiohttpUpstream]:
-    client = AiohttpUpstream()
+@pytest.fixture(params=["direct", "aiohttp"])
+async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[Upstream]:
+    """Both clients behind the seam."""
+    aiohttp_client = AiohttpUpstream()
+    client = DirectUpstream(aiohttp_client) if request.param == "direct" else aiohttp_client
     yield client
     await client.aclose()
+    await aiohttp_client.aclose()
 
 
 async def test_body_and_headers_arrive_as_given_and_nothing_is_added(
-    upstream: AiohttpUpstream, provider: MockProvider
+    upstream: Upstream, provider: MockProvider
 ) -> None:
     answer = await upstream.open(request(chat_url(provider)))
     assert (answer.status, answer.attempts) == (200, 1)
@@ -41,14 +46,14 @@ async def test_body_and_headers_arrive_as_given_and_nothing_is_added(
     assert names - {"connection"} == {"host", "content-length", "content-type", "accept-encoding", "x-mock"}
 
 
-async def test_a_large_body_arrives_whole(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_a_large_body_arrives_whole(upstream: Upstream, provider: MockProvider) -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 2_000_000}]}).encode()
     await whole(await upstream.open(request(chat_url(provider), body=body)))
     assert provider.seen[0].body == body
     assert ("content-length", str(len(body))) in provider.seen[0].headers
 
 
-async def test_answers_headers_keep_order_case_and_repeats(upstream: AiohttpUpstream) -> None:
+async def test_answers_headers_keep_order_case_and_repeats(upstream: Upstream) -> None:
     head = b"HTTP/1.1 200 OK\r\nX-One: a\r\nSet-Cookie: s=1\r\nx-ONE: b\xe9\r\nContent-Length: 2\r\n\r\nok"
     async with _answering(head) as url:
         for _ in range(2):
@@ -57,13 +62,13 @@ async def test_answers_headers_keep_order_case_and_repeats(upstream: AiohttpUpst
             assert await whole(answer) == b"ok"
 
 
-async def test_a_read_answer_gives_its_connection_back(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_a_read_answer_gives_its_connection_back(upstream: Upstream, provider: MockProvider) -> None:
     for body in (BODY, STREAM, BODY):
         await whole(await upstream.open(request(chat_url(provider), body=body)))
     assert [seen.connection for seen in provider.seen] == [1, 1, 1]
 
 
-async def test_an_answer_closed_early_closes_its_connection(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_an_answer_closed_early_closes_its_connection(upstream: Upstream, provider: MockProvider) -> None:
     answer = await upstream.open(request(chat_url(provider), body=STREAM, plan=Plan(stall="mid_stream")))
     await anext(answer.chunks())
     await answer.aclose()
@@ -71,16 +76,14 @@ async def test_an_answer_closed_early_closes_its_connection(upstream: AiohttpUps
     await answer.aclose()
 
 
-async def test_a_gzipped_body_stays_as_it_is(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_a_gzipped_body_stays_as_it_is(upstream: Upstream, provider: MockProvider) -> None:
     answer = await upstream.open(request(chat_url(provider), plan=Plan(gzip=True)))
     assert dict(answer.headers)["Content-Encoding"] == "gzip"
     assert json.loads(gzip.decompress(await whole(answer)))["object"] == "chat.completion"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 429, 500, 503])
-async def test_every_status_is_an_answer_redirects_too(
-    upstream: AiohttpUpstream, provider: MockProvider, status: int
-) -> None:
+async def test_every_status_is_an_answer_redirects_too(upstream: Upstream, provider: MockProvider, status: int) -> None:
     headers = {"Location": chat_url(provider), "Retry-After": "7"}
     answer = await upstream.open(request(chat_url(provider), plan=Plan(status=status, body={"e": 1}, headers=headers)))
     assert answer.status == status
@@ -89,7 +92,7 @@ async def test_every_status_is_an_answer_redirects_too(
     assert len(provider.seen) == 1
 
 
-async def test_refused(upstream: AiohttpUpstream) -> None:
+async def test_refused(upstream: Upstream) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed_soon:
         port = closed_soon.getsockname()[1]
     error = await _failing(upstream, f"http://user:secret@127.0.0.1:{port}/v1?key=secret")
@@ -98,14 +101,14 @@ async def test_refused(upstream: AiohttpUpstream) -> None:
     assert "secret" not in error.message
 
 
-async def test_an_unknown_host(upstream: AiohttpUpstream) -> None:
+async def test_an_unknown_host(upstream: Upstream) -> None:
     error = await _failing(upstream, "http://nowhere.invalid/v1")
     assert error.code == "upstream_unreachable"
     assert error.message == "http://nowhere.invalid: the host name cannot be resolved"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a full backlog holds new connections back on Linux only")
-async def test_connect_timeout(upstream: AiohttpUpstream) -> None:
+async def test_connect_timeout(upstream: Upstream) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(4)]
         for each in waiting:
@@ -118,9 +121,7 @@ async def test_connect_timeout(upstream: AiohttpUpstream) -> None:
     assert "connect timeout" in error.message
 
 
-async def test_an_idle_connection_that_was_closed_is_no_trouble(
-    upstream: AiohttpUpstream, provider: MockProvider
-) -> None:
+async def test_an_idle_connection_that_was_closed_is_no_trouble(upstream: Upstream, provider: MockProvider) -> None:
     await whole(await upstream.open(request(chat_url(provider), plan=Plan(close_after_answer=True))))
     await provider.until(lambda: provider.closed == [1])
     answer = await upstream.open(request(chat_url(provider)))
@@ -129,7 +130,7 @@ async def test_an_idle_connection_that_was_closed_is_no_trouble(
 
 
 async def test_fin_on_a_reused_connection_is_tried_once_more_on_a_fresh_one(
-    upstream: AiohttpUpstream, provider: MockProvider
+    upstream: Upstream, provider: MockProvider
 ) -> None:
     await whole(await upstream.open(request(chat_url(provider))))
     answer = await upstream.open(request(chat_url(provider), plan=Plan(fin_on_reuse=True)))
@@ -138,21 +139,21 @@ async def test_fin_on_a_reused_connection_is_tried_once_more_on_a_fresh_one(
     assert [seen.connection for seen in provider.seen] == [1, 1, 2]
 
 
-async def test_the_second_try_is_the_last(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_the_second_try_is_the_last(upstream: Upstream, provider: MockProvider) -> None:
     await whole(await upstream.open(request(chat_url(provider))))
     error = await _failing(upstream, chat_url(provider), plan=Plan(cut="before_headers"))
     assert (error.code, error.attempts) == ("upstream_unreachable", 2)
     assert [seen.connection for seen in provider.seen] == [1, 1, 2]
 
 
-async def test_fin_on_a_fresh_connection_is_not_tried_again(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_fin_on_a_fresh_connection_is_not_tried_again(upstream: Upstream, provider: MockProvider) -> None:
     error = await _failing(upstream, chat_url(provider), plan=Plan(cut="before_headers"))
     assert (error.code, error.attempts) == ("upstream_unreachable", 1)
     assert len(provider.seen) == 1
 
 
 @pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Type: text/pl"])
-async def test_a_head_that_began_is_not_tried_again(upstream: AiohttpUpstream, begun: bytes) -> None:
+async def test_a_head_that_began_is_not_tried_again(upstream: Upstream, begun: bytes) -> None:
     """The answer may have cost something: the provider has worked."""
     whole_answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     async with _answering(whole_answer, begun) as url:
@@ -161,7 +162,7 @@ async def test_a_head_that_began_is_not_tried_again(upstream: AiohttpUpstream, b
     assert error.attempts == 1
 
 
-async def test_what_is_not_http(upstream: AiohttpUpstream) -> None:
+async def test_what_is_not_http(upstream: Upstream) -> None:
     async with _answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n") as url:
         error = await _failing(upstream, url)
     assert (error.code, error.attempts) == ("upstream_invalid", 1)
@@ -169,7 +170,7 @@ async def test_what_is_not_http(upstream: AiohttpUpstream) -> None:
 
 @pytest.mark.parametrize(("body", "cut"), [(STREAM, "boundary"), (STREAM, "mid_event"), (BODY, "mid_event")])
 async def test_a_cut_answer_gives_what_came_and_then_fails(
-    upstream: AiohttpUpstream, provider: MockProvider, body: bytes, cut: Literal["boundary", "mid_event"]
+    upstream: Upstream, provider: MockProvider, body: bytes, cut: Literal["boundary", "mid_event"]
 ) -> None:
     answer = await upstream.open(request(chat_url(provider), body=body, plan=Plan(cut=cut)))
     got: list[bytes] = []
@@ -181,18 +182,14 @@ async def test_a_cut_answer_gives_what_came_and_then_fails(
     assert caught.value.code == "upstream_invalid"
 
 
-async def test_silence_before_the_head_ends_at_the_read_timeout(
-    upstream: AiohttpUpstream, provider: MockProvider
-) -> None:
+async def test_silence_before_the_head_ends_at_the_read_timeout(upstream: Upstream, provider: MockProvider) -> None:
     error = await _failing(upstream, chat_url(provider), read_s=0.1, plan=Plan(stall="before_headers"))
     assert (error.code, error.attempts) == ("upstream_timeout", 1)
     await provider.until(lambda: provider.closed == [1])
     assert len(provider.seen) == 1
 
 
-async def test_silence_in_the_stream_ends_at_the_read_timeout(
-    upstream: AiohttpUpstream, provider: MockProvider
-) -> None:
+async def test_silence_in_the_stream_ends_at_the_read_timeout(upstream: Upstream, provider: MockProvider) -> None:
     answer = await upstream.open(request(chat_url(provider), body=STREAM, read_s=0.1, plan=Plan(stall="mid_stream")))
     with pytest.raises(UpstreamError) as caught:
         await whole(answer)
@@ -200,14 +197,12 @@ async def test_silence_in_the_stream_ends_at_the_read_timeout(
     await provider.until(lambda: provider.closed == [1])
 
 
-async def test_the_read_timeout_is_between_bytes_not_in_all(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_the_read_timeout_is_between_bytes_not_in_all(upstream: Upstream, provider: MockProvider) -> None:
     slow = request(chat_url(provider), body=STREAM, read_s=2.0, plan=Plan(chunks=6, chunk_interval_ms=300))
     assert (await whole(await upstream.open(slow))).endswith(b"data: [DONE]\n\n")
 
 
-async def test_cancelling_before_the_head_closes_the_connection(
-    upstream: AiohttpUpstream, provider: MockProvider
-) -> None:
+async def test_cancelling_before_the_head_closes_the_connection(upstream: Upstream, provider: MockProvider) -> None:
     opening = asyncio.ensure_future(upstream.open(request(chat_url(provider), plan=Plan(stall="before_headers"))))
     await provider.until(lambda: len(provider.seen) == 1)
     opening.cancel()
@@ -217,7 +212,7 @@ async def test_cancelling_before_the_head_closes_the_connection(
 
 
 async def test_cancelling_in_the_stream_closes_the_connection_even_without_aclose(
-    upstream: AiohttpUpstream, provider: MockProvider
+    upstream: Upstream, provider: MockProvider
 ) -> None:
     answer = await upstream.open(request(chat_url(provider), body=STREAM, plan=Plan(stall="mid_stream")))
     begun = asyncio.Event()
@@ -234,7 +229,7 @@ async def test_cancelling_in_the_stream_closes_the_connection_even_without_aclos
     await provider.until(lambda: provider.closed == [1])
 
 
-async def test_a_reader_that_waits_holds_the_sender_back(upstream: AiohttpUpstream) -> None:
+async def test_a_reader_that_waits_holds_the_sender_back(upstream: Upstream) -> None:
     """Backpressure: what is not read stays with the provider and in the sockets, not in our memory."""
     sent = 0
     blocked = asyncio.Event()
@@ -275,7 +270,7 @@ async def test_closing_the_client_ends_what_runs(provider: MockProvider) -> None
         await client.open(request(chat_url(provider)))
 
 
-async def test_a_header_that_cannot_be_sent_is_said_so(upstream: AiohttpUpstream, provider: MockProvider) -> None:
+async def test_a_header_that_cannot_be_sent_is_said_so(upstream: Upstream, provider: MockProvider) -> None:
     asked = request(chat_url(provider))
     asked.headers.append(("X-Bad", "a\r\nb"))
     with pytest.raises(UpstreamError) as caught:
@@ -283,12 +278,12 @@ async def test_a_header_that_cannot_be_sent_is_said_so(upstream: AiohttpUpstream
     assert caught.value.code == "upstream_invalid"
 
 
-async def test_an_address_without_a_host(upstream: AiohttpUpstream) -> None:
+async def test_an_address_without_a_host(upstream: Upstream) -> None:
     assert (await _failing(upstream, "http:///v1")).code == "upstream_invalid"
 
 
 async def _failing(
-    upstream: AiohttpUpstream, url: str, *, plan: Plan | None = None, connect_s: float = 5.0, read_s: float = 5.0
+    upstream: Upstream, url: str, *, plan: Plan | None = None, connect_s: float = 5.0, read_s: float = 5.0
 ) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
         await upstream.open(request(url, plan=plan, connect_s=connect_s, read_s=read_s))

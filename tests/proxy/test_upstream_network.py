@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from proxy.aiohttp_upstream import AiohttpUpstream
+from proxy.direct_upstream import DirectUpstream
 from proxy.environment_proxy import origin_of, proxy_for
-from proxy.upstream import AiohttpUpstream
 from proxy.upstream_errors import UpstreamError
 from tests.proxy.upstream_calls import request, whole
 from tests.servers.mock_provider import MockProvider
@@ -32,12 +33,14 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def client() -> AsyncIterator[AiohttpUpstream]:
-    upstream = AiohttpUpstream()
+async def client() -> AsyncIterator[DirectUpstream]:
+    by_proxy = AiohttpUpstream()
+    upstream = DirectUpstream(by_proxy)
     try:
         yield upstream
     finally:
         await upstream.aclose()
+        await by_proxy.aclose()
 
 
 async def test_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,247 @@
+"""One HTTP/1.1 connection to an upstream: a request at a time, its answer as it arrives (RFC 9112).
+
+What has arrived is given out before any failure that follows it. Reading stops while 256 KiB wait for a slow client.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import httptools
+
+from proxy.upstream_errors import UpstreamErrorCode
+
+_MAX_HEAD = 262_144  # bytes of an answer's head
+_HIGH_WATER = 262_144  # bytes of an answer that wait for the client
+_PIECE = 262_144  # bytes of a request's body that are written at once
+
+
+class BrokenError(Exception):
+    """The connection or its answer is of no use. `untouched` says that not a byte of an answer came before the
+    connection ended, so that a request on a reused connection may be sent again."""
+
+    def __init__(self, code: UpstreamErrorCode, text: str, *, untouched: bool = False) -> None:
+        super().__init__(text)
+        self.code: UpstreamErrorCode = code
+        self.text, self.untouched = text, untouched
+
+
+class Connection(asyncio.Protocol):
+    """The loop's protocol and httptools' callback object in one.
+
+    `used` says that it has served a request before, `idle` that it can take one, `complete` that the answer has come to
+    its end. `status` and `headers` are those of the answer.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._broken: BrokenError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._body: list[bytes] = []
+        self._waiting = 0  # bytes in _body
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._received = 0
+        self._moved = 0.0  # when a byte last went in either direction
+        self._unsent = 0
+        self.used = False
+        self.idle_since = 0.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_bytes = 0
+        self._head_done = self.complete = self._sized = self._keep_alive = False
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next request can be sent on it."""
+        return self.complete and self._keep_alive and self._broken is None and not self._body
+
+    async def request(self, head: bytes, body: bytes, read_timeout_s: float) -> None:
+        """Send a request and wait for the head of its answer. Raises BrokenError."""
+        if self._broken is not None:
+            raise self._broken
+        self._reset()
+        self._received = self._unsent = 0
+        self._moved = self._loop.time()
+        self._timer = self._loop.call_later(read_timeout_s, self._look, read_timeout_s)
+        await self._write(head, body)
+        while not self._head_done:
+            await self._more()
+
+    async def read(self) -> bytes:
+        """What has arrived of the body since the last call, at least a byte; empty at its end. Raises BrokenError."""
+        while not self._body:
+            if self.complete:
+                self._stop_timer()
+                return b""
+            await self._more()
+        data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        self._waiting = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def rest(self) -> None:
+        """Its answer was read to the end: it waits for the next request."""
+        self.used = True
+        self.idle_since = self._loop.time()
+        self._stop_timer()
+
+    def close(self) -> None:
+        """At once, whatever is under way."""
+        self._stop_timer()
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _write(self, head: bytes, body: bytes) -> None:
+        assert self._transport is not None
+        if len(body) <= _PIECE:
+            self._transport.writelines((head, body))
+            return
+        self._transport.write(head)
+        for at in range(0, len(body), _PIECE):
+            if self._head_done or self._broken is not None:  # it was refused before it was read
+                self._keep_alive = False
+                return
+            self._transport.write(memoryview(body)[at : at + _PIECE])
+            if self._drained is not None:
+                await self._drained
+
+    async def _more(self) -> None:
+        """Wait until something has come."""
+        if self._broken is not None:
+            raise self._broken
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _break(self, code: UpstreamErrorCode, text: str) -> None:
+        if self._broken is None:
+            self._broken = BrokenError(code, text, untouched=not self._received and code == "upstream_unreachable")
+        self.close()
+        self._wake()
+
+    def _look(self, timeout_s: float) -> None:
+        """Whether the upstream has been silent for too long, with nothing more to send to it."""
+        now = self._loop.time()
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if self._paused or unsent != self._unsent:
+            self._moved, self._unsent = now, unsent
+        left = self._moved + timeout_s - now
+        if left <= 0:
+            self._break("upstream_timeout", "no byte within the read timeout")
+        else:
+            self._timer = self._loop.call_later(left, self._look, timeout_s)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
+
+    def data_received(self, data: bytes) -> None:
+        if self.complete:
+            self._break("upstream_invalid", "bytes came that no request asked for")
+            return
+        self._received += len(data)
+        self._moved = self._loop.time()
+        if not self._head_done:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._break("upstream_invalid", "the answer is not valid HTTP")
+            return
+        if not self._head_done and self._head_bytes > _MAX_HEAD:
+            self._break("upstream_invalid", "the answer's head is too long")
+        if self._waiting > _HIGH_WATER and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        if self._head_done and not self._sized and exc is None and self._broken is None:
+            self.complete = True  # its end is that of the connection
+        self._keep_alive = False
+        self._break(*self._loss(exc))
+
+    def _loss(self, exc: Exception | None) -> tuple[UpstreamErrorCode, str]:
+        if self._received:
+            return "upstream_invalid", "the answer broke off before its end"
+        return "upstream_unreachable", "closed the connection without an answer"
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    # httptools
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.complete:
+            return
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        if self.complete:
+            return
+        self.status = self._parser.get_status_code()
+        if 100 <= self.status < 200:
+            return
+        names = [name.lower() for name, _ in self.headers]
+        self._sized = "content-length" in names or "transfer-encoding" in names or self.status in (204, 304)
+        self._head_done = True
+
+    def on_body(self, body: bytes) -> None:
+        if self.complete:
+            return
+        self._body.append(body)
+        self._waiting += len(body)
+
+    def on_message_complete(self) -> None:
+        if self.complete:
+            return
+        if 100 <= self.status < 200:  # an interim answer: the real one follows
+            self.headers = []
+            return
+        self.complete = True
+        self._keep_alive = self._parser.should_keep_alive()
+
+    def on_message_begin(self) -> None:
+        if self.complete:  # a second answer to one request
+            self._keep_alive = False
+
+
+def request_head(target: bytes, host: bytes, headers: Sequence[tuple[str, str]], length: int) -> bytes:
+    """The head of a POST. Raises ValueError for a header that would not stay one line."""
+    lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (target, host)]
+    lines += [f"{name}: {value}\r\n".encode() for name, value in headers]
+    lines.append(b"content-length: %d\r\n\r\n" % length)
+    head = b"".join(lines)
+    ends = len(lines) + 2
+    if head.count(b"\r\n") != ends or head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+        raise ValueError("a header holds a line break")
+    return head
