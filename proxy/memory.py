@@ -4,7 +4,7 @@ Folded from the session's own events, so that after a restart it is the same as 
 append was refused) it is dropped and folded from the log again.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
 import msgspec
@@ -29,6 +29,7 @@ class SessionMemory:
     def __init__(self) -> None:
         self._stored: set[bytes] = set()
         self._bases: OrderedDict[int, _Base] = OrderedDict()
+        self._firsts: Counter[bytes] = Counter()  # the first refs of their lists: most strangers differ there already
 
     def is_stored(self, ref: bytes) -> bool:
         return ref in self._stored
@@ -53,8 +54,10 @@ class SessionMemory:
         """Keep an exchange's list as a base for later ones."""
         base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
         self._bases[exchange_id] = _Base(refs, base.distance + 1 if base else 0)
+        self._firsts[refs[:REF_BYTES]] += 1
         while len(self._bases) > _BASES:
-            self._bases.popitem(last=False)
+            _, oldest = self._bases.popitem(last=False)
+            self._forget_first(oldest.refs[:REF_BYTES])
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one event of the session."""
@@ -70,11 +73,18 @@ class SessionMemory:
             refs = kept + b"".join(bytes.fromhex(ref) for ref in written.added)
             self.began(event.exchange_id, refs, written)
 
+    def _forget_first(self, ref: bytes) -> None:
+        self._firsts[ref] -= 1
+        if not self._firsts[ref]:
+            del self._firsts[ref]
+
     def _shared(self, refs: bytes, base_exchange_id: int | None) -> tuple[int | None, int]:
         named = self._bases.get(base_exchange_id) if base_exchange_id is not None else None
         if named is not None:
             return base_exchange_id, common(refs, named.refs)
         best, kept, needle = None, 0, refs[:REF_BYTES]
+        if needle not in self._firsts:
+            return None, 0
         for number, base in reversed(self._bases.items()):
             if needle and base.refs.startswith(needle):  # it shares more than the best so far
                 best, kept = number, common(refs, base.refs)
