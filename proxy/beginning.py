@@ -99,7 +99,13 @@ class Beginner:
         new_events.append(self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id))
         metadata = Metadata(actor="proxy", by=family, correlation_id=incoming.request_id)
         committed = self._appender.append(
-            Append(events=new_events, metadata=metadata, durable=self._recording.durable, keep=True)
+            Append(
+                events=new_events,
+                metadata=metadata,
+                begins=(exchanges.stream(exchange_id),),
+                durable=self._recording.durable,
+                keep=True,
+            )
         )
         committed.add_done_callback(partial(self._settled, match.session_id))
         running = Running(

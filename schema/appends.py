@@ -25,11 +25,13 @@ class UnstorableError(Exception):
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
     """Events to commit together. `expect` maps each stream that the decision read to its version then; facts expect
-    nothing. `durable` asks for the disk; `keep` holds the append in the queue while the store cannot take it."""
+    nothing. `begins` names streams that are new, which spares a look at the log. `durable` asks for the disk; `keep`
+    holds the append in the queue while the store cannot take it."""
 
     events: Sequence[NewEvent]
     metadata: Metadata
     expect: Mapping[str, int] = {}
+    begins: tuple[str, ...] = ()
     durable: bool = False
     keep: bool = False
 

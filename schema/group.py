@@ -9,7 +9,7 @@ import zstandard
 from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
 from schema.codec import DomainEvent, EventMapper, Parted
 from schema.recorded import Recorded
-from schema.recorder import EventRecorder
+from schema.recorder import EventRecorder, Head
 from schema.registry import Event, UnknownEventTypeError
 from schema.sealing import SealError
 
@@ -43,6 +43,7 @@ class Group:
         self._events: list[Event] = []
         self._waiting: list[tuple[Done | None, int, int]] = []
         self.versions: dict[str, int] = {}
+        self.head: Head | None = None  # after its insertion
         self.results: list[tuple[Done, Result]] = []
         self.recorded: list[Recorded] = []
         self.state_bytes = 0
@@ -64,9 +65,10 @@ class Group:
                 self._stored.append(stored)
                 self._events.append(event)
 
-    def insert(self, recorder: EventRecorder, cursor: sqlite3.Cursor) -> None:
-        """Insert what was staged, inside the caller's transaction, and work out what there is to tell."""
-        placed = recorder.insert_in(cursor, self._stored)
+    def insert(self, recorder: EventRecorder, cursor: sqlite3.Cursor, head: Head | None) -> None:
+        """Insert what was staged behind `head`, inside the caller's transaction, and work out what there is to tell."""
+        placed = recorder.insert_in(cursor, self._stored, head)
+        self.head = placed[-1][:2] if placed else head
         for place, stored, event in zip(placed, self._stored, self._events, strict=True):
             self.state_bytes += sum(map(len, stored.parts))
             self.recorded.append(_recorded(place, stored, event))
@@ -83,7 +85,8 @@ class Group:
 
     def _encoded(self, append: Append, index: int, versions: dict[str, int]) -> tuple[Parted, Event]:
         new = append.events[index]
-        versions[new.stream] = self._version(new.stream, versions) + 1
+        known = 0 if new.stream in append.begins and new.stream not in versions else self._version(new.stream, versions)
+        versions[new.stream] = known + 1
         domain = DomainEvent(new.stream, versions[new.stream], new.event, append.metadata, self._timestamp, new.bodies)
         return self._mapper.transcoder.encode_parts(domain)
 

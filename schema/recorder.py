@@ -18,6 +18,7 @@ from schema.codec import Header, Parted, State
 
 FORMAT = 1
 GENESIS = bytes(32)
+Head = tuple[int, bytes]  # position and hash of the last event
 
 DDL = (
     "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT",
@@ -58,7 +59,7 @@ def chain_hash(prev_hash: bytes, position: int, stored: tuple[str, int, str], pa
     return hashlib.sha256(b"\n".join((prev_hash, place, parts.header, parts.data, parts.sealed))).digest()
 
 
-def head_of(cursor: sqlite3.Cursor) -> tuple[int, bytes]:
+def head_of(cursor: sqlite3.Cursor) -> Head:
     """Position and hash of the last event; (0, 32 zero bytes) for an empty log."""
     row = cursor.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
     return (row[0], bytes(row[1])) if row else (0, GENESIS)
@@ -103,9 +104,12 @@ class EventRecorder(SQLiteApplicationRecorder):
         elif row[0] > FORMAT:
             raise NewerLogError(f"events.sqlite has format {row[0]}, this version knows up to {FORMAT}")
 
-    def insert_in(self, cursor: sqlite3.Cursor, events: Iterable[Parted]) -> list[tuple[int, bytes, bytes]]:
-        """Append inside the caller's transaction; (position, hash, previous hash) of each."""
-        position, prev_hash = head_of(cursor)
+    def insert_in(
+        self, cursor: sqlite3.Cursor, events: Iterable[Parted], head: Head | None = None
+    ) -> list[tuple[int, bytes, bytes]]:
+        """Append inside the caller's transaction; (position, hash, previous hash) of each. `head` spares the question
+        for it; a wrong one ends in an IntegrityError."""
+        position, prev_hash = head or head_of(cursor)
         rows: list[tuple[Any, ...]] = []
         blobs: list[tuple[int, int | None, bytes]] = []
         placed: list[tuple[int, bytes, bytes]] = []

@@ -16,6 +16,7 @@ from schema.group import Group, unstorable
 from schema.log import EventLog
 from schema.queueing import AppendQueue, Entry
 from schema.recorded import Recorded
+from schema.recorder import Head
 
 _log = logging.getLogger("chronoproxy.writer")
 BUSY_TIMEOUT_S = 1.0
@@ -53,6 +54,7 @@ class LogWriter:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._versions: dict[str, int] = {}
+        self._head: Head | None = None  # what our last commit left: nobody else writes
         self._listeners: list[Listener] = []
         self._synchronous = ""
         self._suspect: Entry | None = None
@@ -124,7 +126,7 @@ class LogWriter:
         except sqlite3.Error as error:
             self._recover(entries, error)
         else:
-            self.trouble, self._suspect = None, None
+            self.trouble, self._suspect, self._head = None, None, group.head
             self._queue.finished()
             self._tell(group)
 
@@ -136,7 +138,7 @@ class LogWriter:
         try:
             for entry in entries:
                 group.stage(entry.append, entry.done)
-            group.insert(self._log.recorder, cursor)
+            group.insert(self._log.recorder, cursor, self._head)
             cursor.execute("COMMIT")
         finally:
             if self._db.in_transaction:
@@ -165,9 +167,14 @@ class LogWriter:
             version = self._versions[stream] = row[0] or 0
         return version
 
+    def _forget(self) -> None:
+        """What is in the log is asked again."""
+        self._versions.clear()
+        self._head = None
+
     def _single_out(self, entries: list[Entry], error: Exception) -> None:
         """Commit the appends of a group one at a time; the one that fails again, alone, is refused."""
-        self._versions.clear()
+        self._forget()
         if len(entries) == 1 and entries[0] is self._suspect:
             self._suspect = None
             _log.error("an append cannot be stored: %s", error)
@@ -181,7 +188,7 @@ class LogWriter:
         if self.trouble is None:
             _log.error("the event log cannot be written: %s", error)
         self.trouble = str(error)
-        self._versions.clear()
+        self._forget()
         stopping = self._stopping.is_set()
         self._queue.put_back([entry for entry in entries if entry.append.keep and not stopping])
         self._refuse([entry for entry in entries if not entry.append.keep or stopping])
