@@ -1,7 +1,7 @@
 """What is known of each message, worked out once per distinct message and kept by a fast hash of its bytes.
 
-The key is xxh3 of 128 bits with a secret seed, because tool output is chosen by others. What leaves this module is the
-sha256 of the bytes.
+The key is xxh3 of 128 bits with a secret seed, and the length is compared as well, because tool output is chosen by
+others. What leaves this module is the sha256 of the bytes.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ class MessageFacts(msgspec.Struct, frozen=True):
     ref: bytes
     canon: bytes
     tokens: int
+    length: int
     assistant: bool
     preview: str | None  # of a user message
     fault: Fault | None = None
@@ -61,24 +62,24 @@ class FactsCache:
         self._texts: dict[bytes, int] = {}
 
     def of(self, raw: bytes | msgspec.Raw) -> MessageFacts:
-        key = xxh3_128_digest(raw, self._seed)
-        return self._young.get(key) or self._keep(key, self._old.get(key), raw)
+        key, size = xxh3_128_digest(raw, self._seed), memoryview(raw).nbytes
+        facts = self._young.get(key)
+        return facts if facts is not None and facts.length == size else self._keep(key, raw)
 
     def of_request(self, messages: Sequence[msgspec.Raw], budget: int) -> RequestFacts | None:
         """Facts of a whole list; None when messages of more than `budget` bytes are not known yet, each of which
         costs its tokenising: about 15 ns per byte."""
         seed = self._seed
         keys = [xxh3_128_digest(raw, seed) for raw in messages]
-        found = list(map(self._young.get, keys))
+        sizes = [memoryview(raw).nbytes for raw in messages]
         facts: list[MessageFacts] = []
-        for index, each in enumerate(found):
-            if each is None:
-                old = self._old.get(keys[index])
-                if old is None:
-                    budget -= memoryview(messages[index]).nbytes
+        for index, each in enumerate(map(self._young.get, keys)):
+            if each is None or each.length != sizes[index]:
+                if keys[index] not in self._old:
+                    budget -= sizes[index]
                     if budget < 0:
                         return None
-                each = self._keep(keys[index], old, messages[index])
+                each = self._keep(keys[index], messages[index])
             facts.append(each)
         return _joined(facts)
 
@@ -100,8 +101,10 @@ class FactsCache:
         """16 bytes, keyed like the canons."""
         return xxh3_128_digest(data, self._seed)
 
-    def _keep(self, key: bytes, facts: MessageFacts | None, raw: bytes | msgspec.Raw) -> MessageFacts:
-        if facts is None:
+    def _keep(self, key: bytes, raw: bytes | msgspec.Raw) -> MessageFacts:
+        """What the old generation knows, or is worked out now."""
+        facts = self._old.get(key)
+        if facts is None or facts.length != memoryview(raw).nbytes:
             facts = self._work_out(bytes(raw))
         if len(self._young) >= _GENERATION:
             self._old, self._young = self._young, {}
@@ -115,6 +118,7 @@ class FactsCache:
             hashlib.sha256(raw).digest(),
             self.hash(canonical(message)),
             count_message(message, self._count),
+            len(raw),
             role == "assistant",
             self._preview(message) if role == "user" else None,
             _fault(raw, message),

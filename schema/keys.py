@@ -11,14 +11,28 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 _DDL = (
     "CREATE TABLE IF NOT EXISTS session_keys(session_id INTEGER PRIMARY KEY, key BLOB NOT NULL, created_at INTEGER"
     " NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS heads(position INTEGER NOT NULL, hash BLOB NOT NULL, noted_at INTEGER NOT NULL,"
+    " missing INTEGER NOT NULL) STRICT",
 )
 KEY_BYTES = 32
 _CACHED_KEYS = 10_000
+Statement = tuple[str, tuple[object, ...]]
+
+
+class NotedHead(NamedTuple):
+    """A last event of the log that was seen. `noted_at` in milliseconds since the epoch; `missing` says that a later
+    start did not find it in the log any more: the log was cut, exchanged, or lost its end with the power."""
+
+    position: int
+    hash: bytes
+    noted_at: int
+    missing: bool
 
 
 class KeyStore:
@@ -55,17 +69,43 @@ class KeyStore:
                 return
             now = time.time_ns() // 1_000_000
             made = [(number, secrets.token_bytes(KEY_BYTES), now) for number in missing]
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany("INSERT INTO session_keys VALUES (?, ?, ?)", made)
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                self._db.execute("ROLLBACK")
-                raise
+            self._transaction(("INSERT INTO session_keys VALUES (?, ?, ?)", row) for row in made)
+
+    def note_head(self, position: int, digest: bytes) -> None:
+        """Remember the log's last event instead of the one before, in a file beside the log (decisions 1.17)."""
+        now = time.time_ns() // 1_000_000
+        self._write(
+            ("DELETE FROM heads WHERE missing = 0", ()),
+            ("INSERT INTO heads VALUES (?, ?, ?, 0)", (position, digest, now)),
+        )
+
+    def miss_head(self, position: int) -> None:
+        """What was remembered is not in the log: keep it as evidence."""
+        self._write(("UPDATE heads SET missing = 1 WHERE position = ?", (position,)))
+
+    def noted_heads(self) -> list[NotedHead]:
+        """The last event that was seen, and every one that went missing; by position."""
+        with self._lock:
+            rows = self._db.execute("SELECT position, hash, noted_at, missing FROM heads ORDER BY position").fetchall()
+        return [NotedHead(row[0], bytes(row[1]), row[2], bool(row[3])) for row in rows]
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+    def _write(self, *statements: Statement) -> None:
+        with self._lock:
+            self._transaction(statements)
+
+    def _transaction(self, statements: Iterable[Statement]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for query, values in statements:
+                self._db.execute(query, values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            self._db.execute("ROLLBACK")
+            raise
 
     def _key(self, session_id: int) -> bytes | None:
         key = self._cache.get(session_id)

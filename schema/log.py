@@ -23,7 +23,7 @@ class EventLog:
     """The log of one data directory, made of the library's parts through its factory's environment."""
 
     def __init__(self, path: Path, keys: KeyStore) -> None:
-        self.path = path
+        self.path, self.keys = path, keys
         self.sealer = Sealer(keys)
         self._factory = InfrastructureFactory[SQLiteTrackingRecorder].construct(
             {

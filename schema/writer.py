@@ -64,7 +64,7 @@ class LogWriter:
         self._db.execute("PRAGMA wal_autocheckpoint=0")
         row = self._db.execute("SELECT timestamp FROM events ORDER BY position DESC LIMIT 1").fetchone()
         self._last_timestamp: int = row[0] if row else 0
-        self._checkpointer = Checkpointer(log.path)
+        self._checkpointer = Checkpointer(log.path, log.keys)
         self._thread = threading.Thread(target=self._run, name="log-writer")
 
     def start(self) -> None:
