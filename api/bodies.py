@@ -42,9 +42,16 @@ def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
             raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
         fields = validated(model, parsed(data))
         live_only(request)
+        request.state.raw_body = data
         return fields
 
     return body
+
+
+def raw_body(request: Request) -> bytes:
+    """The bytes that `read` took in, empty where no dependency of the route reads a body."""
+    data: bytes = getattr(request.state, "raw_body", b"")
+    return data
 
 
 def documented(model: type[RequestBody]) -> dict[str, object]:

@@ -24,7 +24,7 @@ def sentence(details: list[dict[str, object]]) -> str:
         return "A field is invalid."
     loc = details[0]["loc"]
     where = ".".join(str(part) for part in loc) if isinstance(loc, list) else ""
-    return f"{where}: {details[0]['msg']}"
+    return f"{where}: {details[0]['msg']}" if where else str(details[0]["msg"])
 
 
 def _bounded(entry: Mapping[str, object]) -> dict[str, object]:

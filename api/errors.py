@@ -89,6 +89,8 @@ def as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
+        case InvalidCommandError(code=code, message=message):
+            return InvalidFieldError([invalid("value_error", (), message, None)], code)
         case CommandError(code=code, message=message, context=context):
             return ApiError(_COMMAND_STATUS[type(error)], code, message, context=context)
         case AtOutOfRangeError(head=head):

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from fastapi import Depends, Request
 
+from api.idempotency import Keys
 from commands.handling import CommandHandler
 from projections.applying import ProjectionStatus
 from projections.store import ReadPool
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     running: Callable[[], frozenset[int]]
     clock: Callable[[], int]
     health: Health
+    idempotency: Keys
     default_model: str | None
     max_body_bytes: int
     version: str

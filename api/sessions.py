@@ -23,10 +23,10 @@ from api.session_answers import (
 )
 from api.times import clock_text
 from api.writing import Writes
-from commands.errors import NotFoundError, session_not_found
-from commands.sessions import DeleteSessions, RenameSession, StartSession
+from commands.sessions import DeleteSession, DeleteSessions, RenameSession, StartSession
 from commands.workspace import ActivateSession, DisableAutoSession, EnableAutoSession
 from projections.sessions import list_sessions
+from schema.sessions import SessionStarted
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
@@ -72,8 +72,10 @@ async def start(body: Annotated[StartBody, Depends(read(StartBody))], services: 
     number = services.handler.next_session_id()
     name = body.name or f"Session {clock_text(services.clock())}"
     provider = body.provider or services.default_provider
-    command = StartSession(session_id=number, name=name, provider=provider, model=body.model)
-    return views.session_x(await writes.execute(command, living_session, number), services.catalogue)
+    outcome = await writes.append(StartSession(session_id=number, name=name, provider=provider, model=body.model))
+    # an earlier session's number, where the request came again
+    number = next(event.session_id for event in outcome.events if isinstance(event, SessionStarted))
+    return views.session_x(await writes.read(outcome, living_session, number), services.catalogue)
 
 
 @router.delete("", openapi_extra=documented(DeleteBody))
@@ -124,11 +126,7 @@ async def rename(
 @router.delete("/{session_id}", dependencies=[Depends(read(EmptyBody))])
 async def delete(session_id: PathId, services: Use, writes: Writes) -> Deleted:
     """Delete a session; its exchanges stay in the log and in all sums."""
-    command = DeleteSessions((session_id,), services.running())
-    try:
-        return deleted((await writes.append(command)).count)
-    except NotFoundError:
-        raise session_not_found(session_id) from None
+    return deleted((await writes.append(DeleteSession(session_id, services.running()))).count)
 
 
 @router.post("/{session_id}/activate", dependencies=[Depends(read(EmptyBody))])

@@ -13,6 +13,7 @@ from api.app import make_app
 from api.configuration import Configuration
 from api.front import Front
 from api.gate import Gate, GateSettings
+from api.idempotency import Keys
 from api.services import Health, RateSettings, Services
 from chronoproxy import __version__
 from commands.handling import CommandHandler
@@ -163,6 +164,7 @@ def _services(
         running=registry.sessions,
         clock=lambda: time.time_ns() // 1_000_000,
         health=health,
+        idempotency=Keys(store.keys.secret("idempotency keys")),
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,

@@ -1,19 +1,25 @@
 """Carrying out a write: decide and append, wait until the read tables show it, answer from them (contract 1.4).
 
-This is the one way from a route to the command handler, and so the place where an Idempotency-Key will be looked up.
+This is the one way from a route to the command handler, and so the place where an Idempotency-Key is looked up.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Response
+import msgspec
+from fastapi import Depends, Header, Request, Response
 
-from api.errors import ApiError
+from api.bodies import raw_body
+from api.errors import ApiError, as_api_error
 from api.fields import MAX_INT, TextInt
+from api.idempotency import REPLAYED, checked, refusal_text
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
+from commands.errors import CommandError, UnavailableError
 from commands.handling import Command, Outcome
 from projections.waiting import ProjectionLagError
+from schema.idempotency import KEPT_MS, Idempotent, Kept
 from schema.recorded import Metadata
 
 T = TypeVar("T")
@@ -22,10 +28,13 @@ T = TypeVar("T")
 class Writing:
     """One request's way to the log."""
 
-    def __init__(self, services: Services, response: Response, context: RequestContext, expected: int | None) -> None:
+    def __init__(
+        self, services: Services, request: Request, response: Response, context: RequestContext, expected: int | None
+    ) -> None:
         self._services = services
+        self._request = request
         self._response = response
-        self._context = context
+        self._metadata = Metadata(actor="api", correlation_id=context.request_id)
         self._expected = expected
 
     async def execute(self, command: Command, query: Callable[..., T], *args: object) -> T:
@@ -33,17 +42,52 @@ class Writing:
 
         Raises what `append` does.
         """
-        outcome = await self.append(command)
+        return await self.read(await self.append(command), query, *args)
+
+    async def read(self, outcome: Outcome, query: Callable[..., T], *args: object) -> T:
+        """`query(connection, *args, at=position)` as of the last event of what was appended."""
         return (await self._services.reads.run(query, *args, at=outcome.position)).value
 
     async def append(self, command: Command) -> Outcome:
-        """Append what `command` causes; the answer gets X-Event-Position and X-Event-Count.
+        """Append what `command` causes, once for each Idempotency-Key; the answer gets X-Event-Position and
+        X-Event-Count.
 
         Raises CommandError, and ApiError 503 projection_lag with X-Event-Position where the events are committed but
         not visible yet.
         """
-        metadata = Metadata(actor="api", correlation_id=self._context.request_id)
-        outcome = await self._services.handler.execute(command, metadata, expected_position=self._expected)
+        asked = self._services.idempotency.of(self._request, raw_body(self._request))
+        if asked is None:
+            return await self._shown(await self._execute(command, None))
+        with self._services.idempotency.running(asked.key):
+            kept = await asyncio.to_thread(self._services.log.kept, asked.key, self._services.clock() - KEPT_MS)
+            if kept is None:
+                outcome = await self._first(command, asked)
+            else:
+                outcome = await asyncio.to_thread(self._again, checked(kept, asked))
+                self._response.headers.update(REPLAYED)
+            return await self._shown(outcome)
+
+    async def _first(self, command: Command, asked: Idempotent) -> Outcome:
+        try:
+            return await self._execute(command, asked)
+        except UnavailableError:
+            raise
+        except CommandError as error:
+            refused = msgspec.structs.replace(asked, refusal=refusal_text(as_api_error(error)))
+            await self._services.handler.keep(refused, self._metadata)
+            raise
+
+    async def _execute(self, command: Command, asked: Idempotent | None) -> Outcome:
+        return await self._services.handler.execute(
+            command, self._metadata, expected_position=self._expected, idempotent=asked
+        )
+
+    def _again(self, kept: Kept) -> Outcome:
+        first = kept.position - kept.count
+        events = self._services.log.read(first, upto=kept.position) if kept.count else []
+        return Outcome(kept.position, kept.count, tuple(recorded.event for recorded in events))
+
+    async def _shown(self, outcome: Outcome) -> Outcome:
         headers = {"X-Event-Position": str(outcome.position), "X-Event-Count": str(outcome.count)}
         try:
             await self._services.waiter.until(outcome.position)
@@ -55,11 +99,12 @@ class Writing:
 
 def _writing(
     services: Use,
+    request: Request,
     response: Response,
     context: Context,
     x_expected_position: Annotated[TextInt | None, Header(ge=0, le=MAX_INT)] = None,
 ) -> Writing:
-    return Writing(services, response, context, x_expected_position)
+    return Writing(services, request, response, context, x_expected_position)
 
 
 Writes = Annotated[Writing, Depends(_writing)]

@@ -10,11 +10,12 @@ import asyncio
 import msgspec
 
 from commands import sessions, workspace
-from commands.errors import ConflictError, UnavailableError
+from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
 from schema.appends import Append, Committed, StoreUnavailableError, VersionConflictError
+from schema.idempotency import Idempotent
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent
 from schema.registry import Event
@@ -73,8 +74,15 @@ class CommandHandler:
         """An append that the state had run ahead for was refused: fold it from the log again."""
         self._stale = True
 
-    async def execute(self, command: Command, metadata: Metadata, *, expected_position: int | None = None) -> Outcome:
-        """Decide, append durably, and return where.
+    async def execute(
+        self,
+        command: Command,
+        metadata: Metadata,
+        *,
+        expected_position: int | None = None,
+        idempotent: Idempotent | None = None,
+    ) -> Outcome:
+        """Decide, append durably (`idempotent` with it), and return where.
 
         Raises CommandError: UnavailableError when the log cannot take it, ConflictError when the last event about the
         command's session or setting is not at `expected_position`.
@@ -84,23 +92,31 @@ class CommandHandler:
                 self._refresh()
                 self._expect(command, expected_position)
                 try:
-                    return await self._attempt(command, metadata)
+                    return await self._attempt(command, metadata, idempotent)
                 except VersionConflictError:
                     continue  # `_ended` has seen to it that the state is folded again
             raise ConflictError("version_conflict", "The state kept changing; try again.")
 
-    async def _attempt(self, command: Command, metadata: Metadata) -> Outcome:
+    async def keep(self, refused: Idempotent, metadata: Metadata) -> None:
+        """Keep a refusal. Raises UnavailableError."""
+        await self._committed(Append(events=(), metadata=metadata, idempotent=refused, durable=True))
+
+    async def _attempt(self, command: Command, metadata: Metadata, idempotent: Idempotent | None) -> Outcome:
         before = dict(self._versions)
         new = self.decide(command)
-        if not new:
+        if not new and idempotent is None:
             return Outcome(self._log.head(), 0)
         streams = {workspace.STREAM, *(event.stream for event in new)}
         expect = {stream: before.get(stream, 0) for stream in streams}
+        append = Append(events=new, metadata=metadata, expect=expect, idempotent=idempotent, durable=True)
+        committed = await self._committed(append)
+        return Outcome(committed.head, len(new), tuple(event.event for event in new))
+
+    async def _committed(self, append: Append) -> Committed:
         try:
-            committed = await self._append(Append(events=new, metadata=metadata, expect=expect, durable=True))
+            return await self._append(append)
         except StoreUnavailableError as error:
             raise UnavailableError("store_unavailable", f"The event log cannot be written: {error}") from error
-        return Outcome(committed.positions[-1], len(new), tuple(event.event for event in new))
 
     async def _append(self, append: Append) -> Committed:
         """Shielded: a caller who leaves does not hide from us how the append ended."""
@@ -128,9 +144,9 @@ class CommandHandler:
     def _expect(self, command: Command, expected: int | None) -> None:
         if expected is None:
             return
+        if isinstance(command, sessions.DeleteSessions):
+            raise InvalidCommandError("invalid_field", "X-Expected-Position is of writes on one session or setting.")
         session_id = getattr(command, "session_id", None)
-        if isinstance(command, sessions.DeleteSessions) and len(command.session_ids) == 1:
-            session_id = command.session_ids[0]
         if session_id is not None and session_id not in self.state.sessions:
             return  # that there is no such session comes before any conflict about it
         types = _AUTO_SESSION if session_id is None else _FOLDED

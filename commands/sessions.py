@@ -38,7 +38,14 @@ class DeleteSessions(msgspec.Struct, frozen=True):
     running: frozenset[int] = frozenset()
 
 
-Command = StartSession | RenameSession | DeleteSessions
+class DeleteSession(msgspec.Struct, frozen=True):
+    """One of them; `running` as in DeleteSessions."""
+
+    session_id: int
+    running: frozenset[int] = frozenset()
+
+
+Command = StartSession | RenameSession | DeleteSessions | DeleteSession
 
 
 def stream_of(event: Event) -> str:
@@ -54,8 +61,11 @@ def decide(state: Workspace, command: Command) -> list[Event]:
         case RenameSession(session_id, name):
             before = require(state, session_id).name
             return [] if before == name else [SessionRenamed(session_id=session_id, from_=before, to=name)]
-        case DeleteSessions():
-            return _delete(state, command)
+        case DeleteSessions(session_ids, running):
+            return _delete(state, tuple(dict.fromkeys(session_ids)), running)
+        case DeleteSession(session_id, running):
+            require(state, session_id)
+            return _delete(state, (session_id,), running)
         case _:
             assert_never(command)
 
@@ -80,14 +90,13 @@ def _start(state: Workspace, command: StartSession) -> list[Event]:
     return [started, activated(state, number)] if active else [started]
 
 
-def _delete(state: Workspace, command: DeleteSessions) -> list[Event]:
-    numbers = tuple(dict.fromkeys(command.session_ids))
+def _delete(state: Workspace, numbers: tuple[int, ...], running: frozenset[int]) -> list[Event]:
     unknown = [number for number in numbers if number not in state.sessions]
     if unknown:
         raise NotFoundError("unknown_sessions", f"There are no sessions {unknown}.", failed_ids=unknown)
     for number in numbers:
         if number == state.active_id:
             raise ConflictError("active_session", f"Session {number} is the active one.", session_id=number)
-        if number in command.running:
+        if number in running:
             raise ConflictError("session_busy", f"Session {number} has a running exchange.", session_id=number)
     return [SessionDeleted(session_id=number) for number in numbers]

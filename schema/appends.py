@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from schema.idempotency import Idempotent
 from schema.recorded import Metadata, NewEvent
 
 
@@ -25,13 +26,15 @@ class UnstorableError(Exception):
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
     """Events to commit together. `expect` maps each stream that the decision read to its version then; facts expect
-    nothing. `begins` names streams that are new, which spares a look at the log. `durable` asks for the disk; `keep`
-    holds the append in the queue while the store cannot take it."""
+    nothing. `begins` names streams that are new, which spares a look at the log. `idempotent` is kept in the same
+    transaction, also without any event. `durable` asks for the disk; `keep` holds the append in the queue while the
+    store cannot take it."""
 
     events: Sequence[NewEvent]
     metadata: Metadata
     expect: Mapping[str, int] = {}
     begins: tuple[str, ...] = ()
+    idempotent: Idempotent | None = None
     durable: bool = False
     keep: bool = False
 
@@ -49,9 +52,10 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """The positions of an append's events, in order."""
+    """The positions of an append's events, in order, and the head of the log behind them."""
 
     positions: tuple[int, ...]
+    head: int
 
 
 Result = Committed | StoreUnavailableError | VersionConflictError | UnstorableError

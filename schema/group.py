@@ -8,8 +8,9 @@ import zstandard
 
 from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
 from schema.codec import DomainEvent, EventMapper, Parted
+from schema.idempotency import FORGET, INSERT, KEPT_MS, Idempotent
 from schema.recorded import Recorded
-from schema.recorder import EventRecorder, Head
+from schema.recorder import EventRecorder, Head, head_of
 from schema.registry import Event, UnknownEventTypeError
 from schema.sealing import SealError
 
@@ -41,7 +42,7 @@ class Group:
         self._timestamp = timestamp
         self._stored: list[Parted] = []
         self._events: list[Event] = []
-        self._waiting: list[tuple[Done | None, int, int]] = []
+        self._waiting: list[tuple[Done | None, Idempotent | None, int, int]] = []
         self.versions: dict[str, int] = {}
         self.head: Head | None = None  # after its insertion
         self.results: list[tuple[Done, Result]] = []
@@ -59,7 +60,7 @@ class Group:
         except UNSTORABLE as error:
             self._refuse(done, unstorable(error))
         else:
-            self._waiting.append((done, len(self._stored), len(append.events)))
+            self._waiting.append((done, append.idempotent, len(self._stored), len(append.events)))
             self.versions.update(versions)
             for stored, event in encoded:
                 self._stored.append(stored)
@@ -67,15 +68,22 @@ class Group:
 
     def insert(self, recorder: EventRecorder, cursor: sqlite3.Cursor, head: Head | None) -> None:
         """Insert what was staged behind `head`, inside the caller's transaction, and work out what there is to tell."""
-        placed = recorder.insert_in(cursor, self._stored, head)
-        self.head = placed[-1][:2] if placed else head
+        before = head or head_of(cursor)
+        placed = recorder.insert_in(cursor, self._stored, before)
+        self.head = placed[-1][:2] if placed else before
         for place, stored, event in zip(placed, self._stored, self._events, strict=True):
             self.state_bytes += sum(map(len, stored.parts))
             self.recorded.append(_recorded(place, stored, event))
-        for done, first, count in self._waiting:
+        for done, idempotent, first, count in self._waiting:
+            last = before[0] + first + count  # positions have no gaps
+            if idempotent is not None:
+                self._keep(cursor, idempotent, last, count)
             if done is not None:
-                positions = tuple(position for position, _, _ in placed[first : first + count])
-                self.results.append((done, Committed(positions)))
+                self.results.append((done, Committed(tuple(range(last - count + 1, last + 1)), last)))
+
+    def _keep(self, cursor: sqlite3.Cursor, kept: Idempotent, position: int, count: int) -> None:
+        cursor.execute(FORGET, (self._timestamp - KEPT_MS,))
+        cursor.execute(INSERT, (kept.key, kept.request, position, count, self._timestamp, kept.refusal))
 
     def _check(self, append: Append) -> None:
         for stream, expected in append.expect.items():

@@ -11,6 +11,7 @@ from eventsourcing.utils import get_topic
 
 from schema.blobs import content_ref, unpack
 from schema.codec import EventMapper, EventTranscoder
+from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
 from schema.recorded import Recorded
 from schema.recorder import COLUMNS, EventRecorder, chain_hash, header_of, parts_of
@@ -102,6 +103,13 @@ class EventLog:
     def at(self, position: int) -> Recorded | None:
         found = self.read(position - 1, upto=position)
         return found[0] if found else None
+
+    def kept(self, key: bytes, since_ms: int) -> Kept | None:
+        """What is kept under an idempotency key since a time."""
+        with self.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute(SELECT, (key, since_ms))
+            row = cursor.fetchone()
+        return Kept(bytes(row[0]), row[1], row[2], row[3]) if row else None
 
     def body(self, position: int, ref: str) -> bytes | None:
         """The body `ref` stored with the event at `position`; None when it is not there or was erased.

@@ -14,6 +14,7 @@ import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
+from schema import idempotency
 from schema.codec import Header, Parted, State
 
 FORMAT = 1
@@ -35,6 +36,7 @@ DDL = (
     " BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
     "CREATE TRIGGER IF NOT EXISTS events_are_not_deleted BEFORE DELETE ON events"
     " BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
+    *idempotency.DDL,
 )
 COLUMNS = (
     "position, stream, version, type, type_version, session_id, exchange_id, timestamp, actor, by, correlation_id,"

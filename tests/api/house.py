@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from api.app import make_app
 from api.front import Front
 from api.gate import Gate, GateSettings
+from api.idempotency import Keys
 from api.services import Health, RateSettings, Services
 from commands.handling import CommandHandler
 from projections.catalogue import PROJECTIONS
@@ -134,6 +135,7 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
                 projections=runner.status,
                 ready=lambda: runner.ready,
             ),
+            idempotency=Keys(keys.secret("idempotency keys")),
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from commands.errors import ConflictError, NotFoundError, UnavailableError
+from commands.errors import ConflictError, InvalidCommandError, NotFoundError, UnavailableError
 from commands.handling import CommandHandler
-from commands.sessions import DeleteSessions, RenameSession, StartSession
+from commands.sessions import DeleteSession, DeleteSessions, RenameSession, StartSession
 from commands.workspace import ActivateSession, DisableAutoSession, EnableAutoSession, RecordConfiguration
 from schema.appending import Appender
 from schema.appends import Append, Committed, UnstorableError
@@ -148,16 +148,18 @@ async def test_the_expected_position_of_a_switch_is_that_of_its_last_change(stor
         await store.handler.execute(DisableAutoSession(), META, expected_position=1)
 
 
-async def test_the_expected_position_of_a_deletion_is_that_of_its_one_session(store: Store) -> None:
+async def test_the_expected_position_of_a_deletion_is_that(store: Store) -> None:
     created = [await store.handler.execute(start(number), META) for number in (1, 2, 3)]
     with pytest.raises(ConflictError) as refused:
-        await store.handler.execute(DeleteSessions((1,)), META, expected_position=created[1].position)
+        await store.handler.execute(DeleteSession(1), META, expected_position=created[1].position)
     assert refused.value.code == "version_conflict"
-    await store.handler.execute(DeleteSessions((1,)), META, expected_position=created[0].position)
+    await store.handler.execute(DeleteSession(1), META, expected_position=created[0].position)
+    with pytest.raises(InvalidCommandError):
+        await store.handler.execute(DeleteSessions((2,)), META, expected_position=1)
 
 
 async def test_an_unknown_session_comes_before_any_conflict(store: Store) -> None:
-    for command in (RenameSession(9, "x"), DeleteSessions((9,)), ActivateSession(9)):
+    for command in (RenameSession(9, "x"), DeleteSession(9), ActivateSession(9)):
         with pytest.raises(NotFoundError):
             await store.handler.execute(command, META, expected_position=5)
 

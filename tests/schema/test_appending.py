@@ -27,7 +27,7 @@ def append(*events: NewEvent, **more: int) -> Append:
 
 
 async def test_an_append_is_in_the_log_when_its_future_is_done(log: EventLog, appender: Appender) -> None:
-    assert await appender.append(append(session(1), started(1))) == Committed((1, 2))
+    assert await appender.append(append(session(1), started(1))) == Committed((1, 2), 2)
     assert log.head() == 2
     assert appender.trouble is None
     assert appender.idle
@@ -57,7 +57,7 @@ async def test_a_future_fails_with_the_reason(log: EventLog, appender: Appender)
         with pytest.raises(StoreUnavailableError):
             await appender.append(append(session(1)))
         assert appender.trouble is not None
-    assert await appender.append(append(session(1))) == Committed((1,))
+    assert await appender.append(append(session(1))) == Committed((1,), 1)
 
 
 async def test_what_nobody_waits_for_rides_along_soon(log: EventLog) -> None:
@@ -84,13 +84,13 @@ async def test_what_nobody_waits_for_rides_along_soon(log: EventLog) -> None:
 
 async def test_an_awaited_append_takes_along_what_rides(log: EventLog, appender: Appender) -> None:
     appender.append_later(append(started(1)))
-    assert await appender.append(append(started(2))) == Committed((2,))
+    assert await appender.append(append(started(2))) == Committed((2,), 2)
 
 
 async def test_a_caller_who_left_is_not_told(log: EventLog, appender: Appender) -> None:
     future = appender.append(append(started(1)))
     future.cancel()
-    assert await appender.append(append(started(2))) == Committed((2,))
+    assert await appender.append(append(started(2))) == Committed((2,), 2)
     assert log.head() == 2
 
 
@@ -101,7 +101,7 @@ async def test_closing_commits_what_waits(log: EventLog) -> None:
     futures = [appender.append(append(started(number))) for number in range(2, 100)]
     appender.append_later(append(started(100)))
     await appender.close()
-    assert (await asyncio.gather(*futures))[-1] == Committed((99,))
+    assert (await asyncio.gather(*futures))[-1] == Committed((99,), 99)
     assert log.head() == 100
     with pytest.raises(StoreUnavailableError):
         await appender.append(append(started(101)))

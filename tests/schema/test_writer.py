@@ -124,9 +124,9 @@ def test_of_two_decisions_on_one_state_in_a_group_the_first_wins(log: EventLog) 
     second = writing.submit(new("workspace", AutoSessionEnabled()), expect={"workspace": 0})
     third = writing.submit(new("workspace", AutoSessionEnabled()), expect={"workspace": 1})
     with writing:
-        assert first.result(SOON_S) == Committed((1,))
+        assert first.result(SOON_S) == Committed((1,), 1)
         assert isinstance(second.result(SOON_S), VersionConflictError)
-        assert third.result(SOON_S) == Committed((2,))
+        assert third.result(SOON_S) == Committed((2,), 2)
     assert writing.groups == [2]
 
 
@@ -161,10 +161,10 @@ def test_an_append_without_a_waker_rides_along(log: EventLog) -> None:
         riding = writing.submit(started(1), wake=False)
         assert not writing.writer.idle
         assert writing.commit(started(2)) == [2]
-        assert riding.result(SOON_S) == Committed((1,))
+        assert riding.result(SOON_S) == Committed((1,), 1)
         riding = writing.submit(started(3), wake=False)
         writing.writer.wake()
-        assert riding.result(SOON_S) == Committed((3,))
+        assert riding.result(SOON_S) == Committed((3,), 3)
 
 
 def test_closing_commits_what_waits_and_refuses_what_comes_later(log: EventLog) -> None:

@@ -56,8 +56,8 @@ def test_an_unstorable_append_fails_alone(log: EventLog, name: str, keep: bool) 
     after = [writing.submit(session(2), expect={"workspace": 1}), writing.submit(started(3), b := started(4))]
     with writing:
         assert isinstance(bad.result(SOON_S), UnstorableError)
-        assert [future.result(SOON_S) for future in before] == [Committed((1,)), Committed((2,))]
-        assert [future.result(SOON_S) for future in after] == [Committed((3,)), Committed((4, 5))]
+        assert [future.result(SOON_S) for future in before] == [Committed((1,), 1), Committed((2,), 2)]
+        assert [future.result(SOON_S) for future in after] == [Committed((3,), 3), Committed((4, 5), 5)]
         assert writing.writer.trouble is None
         assert isinstance(writing.submit(UNSTORABLE[name]).result(SOON_S), UnstorableError)
         assert writing.commit(started(5)) == [6]
@@ -97,7 +97,7 @@ def test_facts_survive_a_locked_log_and_are_appended_in_order(log: EventLog, cap
             facts += [writing.submit(started(number), keep=True) for number in range(4, 7)]
             assert isinstance(writing.submit(session(3), durable=True).result(SOON_S), StoreUnavailableError)
             assert not any(future.done() for future in facts)
-        assert [future.result(SOON_S) for future in facts] == [Committed((number,)) for number in range(2, 8)]
+        assert [future.result(SOON_S) for future in facts] == [Committed((number,), number) for number in range(2, 8)]
         assert writing.writer.trouble is None
         assert writing.commit(session(4), expect={"workspace": 1}) == [8]
     assert [recorded.exchange_id for recorded in log.read(1, upto=7)] == [1, 2, 3, 4, 5, 6]
@@ -125,7 +125,7 @@ def test_the_queue_is_bounded_in_bytes(log: EventLog) -> None:
     refused = writing.submit(started(65, body), keep=True)
     assert isinstance(refused.result(0), StoreUnavailableError)
     with writing:
-        assert [future.result(SOON_S) for future in taken] == [Committed((number,)) for number in range(1, 65)]
+        assert [future.result(SOON_S) for future in taken] == [Committed((number,), number) for number in range(1, 65)]
         assert writing.commit(started(66)) == [65]
 
 

@@ -1,0 +1,82 @@
+"""`Idempotency-Key` (contract 1.4): a write that comes again gets the answer of the first, and appends nothing.
+
+The scope of a key is method, path and credential, for 24 hours, also over a restart. What is kept is in
+schema/idempotency.py.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import Request
+
+from api.details import invalid
+from api.errors import ApiError, InvalidFieldError
+from proxy.headers import credential
+from schema.idempotency import Idempotent, Kept
+
+HEADER = b"idempotency-key"
+REPLAYED = {"Idempotent-Replayed": "true"}
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+
+
+class Keys:
+    """The keys that come with requests, and which of them are being dealt with. `secret` is of this installation."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._running: set[bytes] = set()
+
+    def of(self, request: Request, body: bytes) -> Idempotent | None:
+        """What the request is kept under; None where it has no key. Raises InvalidFieldError."""
+        headers = request.scope["headers"]
+        given = [value for name, value in headers if name == HEADER]
+        if not given:
+            return None
+        if len(given) > 1 or not _KEY.fullmatch(given[0]):
+            shown = given[0].decode("latin-1")
+            text = "Input should be 1-255 visible ASCII characters"
+            raise InvalidFieldError([invalid("string_pattern_mismatch", ("header", "Idempotency-Key"), text, shown)])
+        path = request.scope["path"].encode("utf-8", "replace")
+        who = (credential(headers) or "").encode("latin-1", "replace")
+        place = (request.method.encode(), path, who, given[0])
+        return Idempotent(self._hash(b"key", *place), self._hash(b"request", request.scope["query_string"], body))
+
+    @contextmanager
+    def running(self, key: bytes) -> Iterator[None]:
+        """Raises ApiError 409 while the first request with the key is under way."""
+        if key in self._running:
+            raise ApiError(409, "idempotency_in_progress", "The first request with this Idempotency-Key is running.")
+        self._running.add(key)
+        try:
+            yield
+        finally:
+            self._running.discard(key)
+
+    def _hash(self, *parts: bytes) -> bytes:
+        """Each part with its length in front, so that no two lists of parts look alike."""
+        text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        return hmac.digest(self._secret, text, hashlib.sha256)
+
+
+def checked(kept: Kept, asked: Idempotent) -> Kept:
+    """`kept`, where it is of the same request and was no refusal. Raises ApiError."""
+    if kept.request != asked.request:
+        raise ApiError(422, "idempotency_key_reuse", "This Idempotency-Key was used with another request.")
+    if kept.refusal is not None:
+        raise refusal_from(kept.refusal)
+    return kept
+
+
+def refusal_text(error: ApiError) -> str:
+    """A refusal as it is kept."""
+    return json.dumps([error.status, error.code, error.message, error.context], default=str)
+
+
+def refusal_from(text: str) -> ApiError:
+    """The same refusal again."""
+    status, code, message, context = json.loads(text)
+    return ApiError(status, code, message, context=context, headers=REPLAYED)

@@ -1,0 +1,110 @@
+"""A write that comes again with its Idempotency-Key: the same answer, no second event."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from api.gate import GateSettings
+from tests.api.house import House, open_house
+
+KEY = {"Idempotency-Key": "k-1"}
+SAME = ("x-event-position", "x-event-count")
+
+
+async def test_the_same_answer_and_no_second_event(house: House) -> None:
+    first = await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)
+    assert (first.status_code, "idempotent-replayed" in first.headers) == (200, False)
+    await house.client.patch("/api/sessions/1", json={"name": "Two"})
+    head = house.log.head()
+    again = await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["idempotent-replayed"] == "true"
+    assert [again.headers[name] for name in SAME] == [first.headers[name] for name in SAME]
+    assert house.log.head() == head
+
+
+async def test_every_method_and_a_write_that_changes_nothing(house: House) -> None:
+    for name in ("a", "b"):
+        await house.client.post("/api/sessions", json={"name": name})
+    calls: tuple[tuple[str, str, dict[str, object]], ...] = (
+        ("PATCH", "/api/sessions/1", {"name": "c"}),
+        ("POST", "/api/sessions/1/activate", {}),
+        ("POST", "/api/sessions/toggle-auto", {"enabled": True}),
+        ("DELETE", "/api/sessions/2", {}),
+    )
+    answers = [await house.client.request(method, path, json=body, headers=KEY) for method, path, body in calls]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert answers[2].headers["x-event-count"] == "0"
+    head = house.log.head()
+    again = [await house.client.request(method, path, json=body, headers=KEY) for method, path, body in calls]
+    assert [answer.json() for answer in again] == [answer.json() for answer in answers]
+    assert [answer.headers["x-event-position"] for answer in again] == [
+        answer.headers["x-event-position"] for answer in answers
+    ]
+    assert house.log.head() == head
+
+
+async def test_another_request_with_the_key_is_refused(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)
+    for answer in (
+        await house.client.post("/api/sessions", json={"name": "Two"}, headers=KEY),
+        await house.client.post("/api/sessions?x=1", json={"name": "One"}, headers=KEY),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reuse")
+
+
+async def test_a_key_is_of_its_method_path_and_credential(house: House) -> None:
+    numbers = [
+        (await house.client.post("/api/sessions", json={}, headers={**KEY, "Authorization": f"Bearer {who}"})).json()
+        for who in ("a", "b")
+    ]
+    assert [session["id"] for session in numbers] == [1, 2]
+    for number in (1, 2):
+        answer = await house.client.patch(f"/api/sessions/{number}", json={"name": "n"}, headers=KEY)
+        assert answer.json()["id"] == number
+
+
+async def test_a_refusal_is_kept_too(house: House) -> None:
+    first = await house.client.post("/api/sessions/1/activate", headers=KEY)
+    assert (first.status_code, first.json()["code"]) == (404, "session_not_found")
+    await house.client.post("/api/sessions", json={})
+    again = await house.client.post("/api/sessions/1/activate", headers=KEY)
+    assert (again.status_code, again.json()) == (404, first.json())
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (await house.client.post("/api/sessions/1/activate")).status_code == 200
+
+
+async def test_invalid_fields_are_not_kept(house: House) -> None:
+    assert (await house.client.post("/api/sessions", json={"name": 1}, headers=KEY)).status_code == 422
+    assert (await house.client.post("/api/sessions", json={"name": "a"}, headers=KEY)).status_code == 200
+
+
+async def test_only_one_of_two_at_once_is_carried_out(house: House) -> None:
+    calls = [house.client.post("/api/sessions", json={"name": "One"}, headers=KEY) for _ in range(8)]
+    answers = await asyncio.gather(*calls)
+    assert house.types().count("SessionStarted") == 1
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    refused = [answer.json()["code"] for answer in answers if answer.status_code == 409]
+    assert set(refused) <= {"idempotency_in_progress"}
+    assert {answer.json()["id"] for answer in answers if answer.status_code == 200} == {1}
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "caf\u00e9"])
+async def test_keys_that_are_none(house: House, key: str) -> None:
+    answer = await house.client.post("/api/sessions", json={}, headers={b"Idempotency-Key": key.encode()})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")
+    assert answer.json()["detail"][0]["loc"] == ["header", "Idempotency-Key"]
+    assert house.log.head() == 0
+
+
+async def test_kept_over_a_restart_and_without_what_was_sent(tmp_path: Path) -> None:
+    sent = {"Idempotency-Key": "very-own-key", "Authorization": "Bearer own-credential"}
+    async with open_house(tmp_path, GateSettings()) as house:
+        first = await house.client.post("/api/sessions", json={"name": "own name"}, headers=sent)
+    async with open_house(tmp_path, GateSettings()) as house:
+        again = await house.client.post("/api/sessions", json={"name": "own name"}, headers=sent)
+        assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith("events"))
+    for secret in (b"very-own-key", b"own-credential", b"own name"):
+        assert secret not in stored
