@@ -13,7 +13,13 @@ from schema.exchanges import (
 )
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    RecordingGap,
+    SessionActivated,
+)
 
 Words = tuple[str | None, ...]
 Summary = Callable[[Event, str], tuple[str, Words]]
@@ -64,6 +70,10 @@ def _configuration_loaded(event: ConfigurationLoaded, _: str) -> tuple[str, Word
     return f"configuration {event.hash[:12]} loaded", ()
 
 
+def _recording_gap(event: RecordingGap, _: str) -> tuple[str, Words]:
+    return f"{event.count:,} events were not recorded: the log could not be written", ()
+
+
 def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
     words = (event.model_requested, event.client_family, event.resolution.rule)
@@ -103,6 +113,7 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(AutoSessionEnabled, _auto_enabled),
         _says(AutoSessionDisabled, _auto_disabled),
         _says(ConfigurationLoaded, _configuration_loaded),
+        _says(RecordingGap, _recording_gap),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

@@ -90,6 +90,9 @@ class Finisher:
         if running.answer is None:
             running.answer = self._answer(ending)
             running.tip = self._tip(running, running.answer, completed=ending.kind == "completed")
+        if running.refused():  # its beginning is not in the log
+            self._appender.lost(1)
+            return
         bodies = self._bodies(running, running.answer)
         facts = self._event(running, ending, running.answer, bodies)
         (event,) = exchanges.decide("running", exchanges.FinishExchange(facts))

@@ -49,10 +49,15 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     answer: Answer | None = None
     tip: bytes | None = None
 
+    def refused(self) -> bool:
+        """Whether the log will never hold ExchangeStarted."""
+        future = self.committed
+        return future.done() and (future.cancelled() or future.exception() is not None)
+
     def position(self) -> int | None:
         """Position of ExchangeStarted once it is committed."""
         future = self.committed
-        if not future.done() or future.cancelled() or future.exception() is not None:
+        if not future.done() or self.refused():
             return None
         return future.result().positions[-1]
 

@@ -27,6 +27,10 @@ class Appender:
         """Why the last commit failed; None while commits succeed."""
         return self._writer.trouble
 
+    def lost(self, count: int) -> None:
+        """`count` facts are given up, because what they belong to was refused."""
+        self._writer.lost(count)
+
     @property
     def idle(self) -> bool:
         """Whether the log holds all that was submitted and not refused."""

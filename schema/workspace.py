@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from schema.registry import Event
 
 
@@ -27,4 +29,13 @@ class ConfigurationLoaded(Event, frozen=True, kw_only=True):
     hash: str
 
 
-EVENTS = (SessionActivated, AutoSessionEnabled, AutoSessionDisabled, ConfigurationLoaded)
+class RecordingGap(Event, frozen=True, kw_only=True):
+    """`count` facts of exchanges are not in the log: it could not be written, and too many waited. `from` and `to` are
+    when the first and the last of them were given up, in milliseconds since the epoch."""
+
+    from_: int = msgspec.field(name="from")
+    to: int
+    count: int
+
+
+EVENTS = (SessionActivated, AutoSessionEnabled, AutoSessionDisabled, ConfigurationLoaded, RecordingGap)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from schema.appends import Append, Done, Result, Settle, StoreUnavailableError, settle_inline
 from schema.checkpoints import Checkpointer
+from schema.gaps import Gaps
 from schema.group import Group, unstorable
 from schema.log import EventLog
 from schema.queueing import AppendQueue, Entry
-from schema.recorded import Recorded
+from schema.recorded import Metadata, NewEvent, Recorded
 from schema.recorder import Head
 
 _log = logging.getLogger("chronoproxy.writer")
@@ -58,6 +59,7 @@ class LogWriter:
         self._listeners: list[Listener] = []
         self._synchronous = ""
         self._suspect: Entry | None = None
+        self._gaps = Gaps()
         self.trouble: str | None = None
         self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         self._db.execute("PRAGMA secure_delete=ON")
@@ -85,6 +87,10 @@ class LogWriter:
             self._refuse([entry])
         elif wake:
             self._wake.set()
+
+    def lost(self, count: int) -> None:
+        """`count` facts are not even submitted, because what they belong to was refused."""
+        self._gaps.lost(count, self._clock() // 1_000_000)
 
     @property
     def idle(self) -> bool:
@@ -129,6 +135,7 @@ class LogWriter:
             self.trouble, self._suspect, self._head = None, None, group.head
             self._queue.finished()
             self._tell(group)
+            self._own_up()
 
     def _write(self, group: Group, entries: list[Entry]) -> None:
         """Staging asks for versions: inside the transaction that costs 2 us a stream, outside of it 8 us."""
@@ -154,6 +161,14 @@ class LogWriter:
         if group.results:
             self._settle(group.results)
         self._checkpointer.committed(group.state_bytes)
+
+    def _own_up(self) -> None:
+        """The log can be written again: what was lost meanwhile goes into it, behind what waited."""
+        gap = self._gaps.take()
+        if gap is not None:
+            append = Append(events=(NewEvent("workspace", gap),), metadata=Metadata(actor="system"), keep=True)
+            if not self._queue.offer(Entry(append, None, append.weight())):
+                self._gaps.merge(gap)
 
     def _synchronize(self, mode: str) -> None:
         if mode != self._synchronous:
@@ -198,6 +213,7 @@ class LogWriter:
         error = StoreUnavailableError(self.trouble or "the event log takes no more events")
         lost = sum(len(append.events) for append, done, _ in entries if append.keep or done is None)
         if lost:
+            self.lost(lost)
             _log.error("%d events could not be recorded: %s", lost, error)
         self._settle_all(entries, error)
 

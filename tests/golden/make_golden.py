@@ -23,11 +23,18 @@ from schema.exchanges import (
     Timings,
     Usage,
 )
+from schema.idempotency import Idempotent
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    RecordingGap,
+    SessionActivated,
+)
 from schema.writer import LogWriter
 
 HERE = Path(__file__).parent
@@ -125,7 +132,9 @@ EVENTS = (
     NewEvent("workspace", AutoSessionDisabled()),
     NewEvent("workspace", AutoSessionEnabled()),
     NewEvent("workspace", SessionDeleted(session_id=1, reason="tidied up")),
+    NewEvent("workspace", RecordingGap(from_=TIMESTAMP - 2_000, to=TIMESTAMP - 1_000, count=3)),
 )
+IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
 
 def write(directory: Path) -> None:
@@ -134,7 +143,7 @@ def write(directory: Path) -> None:
     log = EventLog(directory / "events.sqlite", keys)
     result: Future[Result] = Future()
     writer = LogWriter(log, clock=lambda: TIMESTAMP * 1_000_000)
-    writer.submit(Append(events=EVENTS, metadata=METADATA), result.set_result)
+    writer.submit(Append(events=EVENTS, metadata=METADATA, idempotent=IDEMPOTENT), result.set_result)
     writer.start()
     writer.close()
     log.close()

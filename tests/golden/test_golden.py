@@ -10,10 +10,11 @@ import pytest
 from schema.catalogue import REGISTRY
 from schema.codec import DomainEvent
 from schema.exchanges import Blob, ExchangeStarted, Finished
+from schema.idempotency import Kept
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.registry import Event
-from tests.golden.make_golden import EVENTS, HERE, METADATA, NAMES, TIMESTAMP
+from tests.golden.make_golden import EVENTS, HERE, IDEMPOTENT, METADATA, NAMES, TIMESTAMP
 
 
 def loaded(directory: Path) -> None:
@@ -55,6 +56,11 @@ def test_it_reads_as_the_same_events(golden: EventLog) -> None:
 
 def test_its_chain_is_whole(golden: EventLog) -> None:
     assert golden.chain_break() is None
+
+
+def test_what_was_kept_of_its_idempotency_key(golden: EventLog) -> None:
+    assert golden.kept(IDEMPOTENT.key, TIMESTAMP) == Kept(IDEMPOTENT.request, len(EVENTS), len(EVENTS), None)
+    assert golden.kept(IDEMPOTENT.key, TIMESTAMP + 1) is None
 
 
 def test_its_bodies_open(golden: EventLog) -> None:

@@ -14,7 +14,7 @@ from schema.log import EventLog
 from schema.recorded import Metadata
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed
-from schema.workspace import AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import AutoSessionEnabled, ConfigurationLoaded, RecordingGap, SessionActivated
 from tests.schema.writing import SOON_S, Writing, locked, new, session, started
 
 if sys.platform != "win32":
@@ -126,7 +126,28 @@ def test_the_queue_is_bounded_in_bytes(log: EventLog) -> None:
     assert isinstance(refused.result(0), StoreUnavailableError)
     with writing:
         assert [future.result(SOON_S) for future in taken] == [Committed((number,), number) for number in range(1, 65)]
-        assert writing.commit(started(66)) == [65]
+        writing.until(lambda: log.head() == 65)
+        assert writing.commit(started(66)) == [66]
+
+
+def test_what_overflowed_is_owned_up_to_once(log: EventLog) -> None:
+    times = iter(range(5_000_000_000, 10**12, 1_000_000))
+    writing = Writing(log, clock=lambda: next(times))
+    body = bytes(1 << 20)
+    for number in range(1, 65):
+        writing.submit(started(number, body), keep=True)
+    for number in range(65, 70):
+        writing.submit(started(number, body), started(100 + number), keep=True)
+    writing.submit(session(1))  # a decision: its caller is told
+    writing.writer.lost(3)
+    with writing:
+        writing.until(lambda: log.head() == 65)
+        writing.commit(session(2))
+    (gap,) = log.read(types=["RecordingGap"])
+    assert (gap.position, gap.stream, gap.actor) == (65, "workspace", "system")
+    assert isinstance(gap.event, RecordingGap)
+    assert (gap.event.count, gap.event.from_ < gap.event.to) == (13, True)
+    assert log.chain_break() is None
 
 
 @contextmanager

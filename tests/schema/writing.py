@@ -49,6 +49,13 @@ class Writing:
         assert isinstance(result, Committed), result
         return list(result.positions)
 
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it holds; False after a long time fails the test."""
+        deadline = time.monotonic() + SOON_S
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
     def __enter__(self) -> "Writing":
         self.writer.start()
         return self
