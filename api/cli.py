@@ -18,7 +18,7 @@ from api.wiring import application
 from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
 from schema.lock import DirectoryLock, DirectoryLockedError
-from schema.recorder import NewerLogError
+from schema.migrations import NewerLogError
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
 _log = logging.getLogger("chronoproxy")

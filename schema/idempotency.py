@@ -9,9 +9,9 @@ import msgspec
 KEPT_MS = 24 * 3_600 * 1_000
 
 DDL = (
-    "CREATE TABLE IF NOT EXISTS idempotency(key BLOB PRIMARY KEY, request BLOB NOT NULL, position INTEGER NOT NULL,"
+    "CREATE TABLE idempotency(key BLOB PRIMARY KEY, request BLOB NOT NULL, position INTEGER NOT NULL,"
     " count INTEGER NOT NULL, kept_at INTEGER NOT NULL, refusal TEXT) STRICT, WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS idempotency_by_age ON idempotency(kept_at)",
+    "CREATE INDEX idempotency_by_age ON idempotency(kept_at)",
 )
 INSERT = "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)"
 FORGET = "DELETE FROM idempotency WHERE kept_at < ?"

@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from schema.migrations import Migration, bring_up_to_date, statements
+
 _DDL = (
-    "CREATE TABLE IF NOT EXISTS session_keys(session_id INTEGER PRIMARY KEY, key BLOB NOT NULL, created_at INTEGER"
-    " NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS heads(position INTEGER NOT NULL, hash BLOB NOT NULL, noted_at INTEGER NOT NULL,"
+    "CREATE TABLE session_keys(session_id INTEGER PRIMARY KEY, key BLOB NOT NULL, created_at INTEGER NOT NULL) STRICT",
+    "CREATE TABLE secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
+    "CREATE TABLE heads(position INTEGER NOT NULL, hash BLOB NOT NULL, noted_at INTEGER NOT NULL,"
     " missing INTEGER NOT NULL) STRICT",
 )
+MIGRATIONS = (Migration("the first format", statements(*_DDL)),)
 KEY_BYTES = 32
 _CACHED_KEYS = 10_000
 Statement = tuple[str, tuple[object, ...]]
@@ -42,11 +44,10 @@ class KeyStore:
         self._lock = threading.Lock()
         self._cache: dict[int, bytes] = {}
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        bring_up_to_date(path, MIGRATIONS)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             self._db.execute(f"PRAGMA {pragma}")
-        for statement in _DDL:
-            self._db.execute(statement)
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation, 32 random bytes made at its first use."""

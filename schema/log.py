@@ -13,8 +13,9 @@ from schema.blobs import content_ref, unpack
 from schema.codec import EventMapper, EventTranscoder
 from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
+from schema.migrations import bring_up_to_date
 from schema.recorded import Recorded
-from schema.recorder import COLUMNS, EventRecorder, chain_hash, header_of, parts_of
+from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, header_of, parts_of
 from schema.sealing import Sealer
 
 _BATCH = 2_000
@@ -25,6 +26,7 @@ class EventLog:
 
     def __init__(self, path: Path, keys: KeyStore) -> None:
         self.path, self.keys = path, keys
+        bring_up_to_date(path, MIGRATIONS)
         self.sealer = Sealer(keys)
         self._factory = InfrastructureFactory[SQLiteTrackingRecorder].construct(
             {

@@ -16,25 +16,23 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLite
 
 from schema import idempotency
 from schema.codec import Header, Parted, State
+from schema.migrations import Migration, statements
 
-FORMAT = 1
 GENESIS = bytes(32)
 Head = tuple[int, bytes]  # position and hash of the last event
 
 DDL = (
-    "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS events("
+    "CREATE TABLE events("
     "position INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,"
     " type_version INTEGER NOT NULL, session_id INTEGER, exchange_id INTEGER, timestamp INTEGER NOT NULL,"
     " actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER,"
     " hash BLOB NOT NULL, prev_hash BLOB NOT NULL, data TEXT NOT NULL, sealed BLOB, UNIQUE(stream, version)) STRICT",
-    "CREATE INDEX IF NOT EXISTS events_of_session ON events(session_id, position) WHERE session_id IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS events_of_exchange ON events(exchange_id) WHERE type = 'ExchangeStarted'",
-    "CREATE TABLE IF NOT EXISTS blobs(position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, data BLOB NOT NULL)"
-    " STRICT",
-    "CREATE TRIGGER IF NOT EXISTS events_are_not_changed BEFORE UPDATE ON events"
+    "CREATE INDEX events_of_session ON events(session_id, position) WHERE session_id IS NOT NULL",
+    "CREATE INDEX events_of_exchange ON events(exchange_id) WHERE type = 'ExchangeStarted'",
+    "CREATE TABLE blobs(position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, data BLOB NOT NULL) STRICT",
+    "CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events"
     " BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS events_are_not_deleted BEFORE DELETE ON events"
+    "CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events"
     " BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
     *idempotency.DDL,
 )
@@ -48,8 +46,7 @@ INSERT_BLOB = "INSERT INTO blobs VALUES (?, ?, ?)"
 _encode = msgspec.json.Encoder().encode
 
 
-class NewerLogError(Exception):
-    """events.sqlite was written by a newer version of the program."""
+MIGRATIONS = (Migration("the first format", statements(*DDL)),)
 
 
 def chain_hash(prev_hash: bytes, position: int, stored: tuple[str, int, str], parts: State) -> bytes:
@@ -95,16 +92,8 @@ class EventRecorder(SQLiteApplicationRecorder):
         self.select_max_notification_id_statement = "SELECT MAX(position) FROM events"
 
     def construct_create_table_statements(self) -> list[str]:
-        return list(DDL)
-
-    def _create_table(self, c: SQLiteCursor) -> None:
-        super()._create_table(c)
-        c.execute("SELECT version FROM format")
-        row = c.fetchone()
-        if row is None:
-            c.execute("INSERT INTO format VALUES (?)", (FORMAT,))
-        elif row[0] > FORMAT:
-            raise NewerLogError(f"events.sqlite has format {row[0]}, this version knows up to {FORMAT}")
+        """None: the shape of the file is a matter of `MIGRATIONS`, before it is opened."""
+        return []
 
     def insert_in(
         self, cursor: sqlite3.Cursor, events: Iterable[Parted], head: Head | None = None

@@ -10,8 +10,9 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from schema.codec import DomainEvent
 from schema.keys import KeyStore
 from schema.log import EventLog
+from schema.migrations import NewerLogError
 from schema.recorded import Metadata
-from schema.recorder import FORMAT, NewerLogError
+from schema.recorder import MIGRATIONS
 from schema.registry import Event
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled
 from tests.schema.writing import Writing, some_events
@@ -138,10 +139,10 @@ def test_a_log_of_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path, ke
     path = tmp_path / "newer.sqlite"
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("CREATE TABLE format(version INTEGER NOT NULL) STRICT")
-    db.execute("INSERT INTO format VALUES (?)", (FORMAT + 1,))
+    db.execute("INSERT INTO format VALUES (?)", (len(MIGRATIONS) + 1,))
     db.close()
     before = schema_of(path)
-    with pytest.raises(NewerLogError, match=str(FORMAT + 1)):
+    with pytest.raises(NewerLogError, match=str(len(MIGRATIONS) + 1)):
         EventLog(path, keys)
     assert schema_of(path) == before
 
@@ -152,5 +153,5 @@ def test_a_log_is_opened_again_and_again(tmp_path: Path, keys: KeyStore) -> None
         assert log.recorder.insert_events([stored(log, "a", expected)]) == [expected]
         log.close()
     db = sqlite3.connect(tmp_path / "events.sqlite")
-    assert db.execute("SELECT version FROM format").fetchall() == [(FORMAT,)]
+    assert db.execute("SELECT version FROM format").fetchall() == [(len(MIGRATIONS),)]
     db.close()

@@ -1,0 +1,80 @@
+"""The shape of a database file: an append-only list of named steps, each in a transaction of its own with its number.
+
+A file of an earlier shape is copied first; one of a later shape is refused and left as it is (decisions 1.19).
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+_TABLE = "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT"
+
+
+class NewerLogError(Exception):
+    """The file was written by a newer version of the program."""
+
+
+class Migration(NamedTuple):
+    """One step; its place in the list is the format that it leads to, counted from 1."""
+
+    name: str
+    apply: Callable[[sqlite3.Connection], None]
+
+
+def statements(*ddl: str) -> Callable[[sqlite3.Connection], None]:
+    """A step that only runs statements."""
+
+    def apply(db: sqlite3.Connection) -> None:
+        for statement in ddl:
+            db.execute(statement)
+
+    return apply
+
+
+def bring_up_to_date(path: Path, steps: Sequence[Migration]) -> Path | None:
+    """Take the steps that `path` lacks, all of them where it does not exist; the backup of an earlier shape, where one
+    was made. Raises NewerLogError, and sqlite3.Error with the file as far as the last whole step."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        known = format_of(db)
+        if known > len(steps):
+            raise NewerLogError(f"{path.name} has format {known}, this version knows up to {len(steps)}")
+        db.execute("PRAGMA journal_mode=WAL")  # kept in the file, for all who open it
+        backup = _copy(db, path, known) if 0 < known < len(steps) else None
+        for number, step in enumerate(steps[known:], known + 1):
+            _take(db, step, number)
+    return backup
+
+
+def format_of(db: sqlite3.Connection) -> int:
+    """The format of a file, 0 for an empty one."""
+    if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'format'").fetchone() is None:
+        return 0
+    row = db.execute("SELECT version FROM format").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _take(db: sqlite3.Connection, step: Migration, number: int) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.execute(_TABLE)
+        step.apply(db)
+        db.execute("DELETE FROM format")
+        db.execute("INSERT INTO format VALUES (?)", (number,))
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _copy(db: sqlite3.Connection, path: Path, known: int) -> Path:
+    """A whole copy beside the file, under its name only when it is complete."""
+    backup = path.with_name(f"{path.stem}.format-{known}{path.suffix}")
+    part = backup.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    with closing(sqlite3.connect(part)) as copy:
+        db.backup(copy)
+    part.replace(backup)
+    return backup
