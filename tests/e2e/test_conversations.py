@@ -3,12 +3,14 @@
 import asyncio
 import json
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from proxy.contents import MissingContentError, SessionContents
 from proxy.envelope import join
 from schema.exchanges import ExchangeStarted, MessageRefs
 from schema.keys import KeyStore
@@ -216,6 +218,24 @@ def test_what_was_received_and_sent_can_be_rebuilt_byte_for_byte(mock: MockProce
         )  # the client's answers are not ours: only from the second turn on is there a known one
         rebuilt = list(rebuild(proxy))
         assert rebuilt == bodies
+        assert list(put_together(proxy)) == bodies
+
+
+def put_together(proxy: ProxyProcess) -> Iterator[tuple[bytes, bytes]]:
+    """The same by the product's own means, which `rebuild` does not use."""
+    keys = KeyStore(proxy.data / "keys.sqlite")
+    log = EventLog(proxy.data / "events.sqlite", keys)
+    found: dict[int, tuple[bytes, bytes]] = {}
+    for session in log.read(types=("SessionStarted",)):
+        contents = SessionContents(log, session.session_id or 0)
+        for number in contents.exchange_ids():
+            found[number] = (contents.received(number), contents.sent(number))
+            assert contents.answer(number) is not None
+            with pytest.raises(MissingContentError):
+                contents.body("0" * 64)
+    log.close()
+    keys.close()
+    return iter([found[number] for number in sorted(found)])
 
 
 def rebuild(proxy: ProxyProcess) -> Any:

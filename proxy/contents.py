@@ -1,0 +1,115 @@
+"""What went over the wire, put together again from the log alone: the request as it was received and as it was sent,
+and the answer, byte for byte."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from proxy.envelope import join
+from schema.exchanges import EVENTS, ExchangeStarted, Finished, MessageRefs
+from schema.log import EventLog
+from schema.recorded import Recorded
+
+_BATCH = 1_000
+_CACHED_BYTES = 32 << 20
+_TYPES = tuple(cls.__name__ for cls in EVENTS)
+
+
+class MissingContentError(LookupError):
+    """The log does not hold the content `ref`: it was not recorded, or was erased."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"the log does not hold the content {ref}")
+        self.ref = ref
+
+
+class _Lists(msgspec.Struct, frozen=True):
+    received: MessageRefs
+    sent: MessageRefs | None
+    envelope_ref: str
+    sent_envelope_ref: str
+
+
+class SessionContents:
+    """The contents of one session. Reads the session's events once, and bodies when they are asked for; not for
+    several threads at once."""
+
+    def __init__(self, log: EventLog, session_id: int) -> None:
+        self._log = log
+        self._places: dict[str, int] = {}
+        self._lists: dict[int, _Lists] = {}
+        self._answers: dict[int, str | None] = {}
+        self._bodies: dict[str, bytes] = {}
+        self._cached = 0
+        for recorded in _events(log, session_id):
+            self._fold(recorded)
+
+    def exchange_ids(self) -> list[int]:
+        """The exchanges that have begun, oldest first."""
+        return list(self._lists)
+
+    def received(self, exchange_id: int) -> bytes:
+        """The request's body as the client sent it (inflated where it came as gzip). Raises MissingContentError, and
+        LookupError for an exchange of another session."""
+        lists = self._lists[exchange_id]
+        return self._joined(lists.envelope_ref, self._refs(exchange_id, sent=False))
+
+    def sent(self, exchange_id: int) -> bytes:
+        """The body that went upstream. Raises as `received` does."""
+        lists = self._lists[exchange_id]
+        return self._joined(lists.sent_envelope_ref, self._refs(exchange_id, sent=True))
+
+    def answer(self, exchange_id: int) -> bytes | None:
+        """The assistant message of choice 0, None where none came. Raises MissingContentError."""
+        ref = self._answers.get(exchange_id)
+        return None if ref is None else self.body(ref)
+
+    def body(self, ref: str) -> bytes:
+        """One content by its ref. Raises MissingContentError."""
+        known = self._bodies.get(ref)
+        if known is not None:
+            return known
+        position = self._places.get(ref)
+        body = self._log.body(position, ref) if position is not None else None
+        if body is None:
+            raise MissingContentError(ref)
+        if self._cached > _CACHED_BYTES:
+            self._bodies.clear()
+            self._cached = 0
+        self._bodies[ref] = body
+        self._cached += len(body)
+        return body
+
+    def _fold(self, recorded: Recorded) -> None:
+        event = recorded.event
+        if isinstance(event, ExchangeStarted):
+            sent_envelope = event.sent_envelope_ref or event.envelope_ref
+            self._lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
+        if isinstance(event, Finished):
+            self._answers[event.exchange_id] = event.answer_ref
+        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
+            for ref in event.blob.refs:
+                self._places.setdefault(ref, recorded.position)
+
+    def _refs(self, exchange_id: int, *, sent: bool) -> list[str]:
+        """The whole list, from the differences back to the last full one."""
+        parts: list[tuple[str, ...]] = []
+        wanted: int | None = None
+        base: int | None = exchange_id
+        while base is not None and wanted != 0:
+            lists = self._lists[base]
+            written = lists.sent if sent and lists.sent is not None else lists.received
+            keep = written.keep if wanted is None else min(written.keep, wanted)
+            parts.append(written.added if wanted is None else written.added[: max(wanted - written.keep, 0)])
+            base, wanted = written.base_exchange, keep
+        return [ref for part in reversed(parts) for ref in part]
+
+    def _joined(self, envelope_ref: str, refs: list[str]) -> bytes:
+        return join(self.body(envelope_ref), [self.body(ref) for ref in refs])
+
+
+def _events(log: EventLog, session_id: int) -> Iterator[Recorded]:
+    after = 0
+    while batch := log.read(after, limit=_BATCH, session_id=session_id, types=_TYPES):
+        yield from batch
+        after = batch[-1].position
