@@ -102,3 +102,8 @@ def _request(body: bytes, *, session: str | None, plan: Plan | None = None) -> R
     ]
     expected = json_body() if plan is None else sse_body(plan.chunks)
     return Request("\r\n".join([*headers, "", ""]).encode() + body, expected)
+
+
+def text(seed: int, size: int) -> str:
+    """`size` characters of the benchmark's words."""
+    return _text(random.Random(seed), size)
