@@ -94,6 +94,13 @@ class ProxyProcess:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def until_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait for the read tables after a start."""
+        deadline = time.monotonic() + timeout_s
+        while httpx.get(f"{self.url}/health/ready").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def finished(self, exchange_id: int | str, timeout_s: float = 5.0) -> Any:
         """The exchange once it has ended."""
         deadline = time.monotonic() + timeout_s

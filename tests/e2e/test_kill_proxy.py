@@ -126,7 +126,7 @@ def tables_equal_a_rebuild(proxy: ProxyProcess) -> None:
     lived = tables(proxy.data)
     (proxy.data / "read.sqlite").unlink()
     proxy.start()
-    proxy.get("/api/sessions")
+    proxy.until_ready()
     proxy.stop()
     assert tables(proxy.data) == lived
 
