@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from projections import tracking
-from projections.declaration import Projection
+from projections.declaration import Fold, Projection
 from projections.trouble import is_environmental
 from schema.recorded import Recorded
 
@@ -36,6 +36,17 @@ class Progress(msgspec.Struct):
     projection: Projection
     position: int
     error: str | None = None
+    fold: Fold | None = None
+
+    def subject(self, db: sqlite3.Connection) -> object:
+        """What the handlers work on."""
+        if self.projection.fold is not None and self.fold is None:
+            self.fold = self.projection.fold(db)
+        return self.fold or db
+
+    def forget(self) -> None:
+        if self.fold is not None:
+            self.fold.forget()
 
 
 class _PoisonedError(Exception):
@@ -66,6 +77,8 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
+            for progress in all_progress:
+                progress.forget()
     for step in steps:
         step.progress.position, step.progress.error = step.position, step.error
         if step.error is not None:
@@ -81,10 +94,11 @@ def _step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]
     error: str | None = None
     while due:
         try:
-            _apply(db, progress.projection, due)
+            _apply(db, progress, due)
             break
         except _PoisonedError as poisoned:
             db.execute("ROLLBACK TO projection")
+            progress.forget()
             error = poisoned.text
             due = [event for event in due if event.position < poisoned.position]
     if due:
@@ -93,16 +107,41 @@ def _step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]
     return _Step(progress, due[-1].position if due else progress.position, error)
 
 
-def _apply(db: sqlite3.Connection, projection: Projection, events: Sequence[Recorded]) -> None:
-    handles = projection.handles
+def _apply(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> None:
+    try:
+        _apply_all(db, progress, events)
+    except POISONED as error:
+        if is_environmental(error) or progress.fold is None or len(events) == 1:
+            raise
+        # rows of several events were written together: one by one it shows whose they were
+        db.execute("ROLLBACK TO projection")
+        progress.forget()
+        for recorded in events:
+            _apply_all(db, progress, (recorded,))
+        raise
+
+
+def _apply_all(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> None:
+    handles, subject = progress.projection.handles, progress.subject(db)
     for recorded in events:
         handler = handles.get(type(recorded.event))
         if handler is None:
             continue
         try:
-            handler(db, recorded)
+            handler(subject, recorded)
         except POISONED as error:
             if is_environmental(error):
                 raise
-            text = f"{recorded.type} at {recorded.position}: {type(error).__name__}: {error}"
-            raise _PoisonedError(recorded.position, text) from error
+            raise _poisoned(recorded, error) from error
+    if progress.fold is None:
+        return
+    try:
+        progress.fold.write()
+    except POISONED as error:
+        if is_environmental(error) or len(events) > 1:
+            raise
+        raise _poisoned(events[0], error) from error
+
+
+def _poisoned(recorded: Recorded, error: Exception) -> _PoisonedError:
+    return _PoisonedError(recorded.position, f"{recorded.type} at {recorded.position}: {type(error).__name__}: {error}")

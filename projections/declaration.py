@@ -7,24 +7,39 @@ only ever added carry the `position` of their event; entities that change are ke
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
 from schema.recorded import Recorded
 from schema.registry import Event
 
-Handler = Callable[[sqlite3.Connection, Recorded], None]
 E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+Handler = Callable[[Any, Recorded], None]
+
+
+class Fold(Protocol):
+    """Rows in the making. What it keeps in memory is what the tables say, and what was not written yet."""
+
+    def write(self) -> None:
+        """Write what the events of a batch have led to."""
+
+    def forget(self) -> None:
+        """The tables are not what was written to them: read from them again."""
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` is data and never changes; a higher `version` or other `tables` (DDL) make the runner build it anew."""
+    """`name` is data and never changes; a higher `version` or other `tables` (DDL) make the runner build it anew.
+
+    The functions of `handles` get what `fold` makes of the connection and the event; without `fold`, the connection.
+    """
 
     name: str
     version: int
     tables: tuple[str, ...]
     handles: Mapping[type[Event], Handler]
+    fold: Callable[[sqlite3.Connection], Fold] | None = None
 
     @property
     def ddl(self) -> str:
@@ -41,10 +56,10 @@ class Log(Protocol):
         """Events with a position above `after`, ascending."""
 
 
-def on(cls: type[E], apply: Callable[[sqlite3.Connection, Recorded, E], None]) -> tuple[type[Event], Handler]:
+def on(cls: type[E], apply: Callable[[S, Recorded, E], None]) -> tuple[type[Event], Handler]:
     """An entry of `handles`: `apply` gets the event in its own type."""
 
-    def handler(db: sqlite3.Connection, recorded: Recorded) -> None:
-        apply(db, recorded, cast(E, recorded.event))
+    def handler(subject: Any, recorded: Recorded) -> None:
+        apply(subject, recorded, cast(E, recorded.event))
 
     return cls, handler

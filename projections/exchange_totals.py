@@ -4,11 +4,11 @@ One row per event of an exchange, so that any position is one lookup for each mo
 """
 
 import sqlite3
-from operator import add
 
 import msgspec
 
 from projections.exchange_rows import Outcome
+from projections.rows import Rows
 
 TOTALS_TABLES = (
     "CREATE TABLE exchange_models(model TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
@@ -21,6 +21,9 @@ _TOTALS = (
     "SELECT started, completed, failed, cancelled, interrupted FROM exchange_totals"
     " WHERE model = ? AND position <= ? ORDER BY position DESC LIMIT 1"
 )
+INSERT_MODEL = "INSERT INTO exchange_models VALUES (?)"
+INSERT_TOTALS = "INSERT INTO exchange_totals VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ANY = (1 << 63) - 1  # as of the last position
 _ENDS: tuple[Outcome, ...] = ("completed", "failed", "cancelled", "interrupted")
 
 
@@ -49,23 +52,39 @@ def totals(db: sqlite3.Connection, *, at: int, model: str | None = None) -> Tota
     return Totals(*map(sum, zip((0, 0, 0, 0, 0), *filter(None, found), strict=True)))
 
 
-def count_started(db: sqlite3.Connection, position: int, model: str) -> None:
-    """One more exchange of `model`."""
-    if not _count(db, position, model, (1, 0, 0, 0, 0)):
-        db.execute("INSERT INTO exchange_models VALUES (?)", (model,))
-        db.execute("INSERT INTO exchange_totals VALUES (?, ?, 1, 0, 0, 0, 0)", (model, position))
+class RunningTotals:
+    """The totals while events come in; `rows` takes what is to be written."""
 
+    def __init__(self, db: sqlite3.Connection, rows: Rows) -> None:
+        self._db, self._rows = db, rows
+        self._latest: dict[str, list[int]] = {}
 
-def count_finished(db: sqlite3.Connection, position: int, exchange_id: int, outcome: Outcome) -> None:
-    """One more end of that outcome, of the exchange's model. Raises TypeError where the exchange never started."""
-    (model,) = db.execute("SELECT model_sent FROM exchanges WHERE exchange_id = ?", (exchange_id,)).fetchone()
-    _count(db, position, model, (0, *(int(outcome == end) for end in _ENDS)))
+    def started(self, position: int, model: str) -> None:
+        """One more exchange of `model`."""
+        latest = self._of(model)
+        if latest is None:
+            self._rows.add(INSERT_MODEL, (model,))
+            latest = self._latest[model] = [0, 0, 0, 0, 0]
+        self._add(position, model, latest, 0)
 
+    def finished(self, position: int, model: str, outcome: Outcome) -> None:
+        """One more end of that outcome. Raises LookupError for a model without a beginning."""
+        latest = self._of(model)
+        if latest is None:
+            raise LookupError(f"no exchange of {model} ever began")
+        self._add(position, model, latest, 1 + _ENDS.index(outcome))
 
-def _count(db: sqlite3.Connection, position: int, model: str, more: tuple[int, ...]) -> bool:
-    """Add `more` to the model's totals; False where it has none. Two statements cost half of an INSERT ... SELECT."""
-    last = db.execute(_TOTALS, (model, position)).fetchone()
-    if last is None:
-        return False
-    db.execute("INSERT INTO exchange_totals VALUES (?, ?, ?, ?, ?, ?, ?)", (model, position, *map(add, last, more)))
-    return True
+    def forget(self) -> None:
+        self._latest.clear()
+
+    def _add(self, position: int, model: str, latest: list[int], place: int) -> None:
+        latest[place] += 1
+        self._rows.add(INSERT_TOTALS, (model, position, *latest))
+
+    def _of(self, model: str) -> list[int] | None:
+        latest = self._latest.get(model)
+        if latest is None:
+            row = self._db.execute(_TOTALS, (model, _ANY)).fetchone()
+            if row is not None:
+                latest = self._latest[model] = list(row)
+        return latest

@@ -3,18 +3,11 @@
 import sqlite3
 
 from projections.declaration import Projection, on
-from projections.exchange_rows import COLUMNS, FINISHED, STARTED, ExchangeRow, Outcome, exchange_row
-from projections.exchange_totals import TOTALS_TABLES, count_finished, count_started
-from projections.refs import REFS_TABLE, expanded_refs, keep_refs
-from schema.exchanges import (
-    ExchangeCancelled,
-    ExchangeCompleted,
-    ExchangeFailed,
-    ExchangeInterrupted,
-    ExchangeStarted,
-    Finished,
-)
-from schema.recorded import Recorded
+from projections.exchange_fold import OUTCOMES, ExchangeRows
+from projections.exchange_rows import COLUMNS, ExchangeRow, exchange_row
+from projections.exchange_totals import TOTALS_TABLES
+from projections.refs import REFS_TABLE, expanded_refs
+from schema.exchanges import ExchangeStarted
 
 TABLES = (
     "CREATE TABLE exchanges("
@@ -36,9 +29,6 @@ TABLES = (
     REFS_TABLE,
     *TOTALS_TABLES,
 )
-_STARTED_MARKS = ", ".join("?" * len(STARTED.split(", ")))
-_INSERT = f"INSERT INTO exchanges({STARTED}) VALUES ({_STARTED_MARKS})"
-_FINISH = f"UPDATE exchanges SET ({FINISHED}) = ({', '.join('?' * len(FINISHED.split(', ')))}) WHERE exchange_id = ?"
 
 
 def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRow | None:
@@ -70,84 +60,10 @@ def exchange_refs(
     return expanded_refs(db, exchange_id, sent=False), expanded_refs(db, exchange_id, sent=True)
 
 
-def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted) -> None:
-    sent, resolution = event.sent, event.resolution
-    db.execute(
-        _INSERT,
-        (
-            recorded.position,
-            event.exchange_id,
-            event.session_id,
-            recorded.timestamp,
-            event.api,
-            event.model_requested,
-            event.model_sent,
-            event.provider,
-            event.stream,
-            resolution.rule,
-            resolution.branch,
-            resolution.parent_id,
-            event.client_family,
-            event.received.count,
-            event.received.tokens,
-            sent.count if sent else None,
-            sent.tokens if sent else None,
-            event.envelope_ref,
-            event.sent_envelope_ref,
-            event.skipped_reason,
-            event.preview,
-        ),
-    )
-    keep_refs(db, event.exchange_id, event.received, sent=False)
-    if sent:
-        keep_refs(db, event.exchange_id, sent, sent=True)
-    count_started(db, recorded.position, event.model_sent)
-
-
-def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> None:
-    usage, timings = event.usage, event.timings
-    failed = event if isinstance(event, ExchangeFailed) else None
-    db.execute(
-        _FINISH,
-        (
-            recorded.position,
-            recorded.timestamp,
-            OUTCOMES[type(event)],
-            usage.source,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.total_tokens,
-            usage.cached_tokens,
-            usage.cache_write_tokens,
-            usage.reasoning_tokens,
-            timings.overhead_ms,
-            timings.ttft_ms,
-            timings.duration_ms,
-            event.answer_ref,
-            " ".join(event.other_refs),
-            event.finish_reason,
-            event.http_status,
-            event.attempts,
-            event.model_answered,
-            event.upstream_request_id,
-            failed.error_code if failed else None,
-            failed.error_message if failed else None,
-            event.exchange_id,
-        ),
-    )
-    count_finished(db, recorded.position, event.exchange_id, OUTCOMES[type(event)])
-
-
-OUTCOMES: dict[type[Finished], Outcome] = {
-    ExchangeCompleted: "completed",
-    ExchangeFailed: "failed",
-    ExchangeCancelled: "cancelled",
-    ExchangeInterrupted: "interrupted",
-}
-
 EXCHANGES = Projection(
     name="exchanges",
-    version=1,
+    version=2,
     tables=TABLES,
-    handles=dict((on(ExchangeStarted, _started), *(on(cls, _finished) for cls in OUTCOMES))),
+    fold=ExchangeRows,
+    handles=dict((on(ExchangeStarted, ExchangeRows.started), *(on(cls, ExchangeRows.finished) for cls in OUTCOMES))),
 )

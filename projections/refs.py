@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from projections.rows import Row
 from schema.exchanges import MessageRefs
 
 REFS_TABLE = (
@@ -11,12 +12,12 @@ REFS_TABLE = (
 )
 
 
-def keep_refs(db: sqlite3.Connection, exchange_id: int, refs: MessageRefs, *, sent: bool) -> None:
-    """Store the difference; an exchange has a sent list only where it differs from the received one."""
-    db.execute(
-        "INSERT INTO exchange_refs VALUES (?, ?, ?, ?, ?)",
-        (exchange_id, sent, refs.base_exchange, refs.keep, " ".join(refs.added)),
-    )
+INSERT_REFS = "INSERT INTO exchange_refs VALUES (?, ?, ?, ?, ?)"
+
+
+def refs_row(exchange_id: int, refs: MessageRefs, *, sent: bool) -> Row:
+    """The difference; an exchange has a sent list only where it differs from the received one."""
+    return (exchange_id, sent, refs.base_exchange, refs.keep, " ".join(refs.added))
 
 
 def expanded_refs(db: sqlite3.Connection, exchange_id: int, *, sent: bool) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import sqlite3
 
 import msgspec
 
+from projections.chain_tokens import ChainTokens
 from projections.declaration import Projection, on
+from projections.rows import Rows
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -17,6 +19,7 @@ from schema.exchanges import (
     ExchangeInterrupted,
     ExchangeStarted,
     Finished,
+    Usage,
 )
 from schema.recorded import Recorded
 
@@ -38,6 +41,11 @@ _TOTALS = (
     " cumulative_input_tokens, cumulative_output_tokens, cumulative_total_tokens, context_tokens"
 )
 _INSERT = f"INSERT INTO session_stats VALUES (?, ?, {', '.join('?' * len(_TOTALS.split(', ')))})"
+_INSERT_CHAIN = "INSERT INTO exchange_chains VALUES (?, ?, ?)"
+_CLEAR_TOKENS = "DELETE FROM chain_tokens WHERE session_id = ?"
+_SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?)"
+_ANY = (1 << 63) - 1  # as of the last position
+_REMEMBERED = 20_000
 
 
 class StatsRow(msgspec.Struct, frozen=True, array_like=True):
@@ -70,28 +78,93 @@ def session_stats(db: sqlite3.Connection, session_id: int, *, at: int) -> StatsR
     return StatsRow(*row) if row else StatsRow()
 
 
-def _started(db: sqlite3.Connection, recorded: Recorded, event: ExchangeStarted) -> None:
-    before = session_stats(db, event.session_id, at=recorded.position)
-    if event.resolution.branch == "client_compaction":
-        db.execute("DELETE FROM chain_tokens WHERE session_id = ?", (event.session_id,))
-    received = event.received
-    continued = None if event.resolution.branch == "fork" else received.base_exchange
-    db.execute(
-        "INSERT INTO exchange_chains VALUES (?1, coalesce((SELECT chain FROM exchange_chains WHERE exchange_id = ?2"
-        " AND messages <= ?3), ?1), ?4)",
-        (event.exchange_id, continued, received.keep, received.count),
-    )
-    _append(db, recorded, event.session_id, msgspec.structs.replace(before, total_requests=before.total_requests + 1))
+class SessionTotals:
+    """The sessions' totals and their chains while events come in."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _CLEAR_TOKENS, _SET_TOKENS)
+        self._stats: dict[int, StatsRow] = {}
+        self._chains: dict[int, tuple[int, int]] = {}  # of an exchange: its chain and its messages
+        self._tokens: dict[int, ChainTokens] = {}
+
+    def started(self, recorded: Recorded, event: ExchangeStarted) -> None:
+        before, received = self._stats_of(event.session_id), event.received
+        if event.resolution.branch == "client_compaction":
+            self._tokens_of(event.session_id).clear()
+        chain = event.exchange_id
+        if received.base_exchange is not None and event.resolution.branch != "fork":
+            continued = self._chain_of(received.base_exchange)
+            if continued is not None and continued[1] <= received.keep:
+                chain = continued[0]
+        self._chains[event.exchange_id] = (chain, received.count)
+        self._rows.add(_INSERT_CHAIN, (event.exchange_id, chain, received.count))
+        self._append(recorded, event.session_id, _with_request(before))
+
+    def finished(self, recorded: Recorded, event: Finished) -> None:
+        usage = event.usage
+        if usage.source == "none":
+            return
+        chain = self._chain_of(event.exchange_id)
+        if chain is None:
+            raise LookupError(f"exchange {event.exchange_id} never began")
+        used = usage.prompt_tokens + usage.completion_tokens
+        tokens = self._tokens_of(event.session_id)
+        tokens.put(chain[0], used)
+        after = _with_usage(self._stats_of(event.session_id), usage, used, tokens.longest())
+        self._append(recorded, event.session_id, after)
+
+    def write(self) -> None:
+        for session_id, tokens in self._tokens.items():
+            if tokens.cleared:
+                self._rows.add(_CLEAR_TOKENS, (session_id,))
+            for chain in tokens.changed:
+                self._rows.add(_SET_TOKENS, (session_id, chain, tokens.by_chain[chain]))
+            tokens.written()
+        self._rows.write()
+        if len(self._stats) + len(self._chains) + len(self._tokens) > _REMEMBERED:
+            self.forget()
+
+    def forget(self) -> None:
+        self._rows.clear()
+        self._stats.clear()
+        self._chains.clear()
+        self._tokens.clear()
+
+    def _append(self, recorded: Recorded, session_id: int, totals: StatsRow) -> None:
+        self._stats[session_id] = totals
+        self._rows.add(_INSERT, (session_id, recorded.position, *msgspec.structs.astuple(totals)))
+
+    def _stats_of(self, session_id: int) -> StatsRow:
+        stats = self._stats.get(session_id)
+        if stats is None:
+            stats = self._stats[session_id] = session_stats(self._db, session_id, at=_ANY)
+        return stats
+
+    def _chain_of(self, exchange_id: int) -> tuple[int, int] | None:
+        chain = self._chains.get(exchange_id)
+        if chain is None:
+            query = "SELECT chain, messages FROM exchange_chains WHERE exchange_id = ?"
+            row = self._db.execute(query, (exchange_id,)).fetchone()
+            if row is not None:
+                chain = self._chains[exchange_id] = (int(row[0]), int(row[1]))
+        return chain
+
+    def _tokens_of(self, session_id: int) -> ChainTokens:
+        tokens = self._tokens.get(session_id)
+        if tokens is None:
+            rows = self._db.execute("SELECT chain, tokens FROM chain_tokens WHERE session_id = ?", (session_id,))
+            tokens = self._tokens[session_id] = ChainTokens(dict(rows.fetchall()))
+        return tokens
 
 
-def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> None:
-    usage = event.usage
-    if usage.source == "none":
-        return
-    before = session_stats(db, event.session_id, at=recorded.position)
-    used = usage.prompt_tokens + usage.completion_tokens
+def _with_request(before: StatsRow) -> StatsRow:
+    return msgspec.structs.replace(before, total_requests=before.total_requests + 1)
+
+
+def _with_usage(before: StatsRow, usage: Usage, used: int, context_tokens: int) -> StatsRow:
     total = usage.total_tokens or used
-    after = StatsRow(
+    return StatsRow(
         total_requests=before.total_requests,
         counted_requests=before.counted_requests + 1,
         max_tokens=max(before.max_tokens or 0, total),
@@ -101,32 +174,20 @@ def _finished(db: sqlite3.Connection, recorded: Recorded, event: Finished) -> No
         cumulative_input_tokens=before.cumulative_input_tokens + usage.prompt_tokens,
         cumulative_output_tokens=before.cumulative_output_tokens + usage.completion_tokens,
         cumulative_total_tokens=before.cumulative_total_tokens + total,
-        context_tokens=_longest(db, event, used),
+        context_tokens=context_tokens,
     )
-    _append(db, recorded, event.session_id, after)
-
-
-def _longest(db: sqlite3.Connection, event: Finished, tokens: int) -> int:
-    """Note `tokens` for the exchange's chain; return the most that any chain of the session holds."""
-    (chain,) = db.execute("SELECT chain FROM exchange_chains WHERE exchange_id = ?", (event.exchange_id,)).fetchone()
-    db.execute("INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?)", (event.session_id, chain, tokens))
-    row = db.execute("SELECT max(tokens) FROM chain_tokens WHERE session_id = ?", (event.session_id,)).fetchone()
-    return int(row[0] or 0)
-
-
-def _append(db: sqlite3.Connection, recorded: Recorded, session_id: int, totals: StatsRow) -> None:
-    db.execute(_INSERT, (session_id, recorded.position, *msgspec.structs.astuple(totals)))
 
 
 SESSION_STATS = Projection(
     name="session_stats",
     version=1,
     tables=TABLES,
+    fold=SessionTotals,
     handles=dict(
         (
-            on(ExchangeStarted, _started),
+            on(ExchangeStarted, SessionTotals.started),
             *(
-                on(cls, _finished)
+                on(cls, SessionTotals.finished)
                 for cls in (ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)
             ),
         )

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from projections.declaration import Projection
+from projections.rows import Rows
 from projections.summaries import SUMMARIES, model_label
 from schema.exchanges import ExchangeStarted
 from schema.recorded import Actor, Recorded
@@ -22,6 +23,9 @@ TABLES = (
     "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
     "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
 )
+_INSERT = "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_LABEL = "INSERT INTO exchange_labels VALUES (?, ?)"
+_REMEMBERED = 10_000
 _COLUMNS = "position, type, session_id, exchange_id, timestamp, actor, by, correlation_id, causation_position, summary"
 
 
@@ -159,41 +163,75 @@ def _last(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(position), 0) FROM timeline").fetchone()[0])
 
 
-def _append(db: sqlite3.Connection, recorded: Recorded) -> None:
-    event = recorded.event
-    label = _label(db, recorded)
-    summary, words = SUMMARIES[type(event)](event, label)
-    search = " ".join((recorded.type, summary, *(word for word in words if word))).casefold()
-    db.execute(
-        "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            recorded.position,
-            recorded.type,
-            recorded.session_id,
-            recorded.exchange_id,
-            recorded.timestamp,
-            recorded.actor,
-            recorded.by,
-            recorded.correlation_id,
-            recorded.causation_position,
-            summary,
-            search,
-            1 + _rank(db, recorded.type, recorded.position),
-        ),
-    )
+class TimelineRows:
+    """Lines while events come in."""
 
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._rows = Rows(db, _INSERT, _INSERT_LABEL)
+        self._ranks: dict[str, int] = {}
+        self._labels: dict[int, str] = {}
 
-def _label(db: sqlite3.Connection, recorded: Recorded) -> str:
-    """Provider and model of the event's exchange: only its start names them, its end is to be found by them too."""
-    event = recorded.event
-    if isinstance(event, ExchangeStarted):
-        label = model_label(event.provider, event.model_sent)
-        db.execute("INSERT INTO exchange_labels VALUES (?, ?)", (event.exchange_id, label))
+    def append(self, recorded: Recorded) -> None:
+        event = recorded.event
+        summary, words = SUMMARIES[type(event)](event, self._label(recorded))
+        search = " ".join((recorded.type, summary, *(word for word in words if word))).casefold()
+        rank = self._ranks.get(recorded.type)
+        if rank is None:
+            rank = _rank(self._db, recorded.type, recorded.position)
+        self._ranks[recorded.type] = rank + 1
+        self._rows.add(
+            _INSERT,
+            (
+                recorded.position,
+                recorded.type,
+                recorded.session_id,
+                recorded.exchange_id,
+                recorded.timestamp,
+                recorded.actor,
+                recorded.by,
+                recorded.correlation_id,
+                recorded.causation_position,
+                summary,
+                search,
+                rank + 1,
+            ),
+        )
+
+    def write(self) -> None:
+        self._rows.write()
+        if len(self._labels) > _REMEMBERED:
+            self._labels.clear()
+
+    def forget(self) -> None:
+        self._rows.clear()
+        self._ranks.clear()
+        self._labels.clear()
+
+    def _label(self, recorded: Recorded) -> str:
+        """Provider and model of the event's exchange: only its start names them, its end is to be found by them too."""
+        event, number = recorded.event, recorded.exchange_id
+        if isinstance(event, ExchangeStarted):
+            label = self._labels[event.exchange_id] = model_label(event.provider, event.model_sent)
+            self._rows.add(_INSERT_LABEL, (event.exchange_id, label))
+            return label
+        if number is None:
+            return ""
+        label = self._labels.get(number) or self._labels.setdefault(number, self._stored_label(number))
         return label
-    if recorded.exchange_id is None:
-        return ""
-    row = db.execute("SELECT label FROM exchange_labels WHERE exchange_id = ?", (recorded.exchange_id,)).fetchone()
-    return str(row[0])
+
+    def _stored_label(self, exchange_id: int) -> str:
+        """Raises LookupError where the exchange never started."""
+        row = self._db.execute("SELECT label FROM exchange_labels WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        if row is None:
+            raise LookupError(f"exchange {exchange_id} never began")
+        return str(row[0])
 
 
-TIMELINE = Projection(name="timeline", version=1, tables=TABLES, handles=dict.fromkeys(SUMMARIES, _append))
+TIMELINE = Projection(
+    name="timeline",
+    version=1,
+    tables=TABLES,
+    fold=TimelineRows,
+    handles=dict.fromkeys(SUMMARIES, TimelineRows.append),
+)

@@ -3,7 +3,7 @@
 from projections.timeline import TIMELINE
 from schema.exchanges import Usage
 from schema.sessions import SessionDeleted, SessionRenamed
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, RecordingGap, SessionActivated
 from tests.projections.building import (
     START_MS,
     cancelled,
@@ -51,6 +51,7 @@ SPECS = (
             AutoSessionDisabled(),
             AutoSessionEnabled(),
             ConfigurationLoaded(values={}, hash="0123456789abcdef"),
+            RecordingGap(from_=1, to=2, count=1_234),
         ),
         select=_SUMMARIES,
         rows=[
@@ -61,6 +62,7 @@ SPECS = (
             (5, None, None, "automatic sessions switched off"),
             (6, None, None, "automatic sessions switched on"),
             (7, None, None, "configuration 0123456789ab loaded"),
+            (8, None, None, "1,234 events were not recorded: the log could not be written"),
         ],
     ),
     Spec(

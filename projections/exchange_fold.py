@@ -1,0 +1,148 @@
+"""Events of exchanges to their rows, a batch at a time: one that begins and ends within a batch is written once."""
+
+import sqlite3
+
+from projections.exchange_rows import COLUMNS, FINISHED, STARTED, Outcome
+from projections.exchange_totals import INSERT_MODEL, INSERT_TOTALS, RunningTotals
+from projections.refs import INSERT_REFS, refs_row
+from projections.rows import Row, Rows
+from schema.exchanges import (
+    ExchangeCancelled,
+    ExchangeCompleted,
+    ExchangeFailed,
+    ExchangeInterrupted,
+    ExchangeStarted,
+    Finished,
+)
+from schema.recorded import Recorded
+
+OUTCOMES: dict[type[Finished], Outcome] = {
+    ExchangeCompleted: "completed",
+    ExchangeFailed: "failed",
+    ExchangeCancelled: "cancelled",
+    ExchangeInterrupted: "interrupted",
+}
+_REMEMBERED = 10_000
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("?" * len(columns.split(", ")))
+
+
+_BEGIN = f"INSERT INTO exchanges({STARTED}) VALUES ({_marks(STARTED)})"
+_WHOLE = f"INSERT INTO exchanges({COLUMNS}) VALUES ({_marks(COLUMNS)})"
+_FINISH = f"UPDATE exchanges SET ({FINISHED}) = ({_marks(FINISHED)}) WHERE exchange_id = ?"
+
+
+class ExchangeRows:
+    """Rows of `exchanges`, their lists and their totals."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._rows = Rows(db, INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS)
+        self._begun: dict[int, Row] = {}  # of this batch, not finished yet
+        self._models: dict[int, str] = {}
+        self._totals = RunningTotals(db, self._rows)
+
+    def started(self, recorded: Recorded, event: ExchangeStarted) -> None:
+        number, sent = event.exchange_id, event.sent
+        if number in self._begun:
+            raise ValueError(f"exchange {number} begins twice")
+        self._begun[number] = _started_row(recorded, event)
+        self._models[number] = event.model_sent
+        self._rows.add(INSERT_REFS, refs_row(number, event.received, sent=False))
+        if sent:
+            self._rows.add(INSERT_REFS, refs_row(number, sent, sent=True))
+        self._totals.started(recorded.position, event.model_sent)
+
+    def finished(self, recorded: Recorded, event: Finished) -> None:
+        outcome = OUTCOMES[type(event)]
+        row = _finished_row(recorded, event, outcome)
+        begun = self._begun.pop(event.exchange_id, None)
+        if begun is not None:
+            self._rows.add(_WHOLE, begun + row)
+        else:
+            self._rows.add(_FINISH, (*row, event.exchange_id))
+        self._totals.finished(recorded.position, self._model(event.exchange_id), outcome)
+
+    def write(self) -> None:
+        for row in self._begun.values():
+            self._rows.add(_BEGIN, row)
+        self._begun.clear()
+        self._rows.write()
+        if len(self._models) > _REMEMBERED:
+            self._models.clear()
+
+    def forget(self) -> None:
+        self._begun.clear()
+        self._models.clear()
+        self._rows.clear()
+        self._totals.forget()
+
+    def _model(self, exchange_id: int) -> str:
+        """Raises LookupError where the exchange never started."""
+        model = self._models.get(exchange_id)
+        if model is None:
+            row = self._db.execute("SELECT model_sent FROM exchanges WHERE exchange_id = ?", (exchange_id,)).fetchone()
+            if row is None:
+                raise LookupError(f"exchange {exchange_id} never began")
+            model = self._models[exchange_id] = str(row[0])
+        return model
+
+
+def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
+    """In the order of STARTED."""
+    sent, resolution, received = event.sent, event.resolution, event.received
+    return (
+        recorded.position,
+        event.exchange_id,
+        event.session_id,
+        recorded.timestamp,
+        event.api,
+        event.model_requested,
+        event.model_sent,
+        event.provider,
+        event.stream,
+        resolution.rule,
+        resolution.branch,
+        resolution.parent_id,
+        event.client_family,
+        received.count,
+        received.tokens,
+        sent.count if sent else None,
+        sent.tokens if sent else None,
+        event.envelope_ref,
+        event.sent_envelope_ref,
+        event.skipped_reason,
+        event.preview,
+    )
+
+
+def _finished_row(recorded: Recorded, event: Finished, outcome: Outcome) -> Row:
+    """In the order of FINISHED."""
+    usage, timings = event.usage, event.timings
+    failed = event if isinstance(event, ExchangeFailed) else None
+    return (
+        recorded.position,
+        recorded.timestamp,
+        outcome,
+        usage.source,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        timings.overhead_ms,
+        timings.ttft_ms,
+        timings.duration_ms,
+        event.answer_ref,
+        " ".join(event.other_refs),
+        event.finish_reason,
+        event.http_status,
+        event.attempts,
+        event.model_answered,
+        event.upstream_request_id,
+        failed.error_code if failed else None,
+        failed.error_message if failed else None,
+    )
