@@ -3,7 +3,13 @@
 from projections.timeline import TIMELINE
 from schema.exchanges import Usage
 from schema.sessions import SessionDeleted, SessionRenamed
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, RecordingGap, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    RecordingGap,
+    SessionActivated,
+)
 from tests.projections.building import (
     START_MS,
     cancelled,
