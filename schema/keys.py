@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from schema.migrations import Migration, bring_up_to_date, statements
+from schema.migrations import Migration, bring_up_to_date, check_readable, read_only_uri, statements
 
 _DDL = (
     "CREATE TABLE session_keys(session_id INTEGER PRIMARY KEY, key BLOB NOT NULL, created_at INTEGER NOT NULL) STRICT",
@@ -40,14 +40,22 @@ class NotedHead(NamedTuple):
 class KeyStore:
     """The keys, usable from any thread; one connection behind a lock."""
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 1.0) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 1.0, read_only: bool = False) -> None:
+        """With `read_only` nothing is ever written, and the file must be there."""
         self._lock = threading.Lock()
         self._cache: dict[int, bytes] = {}
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        bring_up_to_date(path, MIGRATIONS)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
+        if read_only:
+            check_readable(path, MIGRATIONS)
+        else:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            bring_up_to_date(path, MIGRATIONS)
+        where = read_only_uri(path) if read_only else path.absolute().as_uri()
+        self._db = sqlite3.connect(
+            where, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s
+        )
+        if not read_only:
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA secure_delete=ON")
 
     def secret(self, name: str) -> bytes:
         """A secret of this installation, 32 random bytes made at its first use."""

@@ -13,7 +13,7 @@ from schema.blobs import content_ref, unpack
 from schema.codec import EventMapper, EventTranscoder
 from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
-from schema.migrations import bring_up_to_date
+from schema.migrations import bring_up_to_date, check_readable, read_only_uri
 from schema.recorded import Recorded
 from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, header_of, parts_of
 from schema.sealing import Sealer
@@ -24,14 +24,18 @@ _BATCH = 2_000
 class EventLog:
     """The log of one data directory, made of the library's parts through its factory's environment."""
 
-    def __init__(self, path: Path, keys: KeyStore) -> None:
+    def __init__(self, path: Path, keys: KeyStore, *, read_only: bool = False) -> None:
+        """With `read_only` nothing is ever written, and the file must be there; a running server may go on writing."""
         self.path, self.keys = path, keys
-        bring_up_to_date(path, MIGRATIONS)
+        if read_only:
+            check_readable(path, MIGRATIONS)
+        else:
+            bring_up_to_date(path, MIGRATIONS)
         self.sealer = Sealer(keys)
         self._factory = InfrastructureFactory[SQLiteTrackingRecorder].construct(
             {
                 "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-                "SQLITE_DBNAME": str(path),
+                "SQLITE_DBNAME": read_only_uri(path) if read_only else str(path),
                 "ORIGINATOR_ID_TYPE": "text",
                 "APPLICATION_RECORDER_TOPIC": get_topic(EventRecorder),
             }
@@ -72,9 +76,17 @@ class EventLog:
             rows = cursor.fetchall()
         return [self.recorded(row) for row in rows]
 
-    def scan(self, after: int = 0, *, types: Sequence[str] = (), stream: str | None = None) -> Iterator[Recorded]:
+    def scan(
+        self,
+        after: int = 0,
+        *,
+        upto: int | None = None,
+        types: Sequence[str] = (),
+        session_id: int | None = None,
+        stream: str | None = None,
+    ) -> Iterator[Recorded]:
         """All later events in batches, for folds over the whole log."""
-        while batch := self.read(after, limit=_BATCH, types=types, stream=stream):
+        while batch := self.read(after, upto=upto, limit=_BATCH, types=types, session_id=session_id, stream=stream):
             yield from batch
             after = batch[-1].position
 

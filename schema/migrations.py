@@ -3,6 +3,7 @@
 A file of an earlier shape is copied first; one of a later shape is refused and left as it is (decisions 1.19).
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -14,6 +15,10 @@ _TABLE = "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT"
 
 class NewerLogError(Exception):
     """The file was written by a newer version of the program."""
+
+
+class OlderLogError(Exception):
+    """The file must be brought up to date before it can be read."""
 
 
 class Migration(NamedTuple):
@@ -45,6 +50,25 @@ def bring_up_to_date(path: Path, steps: Sequence[Migration]) -> Path | None:
         for number, step in enumerate(steps[known:], known + 1):
             _take(db, step, number)
     return backup
+
+
+def check_readable(path: Path, steps: Sequence[Migration]) -> None:
+    """Whether a file can be read as it is. Raises NewerLogError, OlderLogError and sqlite3.Error."""
+    with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+        known = format_of(db)
+    if known > len(steps):
+        raise NewerLogError(f"{path.name} has format {known}, this version knows up to {len(steps)}")
+    if known < len(steps):
+        raise OlderLogError(f"{path.name} has format {known}: start the proxy once to bring it up to {len(steps)}")
+
+
+def read_only_uri(path: Path) -> str:
+    """An address under which SQLite opens the file without ever writing. Where no file can be made beside it and no
+    program has it open, SQLite must be told that it does not change."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    wal = path.with_name(path.name + "-wal")
+    alone = not wal.exists() or wal.stat().st_size == 0
+    return uri + "&immutable=1" if alone and not os.access(path.parent, os.W_OK) else uri
 
 
 def format_of(db: sqlite3.Connection) -> int:

@@ -1,0 +1,195 @@
+"""Whether the log is what was written: every stored value is in a hash, and each hash in the next.
+
+Re-derives the hash chain from what a read returns, counts positions and versions, compares blobs with the sha256 in
+their events, opens what is sealed, and looks for the last event that was noted in keys.sqlite. What was erased is no
+problem: the chain covers ciphertexts, and a blob may be gone when its session's key is.
+"""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import msgspec
+
+from schema.keys import NotedHead
+from schema.log import EventLog
+from schema.migrations import read_only_uri
+from schema.recorder import COLUMNS, GENESIS, chain_hash, parts_of
+from schema.registry import UnknownEventTypeError
+from schema.sealing import SealError
+
+MAX_PROBLEMS = 100
+_BATCH = 5_000
+_UNREADABLE = (UnknownEventTypeError, msgspec.MsgspecError, ValueError, TypeError)
+Progressed = Callable[[int, int], None]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """`kind`: damaged_file, missing_event, changed_event, wrong_version, changed_blob, missing_blob, unopened,
+    unreadable_event, missing_head."""
+
+    position: int | None
+    kind: str
+    text: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Shape of GET /api/log/verify; `problems` holds the first hundred of `problems_total`."""
+
+    ok: bool
+    from_: int
+    to: int
+    checked: int
+    head_hash: str
+    first_bad_position: int | None
+    erased_sessions: int
+    duration_ms: int
+    problems: list[Problem]
+    problems_total: int
+
+
+class Verifier:
+    """Checks the events from `first` to `last`, which defaults to the head."""
+
+    def __init__(
+        self, log: EventLog, *, first: int = 1, last: int | None = None, heads: list[NotedHead] | None = None
+    ) -> None:
+        self._log = log
+        self._first, self._last = max(first, 1), last
+        self._heads = log.keys.noted_heads() if heads is None else heads
+        self._problems: list[Problem] = []
+        self._total = 0
+        self._bad: int | None = None
+        self._versions: dict[str, int] = {}
+        self._erased: set[int] = set()
+        self._checked = 0
+        self._hash = GENESIS
+
+    def run(self, progressed: Progressed = lambda done, total: None) -> Verification:
+        """Check everything; `progressed` is told positions now and then."""
+        begun = time.perf_counter()
+        last = 0
+        try:
+            with closing(self._connect()) as db:
+                last = self._range_end(db)
+                self._check_events(db, last, progressed)
+                self._check_heads(db)
+                self._check_pages(db)
+        except sqlite3.DatabaseError as error:
+            self._note(None, "damaged_file", f"events.sqlite cannot be read: {error}")
+        return Verification(
+            ok=not self._total,
+            from_=self._first,
+            to=last,
+            checked=self._checked,
+            head_hash=self._hash.hex(),
+            first_bad_position=self._bad,
+            erased_sessions=len(self._erased),
+            duration_ms=round((time.perf_counter() - begun) * 1_000),
+            problems=self._problems,
+            problems_total=self._total,
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(read_only_uri(self._log.path), uri=True, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        return db
+
+    def _range_end(self, db: sqlite3.Connection) -> int:
+        head = int(db.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])
+        return head if self._last is None else min(self._last, head)
+
+    def _check_events(self, db: sqlite3.Connection, last: int, progressed: Progressed) -> None:
+        before = db.execute("SELECT hash FROM events WHERE position = ?", (self._first - 1,)).fetchone()
+        self._hash = bytes(before[0]) if before else GENESIS
+        expected = self._first
+        for row in _rows(db, self._first, last):
+            position = row["position"]
+            if position != expected:
+                self._note(expected, "missing_event", f"event {expected} is missing: the next one is {position}")
+            self._check(row)
+            expected = position + 1
+            self._checked += 1
+            if position % _BATCH == 0:
+                progressed(position - self._first, last - self._first + 1)
+
+    def _check(self, row: sqlite3.Row) -> None:
+        position, prev = row["position"], bytes(row["prev_hash"])
+        digest = chain_hash(prev, position, (row["stream"], row["version"], row["type"]), parts_of(row))
+        if digest != bytes(row["hash"]):
+            self._note(position, "changed_event", f"event {position}: its stored values do not give its hash")
+        if prev != self._hash:
+            text = f"event {position} does not follow from the hash of the event before it"
+            self._note(position, "changed_event", text)
+        self._hash = bytes(row["hash"])
+        self._check_version(row)
+        self._check_contents(row)
+
+    def _check_version(self, row: sqlite3.Row) -> None:
+        stream, version = row["stream"], row["version"]
+        known = self._versions.get(stream)
+        if known is None and self._first == 1:
+            known = 0
+        if known is not None and version != known + 1:
+            text = f"event {row['position']} has version {version} of {stream}, not {known + 1}"
+            self._note(row["position"], "wrong_version", text)
+        self._versions[stream] = version
+
+    def _check_contents(self, row: sqlite3.Row) -> None:
+        position, session_id = row["position"], row["session_id"]
+        try:
+            event = self._log.recorded(row).event
+        except SealError:
+            self._note(position, "unopened", f"event {position}: its sealed part does not open under its session's key")
+            return
+        except _UNREADABLE as error:
+            self._note(position, "unreadable_event", f"event {position} cannot be read: {type(error).__name__}")
+            return
+        blob = getattr(event, "blob", None)
+        if blob is None:
+            return
+        erased = self._log.keys.key(session_id) is None
+        if erased:
+            self._erased.add(session_id)
+        if row["blob"] is not None:
+            if hashlib.sha256(row["blob"]).hexdigest() != blob.sha256:
+                self._note(position, "changed_blob", f"the contents of event {position} were changed")
+        elif not erased:
+            self._note(position, "missing_blob", f"the contents of event {position} are gone, though not erased")
+
+    def _check_heads(self, db: sqlite3.Connection) -> None:
+        for head in self._heads:
+            row = db.execute("SELECT hash FROM events WHERE position = ?", (head.position,)).fetchone()
+            if row is None or bytes(row[0]) != head.hash:
+                when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(head.noted_at / 1_000))
+                text = (
+                    f"event {head.position} was the last one on {when} UTC and is not in the log: its end was cut off,"
+                    " or lost with the power, or the log is another one"
+                )
+                self._note(head.position, "missing_head", text)
+
+    def _check_pages(self, db: sqlite3.Connection) -> None:
+        for (verdict,) in db.execute("PRAGMA integrity_check(10)"):
+            if verdict != "ok":
+                self._note(None, "damaged_file", f"events.sqlite: {verdict}")
+
+    def _note(self, position: int | None, kind: str, text: str) -> None:
+        self._total += 1
+        if position is not None and (self._bad is None or position < self._bad):
+            self._bad = position
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(Problem(position, kind, text))
+
+
+def _rows(db: sqlite3.Connection, first: int, last: int) -> Iterator[sqlite3.Row]:
+    """In batches, so that no read transaction holds back a running server's checkpoints."""
+    columns = ", ".join(f"events.{name.strip()}" for name in COLUMNS.split(","))
+    query = (
+        f"SELECT {columns}, blobs.data AS blob FROM events LEFT JOIN blobs USING (position)"
+        " WHERE events.position >= ? AND events.position <= ? ORDER BY events.position LIMIT ?"
+    )
+    while rows := db.execute(query, (first, last, _BATCH)).fetchall():
+        yield from rows
+        first = rows[-1]["position"] + 1
