@@ -103,12 +103,28 @@ class ReadPool:
 
     def __init__(self, path: Path, *, size: int = 2) -> None:
         """`path` must have been opened by `open_store` before."""
+        self._path = path
         self._executor = ThreadPoolExecutor(size, thread_name_prefix="read")
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._connections: list[sqlite3.Connection] = []
+        self._open(size)
+
+    def swap(self, exchange: Callable[[], None]) -> None:
+        """Run `exchange` while no connection is open; queries wait meanwhile and then see the new file. From any thread
+        but the pool's own."""
+        size = len(self._connections)
+        for _ in range(size):
+            self._idle.get().close()  # a running query gives its connection back first
+        self._connections.clear()
+        try:
+            exchange()
+        finally:
+            self._open(size)
+
+    def _open(self, size: int) -> None:
         for _ in range(size):
             db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro",
+                f"{self._path.absolute().as_uri()}?mode=ro",
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,
@@ -134,7 +150,7 @@ class ReadPool:
     def _answer(
         self, query: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object], at: int | None
     ) -> Read[T]:
-        db = self._idle.get()  # never waits: there are as many connections as threads
+        db = self._idle.get()  # there are as many connections as threads: it waits for a swap only
         try:
             db.execute("BEGIN")
             head = tracking.head(db)

@@ -152,12 +152,14 @@ class EventLog:
         return None
 
     def recorded(self, row: sqlite3.Row) -> Recorded:
+        """The event of a row whose columns begin in the order of COLUMNS."""
         header = header_of(row)
+        data, sealed = row[14].encode(), row[15]
         return Recorded(
-            position=row["position"],
-            stream=row["stream"],
-            version=row["version"],
-            type=row["type"],
+            position=row[0],
+            stream=row[1],
+            version=row[2],
+            type=row[3],
             type_version=header.type_version,
             session_id=header.session_id,
             exchange_id=header.exchange_id,
@@ -166,9 +168,9 @@ class EventLog:
             by=header.by,
             correlation_id=header.correlation_id,
             causation_position=header.causation_position,
-            hash=bytes(row["hash"]).hex(),
-            prev_hash=bytes(row["prev_hash"]).hex(),
-            event=self._transcoder.event(row["type"], header, row["data"].encode(), bytes(row["sealed"] or b"")),
+            hash=row[12].hex(),
+            prev_hash=row[13].hex(),
+            event=self._transcoder.event(row[3], header, data, sealed or b""),
         )
 
     def _number(self, query: str, values: tuple[object, ...]) -> int:

@@ -65,18 +65,8 @@ def head_of(cursor: sqlite3.Cursor) -> Head:
 
 
 def header_of(row: sqlite3.Row) -> Header:
-    """The header that the columns of `row` came from."""
-    return Header(
-        row["type_version"],
-        row["session_id"],
-        row["exchange_id"],
-        row["timestamp"],
-        row["actor"],
-        row["by"],
-        row["correlation_id"],
-        row["causation_position"],
-        len(row["sealed"] or b""),
-    )
+    """The header that the columns of `row`, in the order of COLUMNS, came from."""
+    return Header._make((*row[4:12], len(row[15] or b"")))
 
 
 def parts_of(row: sqlite3.Row, blob: bytes = b"") -> State:
