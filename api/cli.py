@@ -1,5 +1,8 @@
-"""The command line. Exit codes: 0 done, 2 usage, configuration or a locked data directory, 3 the store cannot be used,
-130 interrupted (decisions 3.13)."""
+"""The command line.
+
+Exit codes: 0 done, 1 a check failed, 2 usage, configuration or a locked data directory, 3 the store cannot be used, 130
+interrupted (decisions 3.13).
+"""
 
 import argparse
 import asyncio
@@ -12,13 +15,15 @@ from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
+from api import cli_config, cli_doctor, cli_events, cli_rebuild, cli_verify
+from api.cli_output import UsageError
 from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.serving import AddressInUseError, bind, configure_logging, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
 from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
 from schema.lock import DirectoryLock, DirectoryLockedError
-from schema.migrations import NewerLogError
+from schema.migrations import NewerLogError, OlderLogError
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
 _log = logging.getLogger("chronoproxy")
@@ -28,10 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = parser().parse_args(argv)
     try:
-        return _serve(arguments)
-    except (ConfigurationError, DirectoryLockedError, AddressInUseError) as error:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read our lines has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (UsageError, ConfigurationError, DirectoryLockedError, AddressInUseError) as error:
         return _fail(USAGE, str(error))
-    except (NewerLogError, StoreUnavailableError, PersistenceError, sqlite3.Error, OSError) as error:
+    except (NewerLogError, OlderLogError, StoreUnavailableError, PersistenceError, sqlite3.Error, OSError) as error:
         return _fail(UNAVAILABLE, f"the data directory cannot be used: {error}")
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -44,13 +54,77 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"chronoproxy {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("serve", help="start the proxy")
-    run.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-    run.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (default 8000)")
-    run.add_argument("--data-dir", type=Path, help="where events.sqlite lives")
-    run.add_argument("--config", type=Path, help="configuration file (TOML)")
-    run.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    _add_serve(commands.add_parser("serve", help="start the proxy"))
+    _add_events(commands.add_parser("events", help="show the event log"))
+    _add_verify(commands.add_parser("verify", help="check that the log is what was written"))
+    _add_rebuild(commands.add_parser("rebuild", help="make the read tables anew from the log"))
+    _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
+    _add_config(commands.add_parser("config", help="check or begin a configuration"))
     return top
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (default 8000)")
+    _add_places(parser)
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.set_defaults(run=_serve)
+
+
+def _add_events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--session", type=_number, metavar="ID", help="only events about this session")
+    parser.add_argument("--exchange", type=_number, metavar="ID", help="only events of this exchange")
+    parser.add_argument("--type", action="append", metavar="TYPE", help="only events of this type; may be repeated")
+    _add_span(parser)
+    parser.add_argument("--limit", type=_number, metavar="N", help="at most this many")
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument("--reverse", action="store_true", help="newest first")
+    order.add_argument("--follow", action="store_true", help="wait for new ones, until Ctrl-C")
+    _add_places(parser, json="each event with its data as one line of JSON")
+    parser.set_defaults(run=cli_events.run)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_span(parser)
+    parser.add_argument("--head", metavar="POSITION:HASH", help="an event that the log must hold, noted elsewhere")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_verify.run)
+
+
+def _add_rebuild(parser: argparse.ArgumentParser) -> None:
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_rebuild.run)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="do not ask the providers")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_doctor.run)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="print the values in force, without secrets")
+    check.add_argument("file", nargs="?", type=Path, help="the file to check; else the one that serve would read")
+    check.set_defaults(run=cli_config.check)
+    init = actions.add_parser("init", help="write a commented configuration to start from")
+    init.add_argument("--path", type=Path, help="where to (default: where serve looks for it)")
+    init.add_argument("--force", action="store_true", help="replace a file that is there")
+    init.set_defaults(run=cli_config.init)
+    for action in (check, init):
+        _add_places(action, json="print one JSON document")
+
+
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="from_", type=_number, default=1, metavar="POSITION", help="first event")
+    parser.add_argument("--to", type=_number, metavar="POSITION", help="last event")
+
+
+def _add_places(parser: argparse.ArgumentParser, *, json: str | None = None) -> None:
+    parser.add_argument("--data-dir", type=Path, help="where events.sqlite lives")
+    parser.add_argument("--config", type=Path, help="configuration file (TOML)")
+    if json is not None:
+        parser.add_argument("--json", action="store_true", help=json)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -76,11 +150,18 @@ async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
             await serve(app, listener)
 
 
+def _number(text: str) -> int:
+    return _within(text, 1, (1 << 53) - 1)
+
+
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise ValueError(text)
-    return number
+    return _within(text, 0, 65_535)
+
+
+def _within(text: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdigit() and low <= int(text[:20]) <= high):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {low} to {high}")
+    return int(text)
 
 
 def _fail(code: int, message: str) -> int:

@@ -163,11 +163,7 @@ class Verifier:
         for head in self._heads:
             row = db.execute("SELECT hash FROM events WHERE position = ?", (head.position,)).fetchone()
             if row is None or bytes(row[0]) != head.hash:
-                when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(head.noted_at / 1_000))
-                text = (
-                    f"event {head.position} was the last one on {when} UTC and is not in the log: its end was cut off,"
-                    " or lost with the power, or the log is another one"
-                )
+                text = f"{_seen(head)} is not in the log: its end was cut off, or lost with the power, or it is another"
                 self._note(head.position, "missing_head", text)
 
     def _check_pages(self, db: sqlite3.Connection) -> None:
@@ -181,6 +177,13 @@ class Verifier:
             self._bad = position
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(position, kind, text))
+
+
+def _seen(head: NotedHead) -> str:
+    if not head.noted_at:
+        return f"event {head.position} with the hash that was given"
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(head.noted_at / 1_000))
+    return f"event {head.position}, the last one on {when} UTC,"
 
 
 def _rows(db: sqlite3.Connection, first: int, last: int) -> Iterator[sqlite3.Row]:

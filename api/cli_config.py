@@ -1,0 +1,95 @@
+"""`chronoproxy config check` and `config init`."""
+
+import argparse
+import os
+from pathlib import Path
+
+from api.cli_output import UsageError, json_line, line
+from api.configuration import Overrides, load
+from api.places import user_config_dir
+
+STARTER = """\
+# Chronoproxy: where completions go, and how the proxy behaves. Every key is described in docs/configuration.md.
+# What is commented out shows the default. ${NAME} is filled in from the environment.
+
+# default_model = "gpt"              # of requests that name none; else the first of [models]
+
+[server]
+# host = "127.0.0.1"                 # beyond loopback, token must be set
+# port = 8000
+# token = "${CHRONOPROXY_TOKEN}"     # bearer token of all requests
+# client_keys = []                   # keys for the completion routes
+# allowed_hosts = []
+# allowed_origins = []
+# max_body_bytes = 20971520
+# data_dir = "~/somewhere"
+# docs = false                       # serve the interactive API page
+# connect_timeout_s = 10.0
+# read_timeout_s = 600.0
+
+[recording]
+# contents = true                    # false keeps hashes and counts only
+# durability = "process"             # "power": wait for the disk too
+# commit = "before_client"           # "before_upstream": commit before the provider is called
+
+[rate_limit]
+# mode = "observe"
+# max_rpm = 40
+
+# A provider is anything that speaks the OpenAI API. Without one, the demo provider answers.
+#
+# [providers.openai]
+# type = "openai"                    # or "gemini", "anthropic", "echo"
+# api_key = "${OPENAI_API_KEY}"
+# base_url = "https://api.openai.com/v1"
+# headers = {}
+# include_usage = true
+# allow_any_model = false            # accept openai/<any name>
+# connect_timeout_s = 10.0
+# read_timeout_s = 600.0
+# name = "OpenAI"
+# icon = "openai"
+# color = "#0b6e83"
+#
+# [models.gpt]
+# provider = "openai"
+# model = "gpt-5"                    # the provider's name for it
+# max_context_size = 262144
+# max_output_tokens = 32768
+# capabilities = ["tools"]
+# price = { input = 1.25, output = 10.0, cache_read = 0.125, cache_write = 1.25 }
+#
+# [providers.local]
+# base_url = "http://127.0.0.1:11434/v1"
+# allow_any_model = true
+"""
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """The values in force without secrets, and warnings. Raises ConfigurationError."""
+    found = load(arguments.file or arguments.config, Overrides(), os.environ)
+    file = str(found.file) if found.file is not None else None
+    if arguments.json:
+        json_line({"file": file, "warnings": list(found.warnings), "values": found.public_values()}, indent=2)
+        return 0
+    line(f"{file} is valid" if file else "no configuration file: the defaults hold, and the demo provider answers")
+    for warning in found.warnings:
+        line(f"  warning: {warning}")
+    json_line(found.public_values(), indent=2)
+    return 0
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Write a starting configuration. Raises UsageError where there is one, OSError."""
+    path: Path = arguments.path or user_config_dir(os.environ) / "config.toml"
+    if path.exists() and not arguments.force:
+        raise UsageError(f"{path} exists; --force replaces it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(STARTER)
+    if arguments.json:
+        json_line({"path": str(path)})
+    else:
+        line(f"wrote {path}")
+    return 0

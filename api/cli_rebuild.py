@@ -1,0 +1,64 @@
+"""`chronoproxy rebuild`: the read tables anew from the log."""
+
+import argparse
+import time
+from pathlib import Path
+
+from api.cli_output import UsageError, json_line, line, progress
+from api.cli_places import data_directory
+from projections.catalogue import PROJECTIONS
+from projections.rebuilding import build, checksums, new_path, put_in_place
+from projections.store import open_store
+from schema.keys import KeyStore
+from schema.lock import DirectoryLock, DirectoryLockedError
+from schema.log import EventLog
+
+_OK, _DIFFERENT = 0, 1
+_SAID = {
+    None: "there were no tables of this position to compare with",
+    True: "the tables are the same as before",
+    False: "the tables are not the same as before",
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit code 1 where the tables of the same position were not the same. Raises UsageError while a server runs."""
+    directory = data_directory(arguments)
+    try:
+        with DirectoryLock(directory):
+            return _rebuild(arguments, directory)
+    except DirectoryLockedError as error:
+        raise UsageError(f"{error}; stop it first, or delete read.sqlite and start it again") from None
+
+
+def _rebuild(arguments: argparse.Namespace, directory: Path) -> int:
+    path, begun = directory / "read.sqlite", time.monotonic()
+    keys = KeyStore(directory / "keys.sqlite")
+    log = EventLog(directory / "events.sqlite", keys)
+    try:
+        before = _checksums_before(path, log)
+        built = build(new_path(path), PROJECTIONS, log, progress("rebuilding"))
+        put_in_place(built.path, path)
+    finally:
+        log.close()
+        keys.close()
+    after = checksums(path)
+    equal = None if before is None else before == after
+    changed = sorted(name for name in after if before is not None and before.get(name) != after[name])
+    result = {"events": built.position, "duration_ms": round((time.monotonic() - begun) * 1_000), "equal": equal}
+    if arguments.json:
+        json_line({**result, "changed_tables": changed, "checksums": after}, indent=2)
+    else:
+        line(f"{built.position:,} events applied in {result['duration_ms']:,} ms; {_SAID[equal]}")
+        for name in changed:
+            line(f"  changed: {name}")
+    return _DIFFERENT if equal is False else _OK
+
+
+def _checksums_before(path: Path, log: EventLog) -> dict[str, str] | None:
+    """Of tables that stand at the head of the log; None of others, which could not be the same."""
+    if not path.exists():
+        return None
+    store = open_store(path, PROJECTIONS, log)
+    store.close()
+    return checksums(path) if set(store.positions.values()) == {log.head()} else None
