@@ -78,6 +78,20 @@ def test_the_examples_of_a_page_run_in_order(page: str, proxy: ProxyProcess) -> 
     assert ran >= 2
 
 
+def test_the_commands_of_the_command_line_run() -> None:
+    with ProxyProcess() as process:
+        process.stop()
+        place = {"./data": str(process.data)}
+        lines = [line for example in of_language("sh", "docs/cli.md") for line in example.text.splitlines()]
+        assert len(lines) >= 10
+        for line in lines:
+            program, *arguments = (
+                place.get(word, word.replace("./data/", f"{process.data}/")) for word in line.split()
+            )
+            assert program == "chronoproxy"
+            run([sys.executable, "-m", "chronoproxy", *arguments], process.url)
+
+
 def test_the_first_run_prints_what_the_readme_shows(proxy: ProxyProcess) -> None:
     shown = of_language("text", "README.md")[0].text.splitlines()
     assert shown[0] == f"Chronoproxy listening on {PRINTED}"
