@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
     # httptools
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.complete:
+        if self._head_done:  # a trailer field: it may not be merged into the head (RFC 9110, 6.5.1)
             return
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 

@@ -62,6 +62,28 @@ async def test_answers_headers_keep_order_case_and_repeats(upstream: Upstream) -
             assert await whole(answer) == b"ok"
 
 
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;e=1\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\nok", b"ok"),
+        (b"HTTP/1.0 200 OK\r\n\r\nall until the end", b"all until the end"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more that nobody asked for ok", b"ok"),
+    ],
+)
+async def test_framings(raw: bytes, body: bytes) -> None:
+    by_proxy = AiohttpUpstream()
+    client = DirectUpstream(by_proxy)
+    async with _answering(raw) as url:
+        for _ in range(2):  # what is left on a connection must not become the next answer
+            answer = await client.open(request(url))
+            assert answer.status == 200
+            assert {name for name, _ in answer.headers} <= {"Content-Length", "Transfer-Encoding"}
+            assert await whole(answer) == body
+        await client.aclose()
+    await by_proxy.aclose()
+
+
 async def test_a_read_answer_gives_its_connection_back(upstream: Upstream, provider: MockProvider) -> None:
     for body in (BODY, STREAM, BODY):
         await whole(await upstream.open(request(chat_url(provider), body=body)))
