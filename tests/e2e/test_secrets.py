@@ -1,0 +1,77 @@
+"""Secrets planted in every place where one can come in are in no file, no answer and no line of the log."""
+
+import httpx
+
+from tests.e2e.processes import MockProcess, ProxyProcess, config_for, plan
+
+SERVER_TOKEN = "planted-server-token-0001"
+CLIENT_KEY = "planted-client-key-0002"
+PROVIDER_HEADER = "planted-provider-header-0003"
+IN_HEADERS = {
+    "X-Api-Key": "planted-x-api-key-0004",
+    "Api-Key": "planted-api-key-0005",
+    "X-Goog-Api-Key": "planted-goog-key-0006",
+    "Proxy-Authorization": "Bearer planted-proxy-authorization-0007",
+    "Cookie": "session=planted-cookie-0008",
+}
+IDEMPOTENCY_KEY = "planted-idempotency-key-0009"
+SESSION_KEY = "planted-session-key-0010"
+QUERY_KEY = "planted-query-key-0011"
+UPSTREAM_KEY = "sk-upstream-planted-key-1234567890"
+PLANTED = [
+    *(SERVER_TOKEN, CLIENT_KEY, PROVIDER_HEADER, IDEMPOTENCY_KEY, SESSION_KEY, QUERY_KEY, UPSTREAM_KEY),
+    *(value.split()[-1].split("=")[-1] for value in IN_HEADERS.values()),
+]
+CONFIG = f"""
+[server]
+token = "{SERVER_TOKEN}"
+client_keys = ["{CLIENT_KEY}"]
+
+"""
+
+
+def test_planted_secrets_are_nowhere(mock: MockProcess) -> None:
+    config = config_for(mock.base_url, CONFIG)
+    config = config.replace("allow_any_model", f'headers = {{ "X-Provider" = "{PROVIDER_HEADER}" }}\nallow_any_model')
+    answers: list[httpx.Response] = []
+    with ProxyProcess(config) as proxy:
+        chat = {"model": "mock", "messages": [{"role": "user", "content": f"my key is {UPSTREAM_KEY}"}]}
+        as_client = {"Authorization": f"Bearer {CLIENT_KEY}"}
+        manage = {"Authorization": f"Bearer {SERVER_TOKEN}"}
+        completions = f"{proxy.url}/v1/chat/completions"
+        echoing = plan(status=401, body={"error": {"message": f"wrong key {UPSTREAM_KEY} or {CLIENT_KEY}"}})
+        for headers in ({}, {"X-Session-Id": SESSION_KEY}, IN_HEADERS, echoing):
+            answer = httpx.post(f"{completions}?api_key={QUERY_KEY}", json=chat, headers={**headers, **as_client})
+            assert answer.status_code == (401 if headers is echoing else 200)
+            answers += [answer] if headers is not echoing else []
+        answers.append(httpx.post(completions, json=chat, headers=IN_HEADERS))  # no client key: refused
+        assert answers[-1].status_code == 401
+        made = {**manage, "Idempotency-Key": IDEMPOTENCY_KEY}
+        answers += [httpx.post(f"{proxy.url}/api/sessions", json={"name": "s"}, headers=made) for _ in range(2)]
+        answers.append(httpx.post(f"{proxy.url}/api/sessions", json={}, headers={"Authorization": "Bearer wrong"}))
+        answers += [httpx.get(f"{proxy.url}{path}", headers=manage) for path in every_read(proxy, manage)]
+        shown = b"\n".join(answer.content + str(answer.headers).encode() for answer in answers[4:])
+        code = proxy.stop()
+        assert code == 0
+        files = {path.name: path.read_bytes() for path in proxy.data.iterdir()}
+        files["stderr"] = proxy.log.read_bytes()
+        for secret in PLANTED:
+            assert secret.encode() not in shown, secret
+            assert [name for name, data in files.items() if secret.encode() in data] == [], secret
+
+
+def every_read(proxy: ProxyProcess, manage: dict[str, str]) -> list[str]:
+    """All that the management API shows by now."""
+    head = httpx.get(f"{proxy.url}/health").json()["position"]
+    httpx.get(f"{proxy.url}/api/sessions", headers={**manage, "X-Min-Position": str(head)})
+    sessions = httpx.get(f"{proxy.url}/api/sessions", headers=manage).json()
+    exchanges = httpx.get(f"{proxy.url}/api/exchanges", headers=manage).json()["exchanges"]
+    assert len(exchanges) == 4
+    return [
+        *("/", "/health", "/health/ready", "/api/providers", "/api/models", "/v1/models", "/api/rate-limit"),
+        *("/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/exchanges", "/api/events"),
+        *(f"/api/sessions/{session['id']}" for session in sessions),
+        *(f"/api/exchanges/{exchange['id']}" for exchange in exchanges),
+        *(f"/api/events/{position}" for position in range(1, head + 1)),
+        *("/openapi.json", "/api/none", f"/api/exchanges?q={QUERY_KEY[:0]}"),
+    ]
