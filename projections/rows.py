@@ -13,6 +13,10 @@ class Rows:
         self._db = db
         self._rows: dict[str, list[Row]] = {statement: [] for statement in statements}
 
+    def of(self, statement: str) -> list[Row]:
+        """Where the rows of a statement are collected: the same list until the end."""
+        return self._rows[statement]
+
     def add(self, statement: str, row: Row) -> None:
         self._rows[statement].append(row)
 

@@ -169,6 +169,7 @@ class TimelineRows:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._rows = Rows(db, _INSERT, _INSERT_LABEL)
+        self._lines = self._rows.of(_INSERT)
         self._ranks: dict[str, int] = {}
         self._labels: dict[int, str] = {}
 
@@ -180,8 +181,7 @@ class TimelineRows:
         if rank is None:
             rank = _rank(self._db, recorded.type, recorded.position)
         self._ranks[recorded.type] = rank + 1
-        self._rows.add(
-            _INSERT,
+        self._lines.append(
             (
                 recorded.position,
                 recorded.type,
@@ -195,7 +195,7 @@ class TimelineRows:
                 summary,
                 search,
                 rank + 1,
-            ),
+            )
         )
 
     def write(self) -> None:

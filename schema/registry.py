@@ -29,6 +29,7 @@ class EventType(msgspec.Struct, frozen=True):
     clear: tuple[tuple[str, str], ...]  # (attribute, stored name)
     sealed: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
+    decode: Callable[[bytes], Event]  # from one JSON object with all of these
     clear_view: type[msgspec.Struct]  # the same fields under their stored names, without those that are None
     sealed_view: type[msgspec.Struct]
 
@@ -57,7 +58,8 @@ class Registry:
         clear = tuple(pair for pair in pairs if pair not in sealed and pair[0] not in COLUMNS)
         if sealed and "session_id" not in columns:
             raise ValueError(f"{name} seals fields but names no session")
-        entry = EventType(name, version, cls, clear, sealed, columns, _view(clear), _view(sealed))
+        decode = msgspec.json.Decoder(cls).decode
+        entry = EventType(name, version, cls, clear, sealed, columns, decode, _view(clear), _view(sealed))
         self._by_name[name] = self._by_class[cls] = entry
         for from_version, upcast in (upcasts or {}).items():
             self._upcasts[name, from_version] = upcast
