@@ -17,7 +17,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra bench bench-proxy bench-append bench-storage bench-projections
+.PHONY: help setup run test check docs lock clean test-all setup-extra bench bench-proxy bench-append bench-storage bench-projections bench-rebuild
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -45,7 +45,7 @@ setup-extra: setup ## what test-all and bench use beyond Python, where it is fou
 test-all: setup-extra ## the tests that `make test` leaves out: they need more than Python, or minutes
 	$(BIN)/python -m pytest -q -m extra -rs $(ARGS)
 
-bench: bench-proxy bench-append bench-storage bench-projections ## all benchmarks: CPU per unit and ratios in one run
+bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild ## all benchmarks: CPU per unit and ratios in one run
 
 bench-proxy: setup-extra ## requests and SSE chunks beside nginx and a naive proxy
 	$(BIN)/python -m benchmarks.proxy $(ARGS)
@@ -58,6 +58,9 @@ bench-storage: $(VENV)/.dev ## disk per conversation; DATA=folder of recorded on
 
 bench-projections: $(VENV)/.dev ## the read tables
 	$(BIN)/python -m benchmarks.projections
+
+bench-rebuild: $(VENV)/.dev ## rebuild, decode, verify, read your writes (ARGS=1000000 for the goal's size)
+	$(BIN)/python -m benchmarks.projections_rebuild $(ARGS)
 
 lock: $(VENV)/.dev ## pin the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
