@@ -2,13 +2,13 @@
 
 from fastapi import FastAPI
 
-from api import errors, events, exchanges, health, providers, sessions
+from api import errors, events, exchanges, health, projections, providers, sessions
 from api.services import Services
 from api.shapes import Refused
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
-_ROUTERS = (sessions.router, exchanges.router, events.router, providers.router, health.router)
+_ROUTERS = (sessions.router, exchanges.router, events.router, providers.router, projections.router, health.router)
 
 
 def make_app(services: Services) -> FastAPI:

@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 from fastapi import Depends, Request
 
+from api.background import Background
 from api.idempotency import Keys
+from api.rebuilds import Rebuilds
 from commands.handling import CommandHandler
 from projections.applying import ProjectionStatus
 from projections.store import ReadPool
@@ -46,6 +48,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], int]
     health: Health
     idempotency: Keys
+    rebuilds: Rebuilds
+    background: Background
     default_model: str | None
     max_body_bytes: int
     version: str

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from projections.exchange_rows import Outcome
@@ -189,3 +189,26 @@ class Event(EventSummary):
     data: dict[str, object]
     hash: str
     prev_hash: str
+
+
+class LogProblem(BaseModel):
+    """Something that is not as it was written."""
+
+    position: int | None
+    kind: str
+    text: str
+
+
+class LogVerification(BaseModel):
+    """`problems` holds the first hundred of `problems_total`."""
+
+    ok: bool
+    first: int = Field(alias="from")
+    to: int
+    checked: int
+    head_hash: str
+    first_bad_position: int | None
+    erased_sessions: int
+    duration_ms: int
+    problems: list[LogProblem]
+    problems_total: int

@@ -10,10 +10,12 @@ import msgspec
 from starlette.types import ASGIApp
 
 from api.app import make_app
+from api.background import Background
 from api.configuration import Configuration
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.rebuilds import Rebuilds
 from api.services import Health, RateSettings, Services
 from chronoproxy import __version__
 from commands.handling import CommandHandler
@@ -56,6 +58,7 @@ class Store(msgspec.Struct, frozen=True):
     runner: Runner
     waiter: Waiter
     keys: KeyStore
+    read_path: Path
 
 
 @asynccontextmanager
@@ -71,7 +74,9 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         catalogue = configuration.catalogue()
         rate, registry = RequestRate(time.monotonic), Registry()
         chat = await _chat(stack, configuration, store, catalogue, count, rate, registry)
-        services = _services(configuration, store, catalogue, rate, registry)
+        background = Background()
+        stack.push_async_callback(background.aclose)
+        services = _services(configuration, store, catalogue, rate, registry, background)
         yield Front(_gate(configuration), chat, make_app(services))
 
 
@@ -92,7 +97,7 @@ async def _store(stack: AsyncExitStack, directory: Path) -> Store:
     stack.push_async_callback(appender.close)
     appender.start(runner.feed)
     runner.start()
-    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys)
+    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys, read_path)
 
 
 async def _chat(
@@ -146,7 +151,12 @@ def _fallback_model(handler: CommandHandler) -> Callable[[], str | None]:
 
 
 def _services(
-    configuration: Configuration, store: Store, catalogue: Catalogue, rate: RequestRate, registry: Registry
+    configuration: Configuration,
+    store: Store,
+    catalogue: Catalogue,
+    rate: RequestRate,
+    registry: Registry,
+    background: Background,
 ) -> Services:
     health = Health(
         writer_trouble=lambda: store.appender.trouble,
@@ -162,14 +172,20 @@ def _services(
         rate=rate,
         rate_limit=RateSettings(mode=configuration.rate_limit.mode, max_rpm=configuration.rate_limit.max_rpm),
         running=registry.sessions,
-        clock=lambda: time.time_ns() // 1_000_000,
+        clock=_now_ms,
         health=health,
         idempotency=Keys(store.keys.secret("idempotency keys")),
+        rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
+        background=background,
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,
         docs=configuration.server.docs,
     )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _gate(configuration: Configuration) -> Gate:

@@ -11,7 +11,13 @@ import msgspec
 from commands.errors import session_not_found
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    ReadModelRebuilt,
+    SessionActivated,
+)
 
 STREAM = "workspace"
 
@@ -35,7 +41,15 @@ class RecordConfiguration(msgspec.Struct, frozen=True):
     hash: str
 
 
-Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration
+class RecordRebuild(msgspec.Struct, frozen=True):
+    """The read tables were made anew."""
+
+    names: tuple[str, ...]
+    events: int
+    equal: bool
+
+
+Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration | RecordRebuild
 
 
 class LiveSession(msgspec.Struct):
@@ -96,6 +110,8 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             return [AutoSessionDisabled()] if state.auto_session else []
         case RecordConfiguration(values, digest):
             return [] if state.configuration_hash == digest else [ConfigurationLoaded(values=values, hash=digest)]
+        case RecordRebuild(names, events, equal):
+            return [ReadModelRebuilt(names=names, events=events, equal=equal)]
         case _:
             assert_never(command)
 

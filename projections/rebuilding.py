@@ -55,6 +55,19 @@ def build(path: Path, projections: Sequence[Projection], log: Log, progressed: P
     return Rebuilt(path, position)
 
 
+def catch_up(path: Path, projections: Sequence[Projection], log: Log, position: int) -> None:
+    """Apply to the file what it lacks up to `position`. Raises PoisonedRebuildError."""
+    store = open_store(path, projections, log)
+    with contextlib.closing(store.db):
+        progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
+        reached = min(each.position for each in progress)
+        while reached < position:
+            events = [event for event in log.read(reached, limit=_BATCH) if event.position <= position]
+            apply_batch(store.db, progress, events)
+            reached = events[-1].position
+            _require_whole(progress)
+
+
 def put_in_place(new: Path, path: Path) -> None:
     """Make the file `new` the file `path`. Nobody may have either open: their write-ahead logs go by their names."""
     remove(path, main=False)
@@ -79,13 +92,17 @@ def _fill(path: Path, projections: Sequence[Projection], log: Log, progressed: P
             apply_batch(store.db, progress, events)
             position = events[-1].position
             progressed(position, max(position, log.head()))
-            for each in progress:
-                if each.error is not None:
-                    raise PoisonedRebuildError(f"{each.projection.name}: {each.error}")
+            _require_whole(progress)
         for statement in indexes:
             store.db.execute(statement)
         store.db.execute("PRAGMA journal_mode = WAL")
     return position
+
+
+def _require_whole(progress: Sequence[Progress]) -> None:
+    for each in progress:
+        if each.error is not None:
+            raise PoisonedRebuildError(f"{each.projection.name}: {each.error}")
 
 
 def _hurry(db: sqlite3.Connection) -> None:

@@ -8,14 +8,18 @@ that could not be committed) is dropped and read from the log again.
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from eventsourcing.persistence import PersistenceError
 
 from projections.applying import Progress, ProjectionStatus, State, apply_batch
 from projections.declaration import Log, Projection
-from projections.store import ReadStore
+from projections.rebuilding import PoisonedRebuildError, catch_up, checksums, put_in_place
+from projections.store import ReadStore, open_store
 from projections.waiting import Waiter
 from schema.recorded import Recorded
 from schema.sealing import SealError
@@ -25,6 +29,12 @@ _RETRY_S = 0.25
 _TROUBLE = (sqlite3.Error, PersistenceError, SealError, msgspec.MsgspecError, LookupError)  # of the log or the disk
 
 _log = logging.getLogger("chronoproxy.projections")
+
+
+class Adoption(NamedTuple):
+    built: Path
+    swap: Callable[[Callable[[], None]], None]
+    done: "Future[bool]"
 
 
 class Runner(threading.Thread):
@@ -43,6 +53,9 @@ class Runner(threading.Thread):
         """`batch` bounds the events of one transaction, `max_queued` those that wait in memory."""
         super().__init__(name="projections")
         self._db, self._log, self._waiter = store.db, log, waiter
+        self._path, self._projections = store.path, tuple(projections)
+        self._own: sqlite3.Connection | None = None  # the connection to a file that took the place of the first
+        self._adoption: Adoption | None = None
         self._batch, self._max_queued = batch, max_queued
         self._progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
         self._position = min((progress.position for progress in self._progress), default=0)
@@ -85,6 +98,17 @@ class Runner(threading.Thread):
         died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
         return [self._status(progress, died) for progress in self._progress]
 
+    def adopt(self, built: Path, swap: Callable[[Callable[[], None]], None]) -> "Future[bool]":
+        """Put the file `built` in the place of the one in use, once it is as far; whether both were equal there.
+
+        `swap` runs a function while no reader has the file open. Reads go on on both sides of it.
+        """
+        adoption = Adoption(built, swap, Future())
+        self._adoption = adoption
+        self._waiter.wanted.set()
+        self._fed.set()
+        return adoption.done
+
     def stop(self) -> None:
         """Apply what was fed, end the thread, and send home whoever waits. The store stays open."""
         self._stopping.set()
@@ -93,12 +117,18 @@ class Runner(threading.Thread):
         if self.ident is not None:
             self.join()
         self._waiter.close()
+        if self._adoption is not None:
+            self._adoption.done.cancel()
+        if self._own is not None:
+            self._own.close()
 
     def run(self) -> None:
         while True:
             try:
                 if self._newest == 0:
                     self._learn_head()
+                if self._adoption is not None:
+                    self._take_over(self._adoption)
                 events = self._next()
                 if events:
                     apply_batch(self._db, self._progress, events)
@@ -117,6 +147,23 @@ class Runner(threading.Thread):
                 return
             else:
                 self._rest()
+
+    def _take_over(self, adoption: "Adoption") -> None:
+        self._adoption = None
+        try:
+            catch_up(adoption.built, self._projections, self._log, self._position)
+            equal = checksums(adoption.built) == checksums(self._path)
+            self._db.close()
+            try:
+                adoption.swap(lambda: put_in_place(adoption.built, self._path))
+            finally:
+                store = open_store(self._path, self._projections, self._log)
+                self._db = self._own = store.db
+                self._progress = [Progress(each, store.positions[each.name]) for each in self._projections]
+        except (*_TROUBLE, OSError, PoisonedRebuildError) as error:
+            adoption.done.set_exception(error)
+        else:
+            adoption.done.set_result(equal)
 
     def _learn_head(self) -> None:
         head = self._log.head()

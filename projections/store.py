@@ -161,3 +161,11 @@ class ReadPool:
         finally:
             db.rollback()
             self._idle.put(db)
+
+
+def row_count(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
+    """The rows of all tables of each projection."""
+    return {
+        name: sum(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tracked.tables.split())
+        for name, tracked in tracking.read_all(db).items()
+    }

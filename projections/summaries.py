@@ -17,6 +17,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
 )
@@ -74,6 +75,11 @@ def _recording_gap(event: RecordingGap, _: str) -> tuple[str, Words]:
     return f"{event.count:,} events were not recorded: the log could not be written", ()
 
 
+def _rebuilt(event: ReadModelRebuilt, _: str) -> tuple[str, Words]:
+    same = "as before" if event.equal else "other than before"
+    return f"read tables made anew from {event.events:,} events: {same}", event.names
+
+
 def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
     words = (event.model_requested, event.client_family, event.resolution.rule)
@@ -114,6 +120,7 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(AutoSessionDisabled, _auto_disabled),
         _says(ConfigurationLoaded, _configuration_loaded),
         _says(RecordingGap, _recording_gap),
+        _says(ReadModelRebuilt, _rebuilt),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

@@ -38,4 +38,19 @@ class RecordingGap(Event, frozen=True, kw_only=True):
     count: int
 
 
-EVENTS = (SessionActivated, AutoSessionEnabled, AutoSessionDisabled, ConfigurationLoaded, RecordingGap)
+class ReadModelRebuilt(Event, frozen=True, kw_only=True):
+    """The read tables were made anew from the first `events` events; `equal` says whether they were as before."""
+
+    names: tuple[str, ...]
+    events: int
+    equal: bool
+
+
+EVENTS = (
+    SessionActivated,
+    AutoSessionEnabled,
+    AutoSessionDisabled,
+    ConfigurationLoaded,
+    RecordingGap,
+    ReadModelRebuilt,
+)

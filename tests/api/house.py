@@ -11,9 +11,11 @@ import msgspec
 from fastapi import FastAPI
 
 from api.app import make_app
+from api.background import Background
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.rebuilds import Rebuilds
 from api.services import Health, RateSettings, Services
 from commands.handling import CommandHandler
 from projections.catalogue import PROJECTIONS
@@ -116,6 +118,8 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
         await asyncio.to_thread(runner.wait_ready, 10)
         reads = ReadPool(path / "read.sqlite")
         stack.callback(reads.close)
+        background = Background()
+        stack.push_async_callback(background.aclose)
         running: set[int] = set()
         trouble: list[str] = []
         rate = RequestRate(lambda: 0.0)
@@ -136,6 +140,8 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
                 ready=lambda: runner.ready,
             ),
             idempotency=Keys(keys.secret("idempotency keys")),
+            rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
+            background=background,
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",

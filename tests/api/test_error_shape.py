@@ -59,7 +59,8 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/events/{position}"), ("GET", "/api/providers"), ("GET", "/api/models"),
         ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),
         ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
-        ("GET", "/health/ready"), ("GET", "/api/rate-limit"),
+        ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
+        ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from commands.workspace import (
     EnableAutoSession,
     LiveSession,
     RecordConfiguration,
+    RecordRebuild,
     activated,
     decide,
     evolve,
@@ -14,7 +15,13 @@ from commands.workspace import (
 )
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    ReadModelRebuilt,
+    SessionActivated,
+)
 from tests.spec import Decider
 
 DECIDER = Decider(initial_state, evolve, decide)
@@ -66,6 +73,11 @@ def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:
     given().when(command).then(loaded)
     given(loaded).when(command).then_nothing()
     given(loaded, other).when(command).then(loaded)
+
+
+def test_a_rebuild_is_recorded_each_time() -> None:
+    rebuilt = ReadModelRebuilt(names=("timeline",), events=9, equal=True)
+    given(rebuilt).when(RecordRebuild(("timeline",), 9, True)).then(rebuilt)
 
 
 def test_state_holds_what_decisions_need_of_living_sessions() -> None:

@@ -139,10 +139,11 @@ def test_doctor_fails_where_a_provider_does_not_answer(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_rebuild_leaves_a_running_server_alone(served: ProxyProcess) -> None:
-    answer = command("rebuild", *places(served))
-    assert answer.returncode == 2
-    assert "in use by the process that serves http" in answer.stderr
+def test_rebuild_is_done_by_a_running_server(served: ProxyProcess) -> None:
+    before = httpx.get(f"{served.url}/health").json()["position"]
+    done = printed("rebuild", *places(served))
+    assert (done["equal"], done["events"]) == (True, before)
+    assert served.get(f"/api/events/{before + 1}")["type"] == "ReadModelRebuilt"
 
 
 def test_a_stopped_log_is_rebuilt_and_a_changed_one_is_told(mock: MockProcess) -> None:

@@ -32,6 +32,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
 )
@@ -132,6 +133,7 @@ EVENTS = (
     NewEvent("workspace", AutoSessionDisabled()),
     NewEvent("workspace", AutoSessionEnabled()),
     NewEvent("workspace", SessionDeleted(session_id=1, reason="tidied up")),
+    NewEvent("workspace", ReadModelRebuilt(names=("timeline",), events=15, equal=True)),
     NewEvent("workspace", RecordingGap(from_=TIMESTAMP - 2_000, to=TIMESTAMP - 1_000, count=3)),
 )
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)

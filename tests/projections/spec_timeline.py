@@ -7,6 +7,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
 )
@@ -58,6 +59,7 @@ SPECS = (
             AutoSessionEnabled(),
             ConfigurationLoaded(values={}, hash="0123456789abcdef"),
             RecordingGap(from_=1, to=2, count=1_234),
+            ReadModelRebuilt(names=("timeline",), events=1_000, equal=True),
         ),
         select=_SUMMARIES,
         rows=[
@@ -69,6 +71,7 @@ SPECS = (
             (6, None, None, "automatic sessions switched on"),
             (7, None, None, "configuration 0123456789ab loaded"),
             (8, None, None, "1,234 events were not recorded: the log could not be written"),
+            (9, None, None, "read tables made anew from 1,000 events: as before"),
         ],
     ),
     Spec(

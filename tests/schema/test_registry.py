@@ -40,6 +40,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("ExchangeFailed", 1),
         ("ExchangeInterrupted", 1),
         ("ExchangeStarted", 1),
+        ("ReadModelRebuilt", 1),
         ("RecordingGap", 1),
         ("SessionActivated", 1),
         ("SessionDeleted", 1),

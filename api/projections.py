@@ -1,0 +1,169 @@
+"""The read tables themselves, and the log they are made of (contract N21-N23)."""
+
+import asyncio
+import logging
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
+
+from api import shapes
+from api.bodies import RequestBody, documented, read
+from api.details import invalid
+from api.errors import ApiError, InvalidFieldError
+from api.fields import MAX_INT, TextInt
+from api.reading import LIVE
+from api.rebuilds import NAMES, Rebuilt
+from api.request_context import Context
+from api.services import Services, Use
+from api.times import iso_or_none
+from commands.workspace import RecordRebuild
+from projections.rebuilding import PoisonedRebuildError
+from projections.store import row_count
+from schema.recorded import Metadata
+from schema.verification import Verifier
+
+router = APIRouter(prefix="/api", tags=["log"])
+_log = logging.getLogger("chronoproxy.projections")
+
+Position = Annotated[TextInt, Query(ge=1, le=MAX_INT)]
+
+
+class ProjectionState(BaseModel):
+    """`progress` is the share of a rebuild that is done, `rows` counts the rows of all its tables."""
+
+    name: str
+    version: int
+    position: int
+    lag_events: int
+    lag_ms: int
+    state: Literal["live", "rebuilding", "failed"]
+    progress: float | None
+    rows: int
+    checksum: str | None
+    rebuilt_at: str | None
+    error: str | None
+
+
+class ProjectionList(BaseModel):
+    head: int
+    projections: list[ProjectionState]
+
+
+class RebuildBody(RequestBody):
+    """All of them share a file and are made together; `names` says which ones it is done for."""
+
+    names: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+    wait: bool = False
+
+
+class RebuildStarted(BaseModel):
+    started: bool
+    names: list[str]
+
+
+class RebuildDone(BaseModel):
+    names: list[str]
+    events: int
+    duration_ms: int
+    equal: bool
+    checksum_before: str | None
+    checksum_after: str
+
+
+@router.get("/projections", dependencies=LIVE)
+async def list_projections(services: Use) -> ProjectionList:
+    """How far the read tables are."""
+    head = services.log.head()
+    rows = (await services.reads.run(row_count)).value
+    return ProjectionList(
+        head=head,
+        projections=[
+            ProjectionState(
+                name=part.name,
+                version=part.version,
+                position=part.position,
+                lag_events=max(head - part.position, 0),
+                lag_ms=_lag_ms(services, part.position, head),
+                state=part.state,
+                progress=services.rebuilds.progress,
+                rows=rows.get(part.name, 0),
+                checksum=None,
+                rebuilt_at=iso_or_none(services.rebuilds.last),
+                error=part.error,
+            )
+            for part in services.health.projections()
+        ],
+    )
+
+
+@router.post("/projections/rebuild", openapi_extra=documented(RebuildBody), responses={202: {"model": RebuildStarted}})
+async def rebuild(
+    body: Annotated[RebuildBody, Depends(read(RebuildBody))], services: Use, context: Context, response: Response
+) -> RebuildDone | RebuildStarted:
+    """Make the read tables anew from the log, in a file of their own that then takes their place; reads go on."""
+    names = tuple(body.names or NAMES)
+    unknown = sorted(set(names) - set(NAMES))
+    if unknown:
+        entry = invalid("value_error", ("body", "names"), f"There is no projection {unknown[0]}", unknown[0])
+        raise InvalidFieldError([entry])
+    metadata = Metadata(actor="api", correlation_id=context.request_id)
+    if not body.wait:
+        if services.rebuilds.running:
+            raise ApiError(409, "rebuild_running", "The read tables are being made anew already.")
+        services.background.add(_in_background(services, names, metadata))
+        response.status_code = 202
+        return RebuildStarted(started=True, names=list(names))
+    done = await _rebuild(services, names, metadata)
+    return RebuildDone(
+        names=list(names),
+        events=done.events,
+        duration_ms=done.duration_ms,
+        equal=done.equal,
+        checksum_before=done.checksum if done.equal else None,
+        checksum_after=done.checksum,
+    )
+
+
+@router.get("/log/verify", dependencies=LIVE)
+async def verify(
+    services: Use,
+    first: Annotated[Position, Query(alias="from")] = 1,
+    last: Annotated[Position | None, Query(alias="to")] = None,
+) -> shapes.LogVerification:
+    """Whether the log is what was written; holds after erasure."""
+    found = await asyncio.to_thread(Verifier(services.log, first=first, last=last).run)
+    return shapes.LogVerification(
+        ok=found.ok,
+        **{"from": found.from_},
+        to=found.to,
+        checked=found.checked,
+        head_hash=found.head_hash,
+        first_bad_position=found.first_bad_position,
+        erased_sessions=found.erased_sessions,
+        duration_ms=found.duration_ms,
+        problems=[shapes.LogProblem(position=each.position, kind=each.kind, text=each.text) for each in found.problems],
+        problems_total=found.problems_total,
+    )
+
+
+async def _rebuild(services: Services, names: tuple[str, ...], metadata: Metadata) -> Rebuilt:
+    try:
+        done = await services.rebuilds.run()
+    except PoisonedRebuildError as error:
+        raise ApiError(503, "projection_failed", f"An event cannot be applied: {error}") from None
+    await services.handler.execute(RecordRebuild(names, done.events, done.equal), metadata)
+    return done
+
+
+async def _in_background(services: Services, names: tuple[str, ...], metadata: Metadata) -> None:
+    try:
+        await _rebuild(services, names, metadata)
+    except ApiError as error:
+        _log.error("the read tables could not be made anew: %s", error.message)
+
+
+def _lag_ms(services: Services, position: int, head: int) -> int:
+    """Since the first event that is not applied."""
+    waiting = services.log.at(position + 1) if position < head else None
+    return max(services.clock() - waiting.timestamp, 0) if waiting is not None else 0

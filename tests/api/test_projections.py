@@ -1,0 +1,95 @@
+"""The read tables' state, made anew under traffic, and the log's verification."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from schema.workspace import ReadModelRebuilt
+from tests.api.house import House
+
+
+async def test_the_state_of_each_projection(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    answer = await house.client.get("/api/projections")
+    found = answer.json()
+    assert (answer.status_code, found["head"]) == (200, 2)
+    assert {each["name"] for each in found["projections"]} == {
+        "workspace",
+        "sessions",
+        "exchanges",
+        "session_stats",
+        "timeline",
+    }
+    for each in found["projections"]:
+        assert (each["state"], each["position"], each["lag_events"], each["lag_ms"]) == ("live", 2, 0, 0)
+    rows = {each["name"]: each["rows"] for each in found["projections"]}
+    assert (rows["timeline"], rows["exchanges"]) == (2, 0)
+
+
+async def test_a_rebuild_under_traffic(house: House) -> None:
+    for number in range(20):
+        await house.client.post("/api/sessions", json={"name": f"session {number}"})
+    before = (await house.client.get("/api/sessions")).json()
+    answer, *others = await asyncio.gather(
+        house.client.post("/api/projections/rebuild", json={"wait": True}),
+        *(house.client.get("/api/sessions/1") for _ in range(30)),
+        *(house.client.patch("/api/sessions/2", json={"name": f"renamed {number}"}) for number in range(10)),
+    )
+    assert {other.status_code for other in others} == {200}
+    done = answer.json()
+    assert (answer.status_code, done["equal"], done["checksum_before"]) == (200, True, done["checksum_after"])
+    assert done["events"] >= 40
+    after = (await house.client.get("/api/sessions")).json()
+    assert [session["id"] for session in after] == [session["id"] for session in before]
+    (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
+    assert isinstance(rebuilt, ReadModelRebuilt)
+    assert (rebuilt.equal, len(rebuilt.names)) == (True, 5)
+    await house.client.post("/api/sessions", json={"name": "afterwards"})
+    assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
+
+
+async def test_tables_that_were_changed_are_told(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    path = house.log.path.with_name("read.sqlite")
+    db = sqlite3.connect(path, isolation_level=None, timeout=10)
+    db.execute("UPDATE session_versions SET name = 'forged'")
+    db.close()
+    assert (await house.client.get("/api/sessions/1")).json()["session"]["name"] == "forged"
+    done = (await house.client.post("/api/projections/rebuild", json={"wait": True})).json()
+    assert (done["equal"], done["checksum_before"]) == (False, None)
+    assert (await house.client.get("/api/sessions/1")).json()["session"]["name"] == "a"
+
+
+async def test_without_waiting_it_is_started(house: House) -> None:
+    answer = await house.client.post("/api/projections/rebuild", json={"names": ["timeline"]})
+    assert (answer.status_code, answer.json()) == (202, {"started": True, "names": ["timeline"]})
+    async with asyncio.timeout(10):
+        while "ReadModelRebuilt" not in house.types():
+            await asyncio.sleep(0.01)
+
+
+async def test_one_at_a_time(house: House) -> None:
+    calls = [house.client.post("/api/projections/rebuild", json={"wait": True}) for _ in range(3)]
+    answers = await asyncio.gather(*calls)
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} <= {(409, "rebuild_running")}
+    assert len(refused) < 3
+
+
+@pytest.mark.parametrize("body", [{"names": ["nothing"]}, {"names": []}, {"names": "timeline"}, {"wait": 1}])
+async def test_bad_requests(house: House, body: dict[str, object]) -> None:
+    answer = await house.client.post("/api/projections/rebuild", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")
+    assert house.types() == []
+
+
+async def test_the_log_is_verified(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    found = (await house.client.get("/api/log/verify")).json()
+    assert (found["ok"], found["from"], found["to"], found["checked"]) == (True, 1, 2, 2)
+    assert found["head_hash"] == house.events()[-1].hash
+    part = (await house.client.get("/api/log/verify?from=2&to=2")).json()
+    assert (part["ok"], part["checked"]) == (True, 1)
+    for query in ("from=0", "to=x", "from=1e3", "at=1"):
+        assert (await house.client.get(f"/api/log/verify?{query}")).status_code == 422
