@@ -1,10 +1,12 @@
 """The FastAPI application: everything that is no completion."""
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from api import errors, events, exchanges, health, projections, providers, sessions
 from api.services import Services
 from api.shapes import Refused
+from api.static_segments import guards
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
@@ -23,7 +25,8 @@ def make_app(services: Services) -> FastAPI:
         responses={status: {"model": Refused, "description": "Refused"} for status in (422, "default")},
     )
     app.state.services = services
-    for router in _ROUTERS:
+    own = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    for router in (guards(own), *_ROUTERS):
         app.include_router(router)
     mount_pages(app, docs=services.docs)
     errors.install(app)

@@ -115,7 +115,7 @@ def as_api_error(error: Exception) -> ApiError:
 async def _answer(request: Request, error: Exception) -> Response:
     found = as_api_error(error)
     headers = dict(found.headers)
-    if found.status == 405:
+    if found.status == 405 and "Allow" not in headers:
         headers["Allow"] = ", ".join(_allowed(request))
     body = error_body(request.url.path, found.status, found.code, found.message, found.context)
     return Response(body, found.status, headers, "application/json")

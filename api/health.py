@@ -11,6 +11,7 @@ from api import shapes, views
 from api.reading import LIVE
 from api.request_context import Context
 from api.services import Services, Use
+from api.shapes import Refused
 from projections.sessions import SessionRow, get_session
 from projections.workspace import active_session_id
 
@@ -82,7 +83,7 @@ async def health(services: Use, context: Context) -> Health:
     )
 
 
-@router.get("/health/ready", responses={503: {"model": Readiness}})
+@router.get("/health/ready", responses={503: {"model": Readiness | Refused}})
 async def ready(services: Use, response: Response) -> Readiness:
     """Ready: the log can be read and written, and the read tables are up with it; else 503."""
     state = _state(services)

@@ -1,6 +1,6 @@
 """Providers and models of the configuration, in our shape and in that of the OpenAI API (contract 3.2)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -8,9 +8,13 @@ from pydantic import BaseModel
 from api.errors import ApiError
 from api.reading import LIVE
 from api.services import Use
+from api.shapes import OpenAIRefused
 from proxy.providers import Catalogue, Model
 
 router = APIRouter(tags=["models"], dependencies=LIVE)
+_OPENAI: dict[int | str, dict[str, Any]] = {
+    status: {"model": OpenAIRefused, "description": "Refused"} for status in (422, "default")
+}
 
 
 class ProviderModel(BaseModel):
@@ -73,7 +77,7 @@ async def providers(services: Use, response: Response) -> list[ConfiguredProvide
     return found
 
 
-@router.get("/models/all")
+@router.get("/models/all", responses=_OPENAI)
 @router.get("/api/models/all")
 @router.get("/api/models")
 async def models(services: Use, response: Response) -> list[ConfiguredModel]:
@@ -86,15 +90,15 @@ async def models(services: Use, response: Response) -> list[ConfiguredModel]:
     return found
 
 
-@router.get("/models")
-@router.get("/v1/models")
+@router.get("/models", responses=_OPENAI)
+@router.get("/v1/models", responses=_OPENAI)
 async def openai_models(services: Use) -> OpenAIModels:
     """The models as the OpenAI API lists them."""
     return OpenAIModels(data=[_openai(model) for model in _sorted(services.catalogue)])
 
 
-@router.get("/models/{model_id:path}")
-@router.get("/v1/models/{model_id:path}")
+@router.get("/models/{model_id:path}", responses=_OPENAI)
+@router.get("/v1/models/{model_id:path}", responses=_OPENAI)
 async def openai_model(model_id: str, services: Use) -> OpenAIModel:
     """One model; its id may hold slashes."""
     for model in services.catalogue.models():

@@ -55,6 +55,19 @@ class Refused(BaseModel):
     detail: list[dict[str, object]] | None = None
 
 
+class OpenAIProblem(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIRefused(BaseModel):
+    """Every error on a path of the OpenAI API, in the shape of that API."""
+
+    error: OpenAIProblem
+
+
 class Session(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_SESSION]})
 

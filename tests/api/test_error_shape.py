@@ -135,3 +135,22 @@ async def test_the_description_names_bodies_and_answers(house: House) -> None:
         for method, operation in methods.items():
             assert operation["responses"]["200"]["content"]["application/json"]["schema"], (method, path)
             assert operation["description"], (method, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/sessions/active", "GET, HEAD"),
+        ("/api/sessions/auto-status", "GET, HEAD"),
+        ("/api/sessions/toggle-auto", "POST"),
+    ],
+)
+async def test_static_segments_are_no_sessions(house: House, path: str, allowed: str) -> None:
+    for method in ("GET", "POST", "PATCH", "DELETE", "PUT"):
+        answer = await house.client.request(method, path, json={})
+        if method in allowed:
+            assert answer.status_code in (200, 404)
+            continue
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+        check_shape(answer, path, "method_not_allowed")
+    assert house.types() in ([], ["AutoSessionEnabled"])
