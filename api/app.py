@@ -3,14 +3,24 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors, events, exchanges, health, projections, providers, sessions
+from api import errors, events, exchanges, health, messages, projections, providers, sessions
 from api.services import Services
 from api.shapes import Refused
 from api.static_segments import guards
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
-_ROUTERS = (sessions.router, exchanges.router, events.router, providers.router, projections.router, health.router)
+_ROUTERS = tuple(
+    room.router for room in (sessions, messages, exchanges, events, providers, projections, health)
+)
+    sessions.router,
+    messages.router,
+    exchanges.router,
+    events.router,
+    providers.router,
+    projections.router,
+    health.router,
+)
 
 
 def make_app(services: Services) -> FastAPI:

@@ -1,9 +1,48 @@
 """The Exchange of contract section 2 and its parts. Times are ISO-8601 texts (api/times.py)."""
 
+from typing import Any, Literal
+
 from pydantic import BaseModel
 
 from projections.exchange_rows import Outcome
 from schema.exchanges import UsageSource
+
+
+class MessageReduction(BaseModel):
+    stage: str
+    mask_hash: str | None
+    tokens_before: int
+    tokens_after: int
+
+
+class Msg(BaseModel):
+    """A message; `tool_calls` and `tool_call_id` only where it has them. `tokens` is an estimate."""
+
+    index: int
+    ref: str
+    role: str
+    content: Any
+    truncated: bool
+    tool_calls: list[Any] = []
+    tool_call_id: str = ""
+    tokens: int
+    pinned: bool
+    origin: Literal["client", "assistant", "proxy"]
+    reduction: MessageReduction | None
+
+
+class Rewritten(BaseModel):
+    ref_before: str
+    ref_after: str
+    stage: str
+
+
+class MsgDiff(BaseModel):
+    """From the list that was received to the one that was sent; contents as previews."""
+
+    added: list[Msg]
+    removed: list[Msg]
+    rewritten: list[Rewritten]
 
 
 class Resolution(BaseModel):
@@ -102,3 +141,4 @@ class ExchangeSummary(BaseModel):
 class Exchange(ExchangeSummary):
     received: MessageList
     sent: SentList
+    diff: MsgDiff

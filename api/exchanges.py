@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from api import exchange_shapes, views
 from api.errors import ApiError
 from api.fields import Offset, PathId, QueryId, QueryText, TextInt
+from api.messages import difference
 from api.reading import PAST, Reads
+from api.services import Use
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import ExchangeRow, Outcome
 from projections.exchanges import exchange_refs, get_exchange
@@ -47,13 +49,15 @@ async def list_all(
     return ExchangeList(exchanges=[views.exchange_summary(row) for row in page.rows], total=page.total)
 
 
-@router.get("/{exchange_id}")
-async def get(exchange_id: PathId, reads: Reads) -> exchange_shapes.Exchange:
-    """One exchange with the refs of its messages."""
+@router.get("/{exchange_id}", response_model_exclude_unset=True)
+async def get(exchange_id: PathId, reads: Reads, services: Use) -> exchange_shapes.Exchange:
+    """One exchange with the refs of its messages, and what was changed on the way up."""
     rows = await reads.run(exchange_rows, exchange_id)
     if rows is None:
         raise ApiError(404, "exchange_not_found", f"There is no exchange {exchange_id}.")
-    return views.exchange(rows.exchange, rows.received, rows.sent)
+    identical = rows.exchange.sent_identical
+    diff = await difference(services, rows.exchange.session_id, rows.received, rows.sent, identical=identical)
+    return views.exchange(rows.exchange, rows.received, rows.sent, diff)
 
 
 def exchange_rows(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRows | None:

@@ -10,6 +10,7 @@ from api.background import Background
 from api.idempotency import Keys
 from api.rebuilds import Rebuilds
 from commands.handling import CommandHandler
+from context.tokens import TextCounter
 from projections.applying import ProjectionStatus
 from projections.store import ReadPool
 from projections.waiting import Waiter
@@ -49,6 +50,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     health: Health
     idempotency: Keys
     rebuilds: Rebuilds
+    count: TextCounter
     background: Background
     default_model: str | None
     max_body_bytes: int

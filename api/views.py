@@ -102,8 +102,11 @@ def exchange_summary(row: ExchangeRow) -> exchange_shapes.ExchangeSummary:
     return exchange_shapes.ExchangeSummary.model_validate(_exchange_fields(row))
 
 
-def exchange(row: ExchangeRow, received: tuple[str, ...], sent: tuple[str, ...]) -> exchange_shapes.Exchange:
+def exchange(
+    row: ExchangeRow, received: tuple[str, ...], sent: tuple[str, ...], diff: exchange_shapes.MsgDiff
+) -> exchange_shapes.Exchange:
     fields = _exchange_fields(row)
+    fields["diff"] = diff
     fields["received"] = {**_counts(row.received_count, row.received_tokens), "refs": received}
     fields["sent"] = {**_counts(row.sent_count, row.sent_tokens), "identical": row.sent_identical, "refs": sent}
     return exchange_shapes.Exchange.model_validate(fields)

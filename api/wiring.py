@@ -76,7 +76,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         chat = await _chat(stack, configuration, store, catalogue, count, rate, registry)
         background = Background()
         stack.push_async_callback(background.aclose)
-        services = _services(configuration, store, catalogue, rate, registry, background)
+        services = _services(configuration, store, catalogue, rate, registry, background, count)
         yield Front(_gate(configuration), chat, make_app(services))
 
 
@@ -157,6 +157,7 @@ def _services(
     rate: RequestRate,
     registry: Registry,
     background: Background,
+    count: SplintrCounter,
 ) -> Services:
     health = Health(
         writer_trouble=lambda: store.appender.trouble,
@@ -177,6 +178,7 @@ def _services(
         idempotency=Keys(store.keys.secret("idempotency keys")),
         rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
         background=background,
+        count=count,
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,

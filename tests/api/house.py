@@ -142,6 +142,7 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
             idempotency=Keys(keys.secret("idempotency keys")),
             rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
             background=background,
+            count=len,
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",

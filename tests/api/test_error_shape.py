@@ -18,7 +18,7 @@ _EXAMPLES = {
 }
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
-    "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events",
+    "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),
         ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
         ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
+        ("GET", "/api/sessions/{session_id}/messages"),
         ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 

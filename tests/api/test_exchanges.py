@@ -75,7 +75,7 @@ async def test_list_filters(house: House) -> None:
 async def test_one_with_refs_and_error(house: House) -> None:
     await filled(house)
     body = (await house.client.get("/api/exchanges/1")).json()
-    assert set(body) == EXCHANGE_KEYS
+    assert set(body) == {*EXCHANGE_KEYS, "diff"}
     refs = ["a" * 64, "b" * 64]
     assert body["received"] == {"count": 2, "tokens": 30, "refs": refs}
     assert body["sent"] == {"count": 2, "tokens": 30, "refs": refs, "identical": True}

@@ -1,0 +1,160 @@
+"""Messages as people read them: what a client sent, what went upstream, and what differs (contract N16, MsgDiff)."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api.errors import ApiError
+from api.exchange_shapes import Msg, MsgDiff
+from api.fields import Offset, PathId, QueryId, TextInt
+from api.reading import PAST, Reads
+from api.services import Services, Use
+from api.session_answers import living_session
+from context.messages import count_message, decode_message, text_of
+from projections.exchange_rows import ExchangeRow
+from projections.exchanges import exchange_refs, get_exchange, recent_metrics
+from proxy.contents import MissingContentError, SessionContents
+
+router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
+
+PREVIEW = 2_000  # characters
+View = Literal["received", "sent"]
+Content = Literal["preview", "full", "none"]
+
+
+class Messages(BaseModel):
+    """`exchange_id` is null where the session has had none; `total` and `tokens` are of the whole list."""
+
+    session_id: int
+    exchange_id: int | None
+    view: View
+    messages: list[Msg]
+    total: int
+    tokens: int
+
+
+class ListedExchange(msgspec.Struct, frozen=True):
+    exchange: ExchangeRow
+    received: tuple[str, ...]
+    sent: tuple[str, ...]
+
+
+@router.get("/{session_id}/messages", response_model_exclude_unset=True)
+async def messages(
+    session_id: PathId,
+    reads: Reads,
+    services: Use,
+    view: View = "received",
+    exchange_id: QueryId = None,
+    content: Content = "preview",
+    limit: Annotated[TextInt, Query(ge=1, le=1000)] = 200,
+    offset: Offset = 0,
+) -> Messages:
+    """The messages of an exchange, by default the session's latest: as the client sent them, with the answer, or as
+    they went upstream."""
+    found = await reads.run(listed_exchange, session_id, exchange_id)
+    if found is None:
+        return Messages(session_id=session_id, exchange_id=None, view=view, messages=[], total=0, tokens=0)
+    answer = found.exchange.answer_ref if view == "received" else None
+    refs = [*(found.sent if view == "sent" else found.received), *((answer,) if answer else ())]
+    known = frozenset(found.received)
+    every = await asyncio.to_thread(_shown, services, session_id, refs, content)
+    for index, each in enumerate(every):
+        if answer is not None and index == len(every) - 1:
+            each.origin = "assistant"
+        elif each.ref not in known:
+            each.origin = "proxy"
+    return Messages(
+        session_id=session_id,
+        exchange_id=found.exchange.id,
+        view=view,
+        messages=every[offset : offset + limit],
+        total=len(every),
+        tokens=sum(each.tokens for each in every),
+    )
+
+
+def listed_exchange(
+    db: sqlite3.Connection, session_id: int, exchange_id: int | None, *, at: int
+) -> ListedExchange | None:
+    """That exchange, or the session's latest; None where it has had none. Raises NotFoundError, ApiError 404."""
+    living_session(db, session_id, at=at)
+    if exchange_id is None:
+        latest = recent_metrics(db, session_id, at=at, limit=1)
+        if not latest:
+            return None
+        exchange_id = latest[0].id
+    exchange, refs = get_exchange(db, exchange_id, at=at), exchange_refs(db, exchange_id, at=at)
+    if exchange is None or refs is None or exchange.session_id != session_id:
+        text = f"Session {session_id} has no exchange {exchange_id}."
+        raise ApiError(404, "exchange_not_found", text, context={"exchange_id": exchange_id})
+    return ListedExchange(exchange, *refs)
+
+
+async def difference(
+    services: Services, session_id: int, received: Sequence[str], sent: Sequence[str], *, identical: bool
+) -> MsgDiff:
+    """What was left out of the received list on its way up, and what was put in. Raises ApiError 410."""
+    if identical:
+        return MsgDiff(added=[], removed=[], rewritten=[])
+    before, after = frozenset(received), frozenset(sent)
+    removed = [ref for ref in received if ref not in after]
+    added = [ref for ref in sent if ref not in before]
+    shown = await asyncio.to_thread(_shown, services, session_id, [*removed, *added], "preview")
+    for each in shown[len(removed) :]:
+        each.origin = "proxy"
+    return MsgDiff(added=shown[len(removed) :], removed=shown[: len(removed)], rewritten=[])
+
+
+def _shown(services: Services, session_id: int, refs: Sequence[str], content: Content) -> list[Msg]:
+    """Raises ApiError 410 where the log does not hold a message."""
+    contents = SessionContents(services.log, session_id)
+    try:
+        return [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
+    except MissingContentError:
+        text = "The contents of this exchange were not recorded."
+        raise ApiError(410, "content_not_recorded", text, context={"session_id": session_id}) from None
+
+
+def _message(services: Services, index: int, ref: str, body: bytes, content: Content) -> Msg:
+    fields = decode_message(body)
+    shown, truncated = _content(fields.get("content"), content)
+    more: dict[str, Any] = {}
+    if isinstance(fields.get("tool_calls"), list):
+        more["tool_calls"] = fields["tool_calls"] if content == "full" else _short_calls(fields["tool_calls"])
+    if isinstance(fields.get("tool_call_id"), str):
+        more["tool_call_id"] = fields["tool_call_id"]
+    return Msg(
+        index=index,
+        ref=ref,
+        role=str(fields.get("role")),
+        content=shown,
+        truncated=truncated,
+        tokens=count_message(fields, services.count),
+        pinned=False,
+        origin="client",
+        reduction=None,
+        **more,
+    )
+
+
+def _content(value: object, content: Content) -> tuple[object, bool]:
+    if content == "full":
+        return value, False
+    if content == "none":
+        return None, value is not None
+    text = text_of(value)
+    if isinstance(value, str) or len(text) > PREVIEW:
+        return text[:PREVIEW], len(text) > PREVIEW
+    whole = msgspec.json.encode(value)  # parts such as pictures
+    return (value, False) if len(whole) <= PREVIEW else (text, True)
+
+
+def _short_calls(calls: list[Any]) -> list[Any]:
+    whole = msgspec.json.encode(calls)
+    return calls if len(whole) <= PREVIEW else [{"id": call.get("id")} for call in calls if isinstance(call, dict)]
