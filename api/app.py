@@ -10,17 +10,7 @@ from api.static_segments import guards
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
-_ROUTERS = tuple(
-    room.router for room in (sessions, messages, exchanges, events, providers, projections, health)
-)
-    sessions.router,
-    messages.router,
-    exchanges.router,
-    events.router,
-    providers.router,
-    projections.router,
-    health.router,
-)
+_ROUTERS = tuple(room.router for room in (sessions, messages, exchanges, events, providers, projections, health))
 
 
 def make_app(services: Services) -> FastAPI:
