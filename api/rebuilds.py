@@ -54,7 +54,7 @@ class Rebuilds:
     def _run(self) -> Rebuilt:
         begun = time.monotonic()
         built = build(new_path(self._path), PROJECTIONS, self._log, self._progressed)
-        equal = self._runner.adopt(built.path, self._reads.swap).result()
+        equal = self._runner.adopt(built, self._reads.swap).result()
         self.last = self._clock()
         checksum = ",".join(f"{name}={value}" for name, value in checksums(self._path).items())
         return Rebuilt(built.position, round((time.monotonic() - begun) * 1_000), equal, checksum)

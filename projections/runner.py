@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +17,7 @@ from eventsourcing.persistence import PersistenceError
 
 from projections.applying import Progress, ProjectionStatus, State, apply_batch
 from projections.declaration import Log, Projection
-from projections.rebuilding import PoisonedRebuildError, catch_up, checksums, put_in_place
+from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, checksums, put_in_place
 from projections.store import ReadStore, open_store
 from projections.waiting import Waiter
 from schema.recorded import Recorded
@@ -32,7 +31,7 @@ _log = logging.getLogger("chronoproxy.projections")
 
 
 class Adoption(NamedTuple):
-    built: Path
+    built: Rebuilt
     swap: Callable[[Callable[[], None]], None]
     done: "Future[bool]"
 
@@ -98,8 +97,8 @@ class Runner(threading.Thread):
         died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
         return [self._status(progress, died) for progress in self._progress]
 
-    def adopt(self, built: Path, swap: Callable[[Callable[[], None]], None]) -> "Future[bool]":
-        """Put the file `built` in the place of the one in use, once it is as far; whether both were equal there.
+    def adopt(self, built: Rebuilt, swap: Callable[[Callable[[], None]], None]) -> "Future[bool]":
+        """Put the file `built` in the place of the one in use, once both are equally far; whether they were equal.
 
         `swap` runs a function while no reader has the file open. Reads go on on both sides of it.
         """
@@ -127,7 +126,7 @@ class Runner(threading.Thread):
             try:
                 if self._newest == 0:
                     self._learn_head()
-                if self._adoption is not None:
+                if self._adoption is not None and self._position >= self._adoption.built.position:
                     self._take_over(self._adoption)
                 events = self._next()
                 if events:
@@ -151,11 +150,11 @@ class Runner(threading.Thread):
     def _take_over(self, adoption: "Adoption") -> None:
         self._adoption = None
         try:
-            catch_up(adoption.built, self._projections, self._log, self._position)
-            equal = checksums(adoption.built) == checksums(self._path)
+            catch_up(adoption.built.path, self._projections, self._log, self._position)
+            equal = checksums(adoption.built.path) == checksums(self._path)
             self._db.close()
             try:
-                adoption.swap(lambda: put_in_place(adoption.built, self._path))
+                adoption.swap(lambda: put_in_place(adoption.built.path, self._path))
             finally:
                 store = open_store(self._path, self._projections, self._log)
                 self._db = self._own = store.db
