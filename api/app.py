@@ -3,14 +3,15 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors, events, exchanges, health, messages, projections, providers, sessions
+from api import errors, events, exchanges, exports, health, messages, projections, providers, sessions
 from api.services import Services
 from api.shapes import Refused
 from api.static_segments import guards
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
-_ROUTERS = tuple(room.router for room in (sessions, messages, exchanges, events, providers, projections, health))
+_ROOMS = (sessions, messages, exchanges, events, exports, providers, projections, health)
+_ROUTERS = tuple(room.router for room in _ROOMS)
 
 
 def make_app(services: Services) -> FastAPI:

@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import msgspec
@@ -10,15 +9,13 @@ import msgspec
 from api import views
 from api.cli_output import UsageError, json_line, line
 from api.cli_places import reading
+from api.labels import Summaries
 from api.times import iso
-from projections.summaries import SUMMARIES, model_label
 from schema.catalogue import REGISTRY
-from schema.exchanges import ExchangeStarted
 from schema.log import EventLog
 from schema.recorded import Recorded
 
 _FOLLOW_S = 0.2
-_LABELS = 10_000
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,35 +24,14 @@ def run(arguments: argparse.Namespace) -> int:
     if unknown:
         raise UsageError(f"there is no event type {unknown[0]}; types are {', '.join(REGISTRY.names())}")
     with reading(arguments) as log:
-        labels = Labels(log)
+        summaries = Summaries(log)
         for recorded in _wanted(log, arguments):
-            summary, _ = SUMMARIES[type(recorded.event)](recorded.event, labels.of(recorded))
+            summary = summaries.of(recorded)
             if arguments.json:
                 json_line(views.event(recorded, summary).model_dump(mode="json"))
             else:
                 line(f"{recorded.position:>7}  {iso(recorded.timestamp)}  {recorded.type:<20}  {summary}")
     return 0
-
-
-class Labels:
-    """Provider and model of an event's exchange, which only its start names."""
-
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-        self._known: OrderedDict[int, str] = OrderedDict()
-
-    def of(self, recorded: Recorded) -> str:
-        number, event = recorded.exchange_id, recorded.event
-        if number is None:
-            return ""
-        if isinstance(event, ExchangeStarted):
-            self._known[number] = model_label(event.provider, event.model_sent)
-        elif number not in self._known:
-            begun = self._log.read(stream=recorded.stream, types=("ExchangeStarted",))
-            self._known[number] = self.of(begun[0]) if begun else ""
-        while len(self._known) > _LABELS:
-            self._known.popitem(last=False)
-        return self._known[number]
 
 
 class _Filter(msgspec.Struct):

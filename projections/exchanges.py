@@ -49,6 +49,19 @@ def recent_metrics(db: sqlite3.Connection, session_id: int, *, at: int, limit: i
     return [exchange_row(row, at=at) for row in rows]
 
 
+def metrics_page(
+    db: sqlite3.Connection, session_id: int, *, at: int, before: int | None, limit: int
+) -> list[ExchangeRow]:
+    """The session's exchanges that started before event `before` (None: the latest), newest first."""
+    end = at if before is None else min(at, before - 1)
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?"
+        " ORDER BY started_position DESC LIMIT ?",
+        (session_id, end, limit),
+    )
+    return [exchange_row(row, at=at) for row in rows]
+
+
 def exchange_refs(
     db: sqlite3.Connection, exchange_id: int, *, at: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

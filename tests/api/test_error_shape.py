@@ -19,6 +19,7 @@ _EXAMPLES = {
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
+    "/api/export/csv", "/api/export/json",
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),
         ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
         ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
-        ("GET", "/api/sessions/{session_id}/messages"),
+        ("GET", "/api/sessions/{session_id}/messages"), ("GET", "/api/export/csv"), ("GET", "/api/export/json"),
         ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 
@@ -134,7 +135,8 @@ async def test_the_description_names_bodies_and_answers(house: House) -> None:
     assert set(body["properties"]) == {"name", "provider", "model"}
     for path, methods in paths.items():
         for method, operation in methods.items():
-            assert operation["responses"]["200"]["content"]["application/json"]["schema"], (method, path)
+            for described in operation["responses"]["200"]["content"].values():
+                assert described["schema"], (method, path)
             assert operation["description"], (method, path)
 
 
