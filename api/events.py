@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
@@ -12,11 +12,12 @@ from pydantic import BaseModel
 from api import shapes, views
 from api.errors import ApiError
 from api.fields import PathId, QueryId, QueryText, TextInt
-from api.reading import LIVE, PAST, Moment, Reads, moment_of, require_ready
+from api.reading import LIVE, PAST, Moment, Reading, Reads, moment_of, require_ready
 from api.services import Use
+from api.session_answers import living_session
 from projections.timeline import EventPage, Order, list_events, position_at_time
 
-router = APIRouter(prefix="/api/events", tags=["events"])
+router = APIRouter(tags=["events"])
 
 PointText = Annotated[str | None, Query(max_length=64)]
 
@@ -37,31 +38,44 @@ class EventList(BaseModel):
     total: int
 
 
-@router.get("", dependencies=PAST, response_model=EventList)
+class Asked:
+    """What a list of events asks: two positions or times, both inclusive, and what is searched for."""
+
+    def __init__(
+        self,
+        types: Annotated[list[str] | None, Query(alias="type", max_length=50)] = None,
+        first: Annotated[PointText, Query(alias="from")] = None,
+        last: Annotated[PointText, Query(alias="to")] = None,
+        q: QueryText = None,
+        order: Order = "desc",
+        limit: Annotated[TextInt, Query(ge=1, le=1000)] = 100,
+        cursor: QueryText = None,
+        form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
+    ) -> None:
+        self.span = Span(_moment(first, "from"), _moment(last, "to"))
+        self.filter = {"types": types or (), "q": q, "order": order, "limit": limit, "cursor": cursor}
+        self.form = form
+
+
+@router.get("/api/events", dependencies=PAST, response_model=EventList)
 async def list_all(
-    reads: Reads,
-    response: Response,
-    session_id: QueryId = None,
-    types: Annotated[list[str] | None, Query(alias="type", max_length=50)] = None,
-    first: Annotated[PointText, Query(alias="from")] = None,
-    last: Annotated[PointText, Query(alias="to")] = None,
-    q: QueryText = None,
-    order: Order = "desc",
-    limit: Annotated[TextInt, Query(ge=1, le=1000)] = 100,
-    cursor: QueryText = None,
-    form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
+    reads: Reads, response: Response, asked: Annotated[Asked, Depends()], session_id: QueryId = None
 ) -> EventList | Response:
-    """Events between two positions or times, both inclusive; as jsonl one to a line, the cursor in X-Next-Cursor."""
-    span = Span(_moment(first, "from"), _moment(last, "to"))
-    wanted = {"session_id": session_id, "types": types or (), "q": q, "order": order, "limit": limit, "cursor": cursor}
-    page = await reads.run(events_between, span, **wanted)
-    found = [views.event_summary(row) for row in page.rows]
-    if form == "jsonl":
-        return _lines(found, page, response)
-    return EventList(events=found, next_cursor=page.next_cursor, head=reads.at, total=page.total)
+    """Events, newest first; as jsonl one to a line, the cursor in X-Next-Cursor."""
+    page = await reads.run(events_between, asked.span, session_id=session_id, **asked.filter)
+    return _answer(page, reads, response, asked)
 
 
-@router.get("/{position}", dependencies=[*LIVE, Depends(require_ready)])
+@router.get("/api/sessions/{session_id}/events", dependencies=PAST, response_model=EventList)
+async def list_of_session(
+    session_id: PathId, reads: Reads, response: Response, asked: Annotated[Asked, Depends()]
+) -> EventList | Response:
+    """The same about one session."""
+    page = await reads.run(_of_living, asked.span, session_id=session_id, **asked.filter)
+    return _answer(page, reads, response, asked)
+
+
+@router.get("/api/events/{position}", dependencies=[*LIVE, Depends(require_ready)])
 async def get(position: PathId, services: Use) -> shapes.Event:
     """One event with all its data; contents of messages stand in it as refs."""
     recorded = await asyncio.to_thread(services.log.at, position)
@@ -103,6 +117,19 @@ def events_between(
         limit=limit,
         cursor=cursor,
     )
+
+
+def _of_living(db: sqlite3.Connection, span: Span, *, at: int, session_id: int, **asked: Any) -> EventPage:
+    """Raises NotFoundError for a session that did not exist or was deleted."""
+    living_session(db, session_id, at=at)
+    return events_between(db, span, at=at, session_id=session_id, **asked)
+
+
+def _answer(page: EventPage, reads: Reading, response: Response, asked: Asked) -> EventList | Response:
+    found = [views.event_summary(row) for row in page.rows]
+    if asked.form == "jsonl":
+        return _lines(found, page, response)
+    return EventList(events=found, next_cursor=page.next_cursor, head=reads.at, total=page.total)
 
 
 def _moment(text: str | None, name: str) -> Moment | None:

@@ -78,6 +78,16 @@ def list_sessions(
     return Page([_session(row, active) for row in rows], total)
 
 
+def sessions_by_provider(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
+    """How many sessions there were that were not deleted."""
+    rows = db.execute(
+        "SELECT provider, count(*) FROM session_versions WHERE from_position <= :at"
+        " AND (to_position IS NULL OR to_position > :at) AND deleted = 0 GROUP BY provider ORDER BY provider",
+        {"at": at},
+    )
+    return {str(provider): int(count) for provider, count in rows}
+
+
 def _listed(db: sqlite3.Connection, *, at: int) -> int:
     """How many sessions there were that were not deleted, without counting them."""
     row = db.execute(

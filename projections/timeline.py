@@ -122,6 +122,12 @@ def position_at_time(db: sqlite3.Connection, ms: int, *, at: int) -> int:
     return low
 
 
+def events_by_type(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
+    """How many events of each type there are up to `at`; one lookup for each type."""
+    found = {name: _rank(db, name, at) for name in sorted(cls.__name__ for cls in SUMMARIES)}
+    return {name: count for name, count in found.items() if count}
+
+
 def _after(whole: _Filter, cursor: str | None, order: Order) -> _Filter:
     """What is left of the range behind `cursor`."""
     if cursor is None:

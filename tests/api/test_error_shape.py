@@ -19,7 +19,7 @@ _EXAMPLES = {
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
-    "/api/export/csv", "/api/export/json",
+    "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
 }  # fmt: skip
 
 
@@ -62,6 +62,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
         ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
         ("GET", "/api/sessions/{session_id}/messages"), ("GET", "/api/export/csv"), ("GET", "/api/export/json"),
+        ("GET", "/api/sessions/{session_id}/events"), ("GET", "/api/sessions/diagnostic"),
         ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 
@@ -144,6 +145,7 @@ async def test_the_description_names_bodies_and_answers(house: House) -> None:
     ("path", "allowed"),
     [
         ("/api/sessions/active", "GET, HEAD"),
+        ("/api/sessions/diagnostic", "GET, HEAD"),
         ("/api/sessions/auto-status", "GET, HEAD"),
         ("/api/sessions/toggle-auto", "POST"),
     ],

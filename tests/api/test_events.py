@@ -85,3 +85,44 @@ async def test_one_event_with_its_data(house: House) -> None:
     assert (missing.status_code, missing.json()["code"]) == (404, "event_not_found")
     assert (await house.client.get("/api/events/0")).status_code == 422
     assert (await house.client.get("/api/events/1?at=1")).json()["code"] == "at_not_supported"
+
+
+async def test_the_events_of_a_session(house: House) -> None:
+    for name in ("a", "b"):
+        await house.client.post("/api/sessions", json={"name": name})
+    await house.client.patch("/api/sessions/1", json={"name": "c"})
+    body = (await house.client.get("/api/sessions/1/events?order=asc")).json()
+    assert [event["type"] for event in body["events"]] == ["SessionStarted", "SessionActivated", "SessionRenamed"]
+    assert {event["session_id"] for event in body["events"]} == {1}
+    assert (body["total"], body["head"], body["next_cursor"]) == (3, 5, None)
+    first = (await house.client.get("/api/sessions/1/events?limit=1&type=SessionRenamed")).json()
+    assert [event["position"] for event in first["events"]] == [5]
+    assert (await house.client.get("/api/sessions/1/events?at=2")).json()["total"] == 2
+    for path in ("/api/sessions/9/events", "/api/sessions/2/events?at=2"):
+        answer = await house.client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
+    assert (await house.client.get("/api/sessions/1/events?cursor=x")).status_code == 422
+
+
+async def test_the_diagnostic(house: House) -> None:
+    for provider in ("acme", "demo", "acme"):
+        await house.client.post("/api/sessions", json={"provider": provider})
+    await house.client.delete("/api/sessions/1")
+    body = (await house.client.get("/api/sessions/diagnostic")).json()
+    assert set(body) == {"database", "sessions", "note", "events"}
+    assert body["sessions"] == {
+        "total_count": 2,
+        "active_count": 1,
+        "inactive_count": 1,
+        "by_provider": {"acme": 1, "demo": 1},
+    }
+    assert body["events"] == {
+        "head": 7,
+        "by_type": {"SessionActivated": 3, "SessionDeleted": 1, "SessionStarted": 3},
+    }
+    assert body["database"]["file_size_bytes"] > 0
+    assert body["database"]["path"].endswith("events.sqlite")
+    earlier = (await house.client.get("/api/sessions/diagnostic?at=2")).json()
+    assert (earlier["sessions"]["total_count"], earlier["events"]["head"]) == (1, 2)
+    empty = (await house.client.get("/api/sessions/diagnostic?at=0")).json()
+    assert (empty["sessions"]["by_provider"], empty["events"]["by_type"]) == ({}, {})
