@@ -3,14 +3,39 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import diagnostic, errors, events, exchanges, exports, health, messages, projections, providers, sessions
+from api import (
+    diagnostic,
+    errors,
+    events,
+    exchanges,
+    exports,
+    health,
+    messages,
+    projections,
+    providers,
+    sessions,
+    settings,
+    timeline,
+)
 from api.services import Services
 from api.shapes import Refused
 from api.static_segments import guards
 from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
-_ROOMS = (diagnostic, sessions, messages, exchanges, events, exports, providers, projections, health)
+_ROOMS = (
+    diagnostic,
+    sessions,
+    messages,
+    timeline,
+    exchanges,
+    events,
+    exports,
+    providers,
+    settings,
+    projections,
+    health,
+)
 _ROUTERS = tuple(room.router for room in _ROOMS)
 
 

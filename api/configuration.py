@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from api.configuration_checks import check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
+from api.configuration_names import flat, shown_names
 from api.configuration_sections import FileModel, RateLimit, RecordingSection, Server
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
@@ -33,7 +34,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """The values in force."""
+    """The values in force; `given` names those (as they are shown) that the file or the command line set."""
 
     file: Path | None
     data_dir: Path
@@ -44,6 +45,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
+    given: tuple[str, ...] = ()
 
     def catalogue(self) -> Catalogue:
         return Catalogue(self.providers, self.models, self.default_model)
@@ -71,8 +73,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hash(self) -> str:
-        """sha256 over the public values: it tells whether the configuration changed, and nothing of the secrets."""
-        return hashlib.sha256(msgspec.json.encode(self.public_values(), order="sorted")).hexdigest()
+        """sha256 over the public values and which of them were given: it tells whether the configuration changed, and
+        nothing of the secrets."""
+        return hashlib.sha256(msgspec.json.encode((self.public_values(), self.given), order="sorted")).hexdigest()
 
 
 def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]) -> Configuration:
@@ -95,7 +98,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         check_together(server, providers, models, default)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
-    return Configuration(
+    configuration = Configuration(
         file=file,
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),
         default_model=default,
@@ -106,6 +109,9 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         models=models,
         warnings=tuple(warnings),
     )
+    named = shown_names(document.values) | {f"server.{key}" for key in ("host", "port") if getattr(overrides, key)}
+    given = tuple(sorted(named & flat(configuration.public_values()).keys()))
+    return msgspec.structs.replace(configuration, given=given)
 
 
 def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:

@@ -21,3 +21,11 @@ def default_data_dir(environment: Mapping[str, str]) -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / _NAME
     return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / _NAME
+
+
+def shown(path: Path) -> str:
+    """The home directory is shown as `~` (contract 1.2)."""
+    try:
+        return f"~/{path.absolute().relative_to(Path.home())}"
+    except ValueError:
+        return str(path.absolute())

@@ -38,6 +38,11 @@ class Reading:
         self._moment = moment
         self.at = 0
 
+    @property
+    def past(self) -> bool:
+        """Whether an earlier moment was asked for."""
+        return self._moment is not None
+
     async def run(self, query: Callable[..., T], *args: object, **kwargs: object) -> T:
         """`query(connection, *args, at=position, **kwargs)` in one read transaction, at the moment asked for; the
         answer gets its X-As-Of or X-Read-Position. Raises AtOutOfRangeError."""

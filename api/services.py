@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from api.background import Background
 from api.idempotency import Keys
 from api.rebuilds import Rebuilds
+from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.tokens import TextCounter
 from projections.applying import ProjectionStatus
@@ -34,6 +35,13 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_rpm: int = 40
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where the configuration came from, None for none, and what about it has no effect."""
+
+    file: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
     `default_model` is what a request without a model gets."""
@@ -50,11 +58,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     health: Health
     idempotency: Keys
     rebuilds: Rebuilds
+    vacuums: Vacuums
     count: TextCounter
     background: Background
     default_model: str | None
     max_body_bytes: int
     version: str
+    origin: Origin = Origin()
     docs: bool = False
 
     @property

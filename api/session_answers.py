@@ -11,7 +11,7 @@ from projections.exchange_rows import ExchangeRow
 from projections.exchanges import recent_metrics
 from projections.session_stats import StatsRow, session_stats
 from projections.sessions import SessionRow, get_session
-from projections.workspace import active_session_id, auto_session_enabled
+from projections.workspace import active_session_id, auto_session
 
 
 class AutoStatus(BaseModel):
@@ -74,4 +74,4 @@ def active_rows(db: sqlite3.Connection, limit: int, *, at: int) -> DetailRows | 
 
 
 def auto_status(db: sqlite3.Connection, *, at: int) -> AutoStatus:
-    return AutoStatus(enabled=auto_session_enabled(db, at=at), session_id=active_session_id(db, at=at))
+    return AutoStatus(enabled=auto_session(db, at=at).enabled, session_id=active_session_id(db, at=at))

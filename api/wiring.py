@@ -15,8 +15,10 @@ from api.configuration import Configuration
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.places import shown
 from api.rebuilds import Rebuilds
-from api.services import Health, RateSettings, Services
+from api.services import Health, Origin, RateSettings, Services
+from api.vacuums import Vacuums
 from chronoproxy import __version__
 from commands.handling import CommandHandler
 from commands.recovery import interrupt_open_exchanges
@@ -69,7 +71,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
-        record = RecordConfiguration(configuration.public_values(), configuration.hash)
+        record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given)
         await store.handler.execute(record, Metadata(actor="system"))
         catalogue = configuration.catalogue()
         rate, registry = RequestRate(time.monotonic), Registry()
@@ -177,11 +179,13 @@ def _services(
         health=health,
         idempotency=Keys(store.keys.secret("idempotency keys")),
         rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
+        vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),
         background=background,
         count=count,
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,
+        origin=Origin(shown(configuration.file) if configuration.file else None, configuration.warnings),
         docs=configuration.server.docs,
     )
 

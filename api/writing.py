@@ -4,7 +4,7 @@ This is the one way from a route to the command handler, and so the place where 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -23,6 +23,7 @@ from schema.idempotency import KEPT_MS, Idempotent, Kept
 from schema.recorded import Metadata
 
 T = TypeVar("T")
+Worked = Callable[[], Awaitable[Command]]  # work that goes before its command, which says what was done
 
 
 class Writing:
@@ -48,12 +49,12 @@ class Writing:
         """`query(connection, *args, at=position)` as of the last event of what was appended."""
         return (await self._services.reads.run(query, *args, at=outcome.position)).value
 
-    async def append(self, command: Command) -> Outcome:
+    async def append(self, command: Command | Worked) -> Outcome:
         """Append what `command` causes, once for each Idempotency-Key; the answer gets X-Event-Position and
-        X-Event-Count.
+        X-Event-Count. Work in the place of a command is done at the first time only.
 
-        Raises CommandError, and ApiError 503 projection_lag with X-Event-Position where the events are committed but
-        not visible yet.
+        Raises CommandError, what the work raises, and ApiError 503 projection_lag with X-Event-Position where the events
+        are committed but not visible yet.
         """
         asked = self._services.idempotency.of(self._request, raw_body(self._request))
         if asked is None:
@@ -67,7 +68,7 @@ class Writing:
                 self._response.headers.update(REPLAYED)
             return await self._shown(outcome)
 
-    async def _first(self, command: Command, asked: Idempotent) -> Outcome:
+    async def _first(self, command: Command | Worked, asked: Idempotent) -> Outcome:
         try:
             return await self._execute(command, asked)
         except UnavailableError:
@@ -77,7 +78,8 @@ class Writing:
             await self._services.handler.keep(refused, self._metadata)
             raise
 
-    async def _execute(self, command: Command, asked: Idempotent | None) -> Outcome:
+    async def _execute(self, work: Command | Worked, asked: Idempotent | None) -> Outcome:
+        command = await work() if callable(work) else work
         return await self._services.handler.execute(
             command, self._metadata, expected_position=self._expected, idempotent=asked
         )

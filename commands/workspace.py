@@ -15,6 +15,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    DatabaseVacuumed,
     ReadModelRebuilt,
     SessionActivated,
 )
@@ -35,10 +36,12 @@ class DisableAutoSession(msgspec.Struct, frozen=True):
 
 
 class RecordConfiguration(msgspec.Struct, frozen=True):
-    """`values` without secrets; `hash` tells whether they differ from the last."""
+    """`values` without secrets, `given` the names of those that are no defaults; `hash` tells whether they differ from
+    the last."""
 
     values: dict[str, Any]
     hash: str
+    given: tuple[str, ...] = ()
 
 
 class RecordRebuild(msgspec.Struct, frozen=True):
@@ -49,7 +52,14 @@ class RecordRebuild(msgspec.Struct, frozen=True):
     equal: bool
 
 
-Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration | RecordRebuild
+class RecordVacuum(msgspec.Struct, frozen=True):
+    """Room was given back to the disk; sizes of all files, in bytes."""
+
+    before_bytes: int
+    after_bytes: int
+
+
+Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration | RecordRebuild | RecordVacuum
 
 
 class LiveSession(msgspec.Struct):
@@ -108,10 +118,13 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             return [] if state.auto_session else [AutoSessionEnabled()]
         case DisableAutoSession():
             return [AutoSessionDisabled()] if state.auto_session else []
-        case RecordConfiguration(values, digest):
-            return [] if state.configuration_hash == digest else [ConfigurationLoaded(values=values, hash=digest)]
+        case RecordConfiguration(values, digest, given):
+            loaded = ConfigurationLoaded(values=values, hash=digest, given=given)
+            return [] if state.configuration_hash == digest else [loaded]
         case RecordRebuild(names, events, equal):
             return [ReadModelRebuilt(names=names, events=events, equal=equal)]
+        case RecordVacuum(before_bytes, after_bytes):
+            return [DatabaseVacuumed(before_bytes=before_bytes, after_bytes=after_bytes)]
         case _:
             assert_never(command)
 

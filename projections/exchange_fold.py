@@ -109,6 +109,7 @@ def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
         event.client_family,
         received.count,
         received.tokens,
+        (sent or received).system_tokens,
         sent.count if sent else None,
         sent.tokens if sent else None,
         event.envelope_ref,

@@ -10,8 +10,8 @@ Outcome = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 
 STARTED = (
     "started_position, exchange_id, session_id, started_at, api, model_requested, model_sent, provider, stream, rule,"
-    " branch, parent_id, client_family, received_count, received_tokens, sent_count, sent_tokens, envelope_ref,"
-    " sent_envelope_ref, skipped_reason, preview"
+    " branch, parent_id, client_family, received_count, received_tokens, system_tokens, sent_count, sent_tokens,"
+    " envelope_ref, sent_envelope_ref, skipped_reason, preview"
 )
 FINISHED = (
     "finished_position, finished_at, outcome, usage_source, prompt_tokens, completion_tokens, total_tokens,"
@@ -39,6 +39,7 @@ class _Stored(msgspec.Struct, array_like=True):
     client_family: str | None
     received_count: int
     received_tokens: int
+    system_tokens: int
     sent_count: int | None
     sent_tokens: int | None
     envelope_ref: str
@@ -94,6 +95,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     client_family: str | None
     received_count: int
     received_tokens: int
+    system_tokens: int
     sent_count: int
     sent_tokens: int
     sent_identical: bool
@@ -132,6 +134,7 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         client_family=row.client_family,
         received_count=row.received_count,
         received_tokens=row.received_tokens,
+        system_tokens=row.system_tokens,
         sent_count=row.received_count if row.sent_count is None else row.sent_count,
         sent_tokens=row.received_tokens if row.sent_tokens is None else row.sent_tokens,
         sent_identical=row.sent_count is None,

@@ -20,6 +20,7 @@ from projections.declaration import Log, Projection
 from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, checksums, put_in_place
 from projections.store import ReadStore, open_store
 from projections.waiting import Waiter
+from schema.chores import Chores, Work
 from schema.recorded import Recorded
 from schema.sealing import SealError
 
@@ -55,6 +56,7 @@ class Runner(threading.Thread):
         self._path, self._projections = store.path, tuple(projections)
         self._own: sqlite3.Connection | None = None  # the connection to a file that took the place of the first
         self._adoption: Adoption | None = None
+        self._chores = Chores()
         self._batch, self._max_queued = batch, max_queued
         self._progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
         self._position = min((progress.position for progress in self._progress), default=0)
@@ -108,6 +110,13 @@ class Runner(threading.Thread):
         self._fed.set()
         return adoption.done
 
+    def between(self, work: Work) -> "Future[None]":
+        """Do `work` on the tables' connection between two transactions, in this thread."""
+        done = self._chores.add(work)
+        self._waiter.wanted.set()
+        self._fed.set()
+        return done
+
     def stop(self) -> None:
         """Apply what was fed, end the thread, and send home whoever waits. The store stays open."""
         self._stopping.set()
@@ -116,6 +125,7 @@ class Runner(threading.Thread):
         if self.ident is not None:
             self.join()
         self._waiter.close()
+        self._chores.drop()
         if self._adoption is not None:
             self._adoption.done.cancel()
         if self._own is not None:
@@ -128,6 +138,7 @@ class Runner(threading.Thread):
                     self._learn_head()
                 if self._adoption is not None and self._position >= self._adoption.built.position:
                     self._take_over(self._adoption)
+                self._chores.do(self._db)
                 events = self._next()
                 if events:
                     apply_batch(self._db, self._progress, events)

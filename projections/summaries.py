@@ -17,6 +17,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    DatabaseVacuumed,
     ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
@@ -80,6 +81,10 @@ def _rebuilt(event: ReadModelRebuilt, _: str) -> tuple[str, Words]:
     return f"read tables made anew from {event.events:,} events: {same}", event.names
 
 
+def _vacuumed(event: DatabaseVacuumed, _: str) -> tuple[str, Words]:
+    return f"files made smaller: {event.before_bytes:,} to {event.after_bytes:,} bytes", ()
+
+
 def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
     words = (event.model_requested, event.client_family, event.resolution.rule)
@@ -121,6 +126,7 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(ConfigurationLoaded, _configuration_loaded),
         _says(RecordingGap, _recording_gap),
         _says(ReadModelRebuilt, _rebuilt),
+        _says(DatabaseVacuumed, _vacuumed),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

@@ -1,17 +1,36 @@
-"""The workspace's settings as versions: which session is active, and whether unknown conversations start sessions."""
+"""The workspace's settings as versions: the configuration of each start, which session is active, and whether unknown
+conversations start sessions."""
 
 import sqlite3
+from typing import Any
+
+import msgspec
 
 from projections.declaration import Projection, on
 from schema.recorded import Recorded
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, SessionActivated
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 
 TABLES = (
     "CREATE TABLE active_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, session_id INTEGER NOT NULL)"
     " STRICT",
     "CREATE TABLE auto_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL)"
     " STRICT",
+    "CREATE TABLE configurations(from_position INTEGER PRIMARY KEY, loaded TEXT NOT NULL) STRICT",
 )
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """What a start was configured with, without secrets; `given` names what was set (as section.key)."""
+
+    values: dict[str, Any] = {}
+    given: tuple[str, ...] = ()
+
+
+class Toggle(msgspec.Struct, frozen=True):
+    """A global switch; `position` is that of the event that set it, None while it is as it was made."""
+
+    enabled: bool
+    position: int | None = None
 
 
 def active_session_id(db: sqlite3.Connection, *, at: int) -> int | None:
@@ -22,12 +41,26 @@ def active_session_id(db: sqlite3.Connection, *, at: int) -> int | None:
     return int(row[0]) if row else None
 
 
-def auto_session_enabled(db: sqlite3.Connection, *, at: int) -> bool:
+def auto_session(db: sqlite3.Connection, *, at: int) -> Toggle:
     """Whether an unknown conversation starts a session of its own; on until switched off."""
     row = db.execute(
-        "SELECT enabled FROM auto_session WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
+        "SELECT enabled, from_position FROM auto_session WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1",
+        (at,),
     ).fetchone()
-    return row is None or bool(row[0])
+    return Toggle(bool(row[0]), row[1]) if row else Toggle(True)
+
+
+def configured(db: sqlite3.Connection, *, at: int) -> Configured:
+    """The configuration in force; empty before the first start recorded one."""
+    row = db.execute(
+        "SELECT loaded FROM configurations WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
+    ).fetchone()
+    return msgspec.json.decode(row[0], type=Configured) if row else Configured()
+
+
+def _configured(db: sqlite3.Connection, recorded: Recorded, event: ConfigurationLoaded) -> None:
+    loaded = msgspec.json.encode(Configured(event.values, event.given)).decode()
+    db.execute("INSERT INTO configurations VALUES (?, ?)", (recorded.position, loaded))
 
 
 def _activated(db: sqlite3.Connection, recorded: Recorded, event: SessionActivated) -> None:
@@ -51,13 +84,14 @@ def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> N
 
 WORKSPACE = Projection(
     name="workspace",
-    version=1,
+    version=2,
     tables=TABLES,
     handles=dict(
         (
             on(SessionActivated, _activated),
             on(AutoSessionEnabled, _enabled),
             on(AutoSessionDisabled, _disabled),
+            on(ConfigurationLoaded, _configured),
         )
     ),
 )

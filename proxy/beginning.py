@@ -159,7 +159,7 @@ class Beginner:
         if memory is None:
             memory = self._memories.put(match.session_id, SessionMemory())
         base = match.chain.exchange_id if match.chain else None
-        received = memory.difference(facts.refs, base, self._tokens(incoming, facts))
+        received = memory.difference(facts.refs, base, self._tokens(incoming, facts), facts.system_tokens)
         memory.began(exchange_id, facts.refs, received)
         bodies = self._new_messages(incoming, facts, memory, received)
         envelope = sent = self._envelope(incoming.request.envelope, memory, bodies)

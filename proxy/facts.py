@@ -33,18 +33,20 @@ class MessageFacts(msgspec.Struct, frozen=True):
     tokens: int
     length: int
     assistant: bool
+    system: bool  # or developer
     preview: str | None  # of a user message
     fault: Fault | None = None
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
-    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens, the start of its
-    first user message, and the first fault with its index."""
+    """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens and those of its
+    system messages, the start of its first user message, and the first fault with its index."""
 
     count: int
     refs: bytes
     canons: bytes
     tokens: int
+    system_tokens: int
     first_assistant: int | None
     preview: str | None
     fault: tuple[int, Fault] | None = None
@@ -120,6 +122,7 @@ class FactsCache:
             count_message(message, self._count),
             len(raw),
             role == "assistant",
+            role in ("system", "developer"),
             self._preview(message) if role == "user" else None,
             _fault(raw, message),
         )
@@ -146,6 +149,7 @@ def _joined(facts: list[MessageFacts]) -> RequestFacts:
         b"".join([each.ref for each in facts]),
         b"".join([each.canon for each in facts]),
         sum([each.tokens for each in facts]) + PER_REPLY,
+        sum([each.tokens for each in facts if each.system]),
         next((index for index, each in enumerate(facts) if each.assistant), None),
         next((each.preview for each in facts if each.preview is not None), None),
         next(((index, each.fault) for index, each in enumerate(facts) if each.fault is not None), None),

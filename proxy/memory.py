@@ -37,7 +37,7 @@ class SessionMemory:
     def stored(self, refs: Iterable[bytes]) -> None:
         self._stored.update(refs)
 
-    def difference(self, refs: bytes, base_exchange_id: int | None, tokens: int) -> MessageRefs:
+    def difference(self, refs: bytes, base_exchange_id: int | None, tokens: int, system_tokens: int = 0) -> MessageRefs:
         """`refs` (32 bytes each) as a difference against an earlier exchange, where that is shorter.
 
         Without a base the one of the latest exchanges that shares most is taken. A full list is written about every
@@ -46,9 +46,11 @@ class SessionMemory:
         base_id, kept = self._shared(refs, base_exchange_id)
         count = len(refs) // REF_BYTES
         if base_id is None or kept == 0 or self._bases[base_id].distance >= _FULL_LIST_EVERY:
-            return MessageRefs(added=hexed(refs), count=count, tokens=tokens)
+            return MessageRefs(added=hexed(refs), count=count, tokens=tokens, system_tokens=system_tokens)
         added = hexed(refs[kept * REF_BYTES :])
-        return MessageRefs(base_exchange=base_id, keep=kept, added=added, count=count, tokens=tokens)
+        return MessageRefs(
+            base_exchange=base_id, keep=kept, added=added, count=count, tokens=tokens, system_tokens=system_tokens
+        )
 
     def began(self, exchange_id: int, refs: bytes, written: MessageRefs) -> None:
         """Keep an exchange's list as a base for later ones."""

@@ -3,6 +3,7 @@
 import asyncio
 
 from schema.appends import Append, Committed, Done, Result
+from schema.chores import Work
 from schema.log import EventLog
 from schema.writer import BUSY_TIMEOUT_S, Listener, LogWriter
 
@@ -56,6 +57,10 @@ class Appender:
         self._writer.submit(append, wake=False)
         if self._timer is None:
             self._timer = self._loop.call_later(_RIDE_ALONG_S, self._ride)
+
+    async def between(self, work: Work) -> None:
+        """Do `work` on the log's connection between two commits. Raises what it raises."""
+        await asyncio.wrap_future(self._writer.between(work))
 
     async def close(self) -> None:
         """Commit what is queued and stop the thread."""

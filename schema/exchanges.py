@@ -28,13 +28,15 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A list of messages as a difference: the first `keep` refs of exchange `base_exchange` (an earlier one of the
-    session), then `added`. A ref is the sha256 (64 hex) of one message's JSON bytes as received."""
+    session), then `added`. A ref is the sha256 (64 hex) of one message's JSON bytes as received. `system_tokens` is the
+    part of `tokens` that system and developer messages take."""
 
     base_exchange: int | None = None
     keep: int = 0
     added: tuple[str, ...] = ()
     count: int
     tokens: int
+    system_tokens: int = 0
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from schema.chores import vacuum
 from schema.migrations import Migration, bring_up_to_date, check_readable, read_only_uri, statements
 
 _DDL = (
@@ -97,6 +98,11 @@ class KeyStore:
         with self._lock:
             rows = self._db.execute("SELECT position, hash, noted_at, missing FROM heads ORDER BY position").fetchall()
         return [NotedHead(row[0], bytes(row[1]), row[2], bool(row[3])) for row in rows]
+
+    def vacuum(self) -> None:
+        """Raises sqlite3.Error."""
+        with self._lock:
+            vacuum(self._db)
 
     def close(self) -> None:
         with self._lock:

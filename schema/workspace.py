@@ -23,10 +23,12 @@ class AutoSessionDisabled(Event, frozen=True, kw_only=True):
 
 
 class ConfigurationLoaded(Event, frozen=True, kw_only=True):
-    """The configuration at a start that differs from the last one: `values` without any secret."""
+    """The configuration at a start that differs from the last one: `values` without any secret. `given` names those
+    (as section.key) that the file or the command line set; the others are defaults."""
 
     values: dict[str, Any]
     hash: str
+    given: tuple[str, ...] = ()
 
 
 class RecordingGap(Event, frozen=True, kw_only=True):
@@ -46,6 +48,13 @@ class ReadModelRebuilt(Event, frozen=True, kw_only=True):
     equal: bool
 
 
+class DatabaseVacuumed(Event, frozen=True, kw_only=True):
+    """Room that nothing needs was given back to the disk: the sizes of all files of the data directory, in bytes."""
+
+    before_bytes: int
+    after_bytes: int
+
+
 EVENTS = (
     SessionActivated,
     AutoSessionEnabled,
@@ -53,4 +62,5 @@ EVENTS = (
     ConfigurationLoaded,
     RecordingGap,
     ReadModelRebuilt,
+    DatabaseVacuumed,
 )

@@ -9,9 +9,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from schema.appends import Append, Done, Result, Settle, StoreUnavailableError, settle_inline
 from schema.checkpoints import Checkpointer
+from schema.chores import Chores, Work
 from schema.gaps import Gaps
 from schema.group import Group, unstorable
 from schema.log import EventLog
@@ -60,6 +62,7 @@ class LogWriter:
         self._synchronous = ""
         self._suspect: Entry | None = None
         self._gaps = Gaps()
+        self._chores = Chores()
         self.trouble: str | None = None
         self._db = sqlite3.connect(log.path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
         self._db.execute("PRAGMA secure_delete=ON")
@@ -101,6 +104,12 @@ class LogWriter:
         """Commit what waits, now."""
         self._wake.set()
 
+    def between(self, work: Work) -> "Future[None]":
+        """Do `work` on the log's connection between two commits, in the writer's thread."""
+        done = self._chores.add(work)
+        self._wake.set()
+        return done
+
     def close(self) -> None:
         """Commit what is queued and stop; what cannot be committed is refused."""
         self._queue.close()
@@ -109,6 +118,7 @@ class LogWriter:
         if self._thread.ident is not None:
             self._thread.join()
         self._refuse(self._queue.take())
+        self._chores.drop()
         self._checkpointer.close()
         self._db.close()
 
@@ -118,6 +128,7 @@ class LogWriter:
             self._wake.wait()
             self._wake.clear()
             stopping = self._stopping.is_set()
+            self._chores.do(self._db)
             while entries := self._queue.take():
                 self._commit(entries)
 

@@ -16,7 +16,8 @@ from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
 from api.rebuilds import Rebuilds
-from api.services import Health, RateSettings, Services
+from api.services import Health, Origin, RateSettings, Services
+from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
@@ -141,11 +142,13 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
             ),
             idempotency=Keys(keys.secret("idempotency keys")),
             rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
+            vacuums=Vacuums(path, keys, appender, runner),
             background=background,
             count=len,
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",
+            origin=Origin("~/config.toml", ("[mcp] has no effect yet",)),
             docs=docs,
         )
         app, chat = make_app(services), FakeChat()

@@ -20,6 +20,7 @@ _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
     "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
+    "/api/settings", "/api/sessions/{session_id}/timeline",
 }  # fmt: skip
 
 
@@ -63,6 +64,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
         ("GET", "/api/sessions/{session_id}/messages"), ("GET", "/api/export/csv"), ("GET", "/api/export/json"),
         ("GET", "/api/sessions/{session_id}/events"), ("GET", "/api/sessions/diagnostic"),
+        ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"), ("POST", "/api/sessions/vacuum"),
         ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 

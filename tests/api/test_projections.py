@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from api.rebuilds import Rebuilds
 from schema.workspace import ReadModelRebuilt
 from tests.api.house import House
 
@@ -93,3 +94,49 @@ async def test_the_log_is_verified(house: House) -> None:
     assert (part["ok"], part["checked"]) == (True, 1)
     for query in ("from=0", "to=x", "from=1e3", "at=1"):
         assert (await house.client.get(f"/api/log/verify?{query}")).status_code == 422
+
+
+async def test_room_is_given_back_to_the_disk(house: House) -> None:
+    await house.client.post("/api/sessions", json={})
+    answer = await house.client.post("/api/sessions/vacuum", headers={"Idempotency-Key": "v"})
+    body = answer.json()
+    assert (answer.status_code, set(body), house.types()[-1]) == (200, {"message", "database"}, "DatabaseVacuumed")
+    database = body["database"]
+    assert set(database) == {
+        "path", "size_before_bytes", "size_after_bytes", "space_saved_bytes", "space_saved_mb",
+    }  # fmt: skip
+    assert database["space_saved_bytes"] == database["size_before_bytes"] - database["size_after_bytes"]
+    assert 0 < database["size_after_bytes"] < database["size_before_bytes"]  # the write-ahead logs are gone
+    assert answer.headers["x-event-position"] == "3"
+    again = await house.client.post("/api/sessions/vacuum", headers={"Idempotency-Key": "v"})
+    assert (again.json(), again.headers["idempotent-replayed"], house.log.head()) == (body, "true", 3)
+    assert (await house.client.get("/api/sessions")).json()[0]["id"] == 1
+    assert (await house.client.post("/api/sessions", json={})).status_code == 200
+
+
+async def test_free_pages_are_given_back(house: House) -> None:
+    def fill(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE filler(data BLOB)")
+        db.execute("INSERT INTO filler VALUES (zeroblob(3000000))")
+        db.execute("DROP TABLE filler")
+
+    await house.appender.between(fill)
+    await asyncio.wrap_future(house.runner.between(fill))
+    database = (await house.client.post("/api/sessions/vacuum")).json()["database"]
+    assert database["space_saved_bytes"] > 6_000_000
+
+
+async def test_no_vacuum_beside_a_rebuild(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rebuilds, "running", True)
+    answer = await house.client.post("/api/sessions/vacuum")
+    assert (answer.status_code, answer.json()["code"], house.types()) == (409, "rebuild_running", [])
+
+
+async def test_work_between_commits_tells_how_it_ended(house: House) -> None:
+    def fail(db: sqlite3.Connection) -> None:
+        db.execute("SELECT missing FROM sqlite_schema")
+
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        await house.appender.between(fail)
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        await asyncio.wrap_future(house.runner.between(fail))

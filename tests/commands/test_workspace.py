@@ -8,6 +8,7 @@ from commands.workspace import (
     LiveSession,
     RecordConfiguration,
     RecordRebuild,
+    RecordVacuum,
     activated,
     decide,
     evolve,
@@ -19,6 +20,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    DatabaseVacuumed,
     ReadModelRebuilt,
     SessionActivated,
 )
@@ -67,8 +69,8 @@ def test_auto_session_switches_only_when_it_changes() -> None:
 
 
 def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:
-    command = RecordConfiguration({"server": {"port": 1}}, "a" * 64)
-    loaded = ConfigurationLoaded(values={"server": {"port": 1}}, hash="a" * 64)
+    command = RecordConfiguration({"server": {"port": 1}}, "a" * 64, ("server.port",))
+    loaded = ConfigurationLoaded(values={"server": {"port": 1}}, hash="a" * 64, given=("server.port",))
     other = ConfigurationLoaded(values={}, hash="b" * 64)
     given().when(command).then(loaded)
     given(loaded).when(command).then_nothing()
@@ -78,6 +80,11 @@ def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:
 def test_a_rebuild_is_recorded_each_time() -> None:
     rebuilt = ReadModelRebuilt(names=("timeline",), events=9, equal=True)
     given(rebuilt).when(RecordRebuild(("timeline",), 9, True)).then(rebuilt)
+
+
+def test_a_vacuum_is_recorded_each_time() -> None:
+    vacuumed = DatabaseVacuumed(before_bytes=9, after_bytes=4)
+    given(vacuumed).when(RecordVacuum(9, 4)).then(vacuumed)
 
 
 def test_state_holds_what_decisions_need_of_living_sessions() -> None:

@@ -32,6 +32,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    DatabaseVacuumed,
     ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
@@ -118,7 +119,10 @@ STARTED_SESSION = SessionStarted(
     scope="s" * 64,
 )
 EVENTS = (
-    NewEvent("workspace", ConfigurationLoaded(values={"server": {"port": 8000, "hosts": []}}, hash="0" * 64)),
+    NewEvent(
+        "workspace",
+        ConfigurationLoaded(values={"server": {"port": 8000, "hosts": []}}, hash="0" * 64, given=("server.hosts",)),
+    ),
     NewEvent("workspace", STARTED_SESSION),
     NewEvent("workspace", SessionActivated(session_id=1)),
     NewEvent("exchange-1", STARTED_1, (QUESTION, ENVELOPE)),
@@ -135,6 +139,7 @@ EVENTS = (
     NewEvent("workspace", SessionDeleted(session_id=1, reason="tidied up")),
     NewEvent("workspace", ReadModelRebuilt(names=("timeline",), events=15, equal=True)),
     NewEvent("workspace", RecordingGap(from_=TIMESTAMP - 2_000, to=TIMESTAMP - 1_000, count=3)),
+    NewEvent("workspace", DatabaseVacuumed(before_bytes=20_480, after_bytes=16_384)),
 )
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

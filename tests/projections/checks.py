@@ -9,7 +9,7 @@ from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.session_stats import session_stats
 from projections.sessions import get_session, list_sessions
 from projections.timeline import Order, list_events, position_at_time
-from projections.workspace import active_session_id, auto_session_enabled
+from projections.workspace import active_session_id, auto_session
 from tests.projections.oracle import Oracle
 
 _OUTCOMES: tuple[Outcome | None, ...] = (None, "running", "completed", "failed", "cancelled", "interrupted")
@@ -19,7 +19,7 @@ _QUERIES = ("", "ALPHA", "under", "Ü", "strasse", "%")
 
 def check_workspace_and_sessions(db: sqlite3.Connection, at: int, oracle: Oracle) -> None:
     assert active_session_id(db, at=at) == oracle.active
-    assert auto_session_enabled(db, at=at) == oracle.auto
+    assert auto_session(db, at=at).enabled == oracle.auto
     for q in _QUERIES:
         page = list_sessions(db, at=at, q=q, limit=100)
         assert ([row.id for row in page.rows], page.total) == (oracle.listed(q), len(oracle.listed(q)))

@@ -7,6 +7,7 @@ from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
     ConfigurationLoaded,
+    DatabaseVacuumed,
     ReadModelRebuilt,
     RecordingGap,
     SessionActivated,
@@ -60,6 +61,7 @@ SPECS = (
             ConfigurationLoaded(values={}, hash="0123456789abcdef"),
             RecordingGap(from_=1, to=2, count=1_234),
             ReadModelRebuilt(names=("timeline",), events=1_000, equal=True),
+            DatabaseVacuumed(before_bytes=12_345, after_bytes=1_234),
         ),
         select=_SUMMARIES,
         rows=[
@@ -72,6 +74,7 @@ SPECS = (
             (7, None, None, "configuration 0123456789ab loaded"),
             (8, None, None, "1,234 events were not recorded: the log could not be written"),
             (9, None, None, "read tables made anew from 1,000 events: as before"),
+            (10, None, None, "files made smaller: 12,345 to 1,234 bytes"),
         ],
     ),
     Spec(

@@ -1,7 +1,7 @@
 """The settings of the workspace."""
 
 from projections.workspace import WORKSPACE
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, SessionActivated
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 from tests.projections.spec import Spec
 
 SPECS = (
@@ -18,5 +18,19 @@ SPECS = (
         given=(AutoSessionDisabled(), SessionActivated(session_id=1), AutoSessionEnabled()),
         select="SELECT from_position, to_position, enabled FROM auto_session ORDER BY from_position",
         rows=[(1, 3, 0), (3, None, 1)],
+    ),
+    Spec(
+        title="each start's configuration stays",
+        projection=WORKSPACE,
+        given=(
+            ConfigurationLoaded(values={"server": {"port": 1}}, hash="a"),
+            AutoSessionDisabled(),
+            ConfigurationLoaded(values={"server": {"port": 2}}, hash="b", given=("server.port",)),
+        ),
+        select="SELECT from_position, loaded FROM configurations ORDER BY from_position",
+        rows=[
+            (1, '{"values":{"server":{"port":1}},"given":[]}'),
+            (3, '{"values":{"server":{"port":2}},"given":["server.port"]}'),
+        ],
     ),
 )

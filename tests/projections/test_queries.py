@@ -8,7 +8,7 @@ from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.session_stats import session_stats
 from projections.sessions import ERASED_NAME, get_session, list_sessions
 from projections.timeline import CursorError, Order, list_events, position_at_time
-from projections.workspace import active_session_id, auto_session_enabled
+from projections.workspace import active_session_id, auto_session
 from schema.sessions import SessionDeleted, SessionStarted
 from tests.projections.building import START_MS, apply, completed, failed, record, refs, session, started
 from tests.projections.conftest import Given
@@ -19,7 +19,7 @@ def test_an_empty_log_answers_everything(given: Given) -> None:
     assert list_sessions(db, at=0, limit=10).total == 0
     assert list_exchanges(db, at=0, limit=10).rows == []
     assert list_events(db, at=0, limit=10).total == 0
-    assert (active_session_id(db, at=0), auto_session_enabled(db, at=0)) == (None, True)
+    assert (active_session_id(db, at=0), auto_session(db, at=0).enabled) == (None, True)
     assert session_stats(db, 1, at=0).avg_tokens is None
     assert position_at_time(db, START_MS, at=0) == 0
 

@@ -18,7 +18,13 @@ from schema.exchanges import (
 )
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
-from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+from schema.workspace import (
+    AutoSessionDisabled,
+    AutoSessionEnabled,
+    ConfigurationLoaded,
+    DatabaseVacuumed,
+    SessionActivated,
+)
 
 T = TypeVar("T")
 
@@ -65,7 +71,8 @@ workspace_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(SessionActivated, session_id=ids, previous_id=maybe(ids)),
     st.builds(AutoSessionEnabled),
     st.builds(AutoSessionDisabled),
-    st.builds(ConfigurationLoaded, values=json_objects, hash=refs),
+    st.builds(ConfigurationLoaded, values=json_objects, hash=refs, given=st.lists(texts, max_size=3).map(tuple)),
+    st.builds(DatabaseVacuumed, before_bytes=counts, after_bytes=counts),
 )
 session_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(

@@ -35,6 +35,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("AutoSessionDisabled", 1),
         ("AutoSessionEnabled", 1),
         ("ConfigurationLoaded", 1),
+        ("DatabaseVacuumed", 1),
         ("ExchangeCancelled", 1),
         ("ExchangeCompleted", 1),
         ("ExchangeFailed", 1),
