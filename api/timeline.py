@@ -19,8 +19,8 @@ router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
 
 
 class Columns(BaseModel):
-    """All of one length. `dt_ms` counts from `t0`, `type` is an index into `types`; `used` are the tokens in the context
-    after the event; `saved` and `ratio` (percent) say what the event took off a request."""
+    """All of one length. `dt_ms` counts from `t0`, `type` is an index into `types`; `used` are the tokens in the
+    context after the event; `saved` and `ratio` (percent) say what the event took off a request."""
 
     position: list[int]
     dt_ms: list[int]

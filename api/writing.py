@@ -53,8 +53,8 @@ class Writing:
         """Append what `command` causes, once for each Idempotency-Key; the answer gets X-Event-Position and
         X-Event-Count. Work in the place of a command is done at the first time only.
 
-        Raises CommandError, what the work raises, and ApiError 503 projection_lag with X-Event-Position where the events
-        are committed but not visible yet.
+        Raises CommandError, what the work raises, and ApiError 503 projection_lag with X-Event-Position where the
+        events are committed but not visible yet.
         """
         asked = self._services.idempotency.of(self._request, raw_body(self._request))
         if asked is None:

@@ -20,8 +20,8 @@ _LAST = "SELECT max(position) FROM timeline WHERE session_id = ? AND position <=
 
 
 class TimelineColumns(msgspec.Struct, frozen=True):
-    """All of one length. `timestamp` in ms since the epoch; `used` are the tokens in the context after the event; `saved`
-    and `ratio` (percent, None where nothing) say what it took off a request."""
+    """All of one length. `timestamp` in ms since the epoch; `used` are the tokens in the context after the event;
+    `saved` and `ratio` (percent, None where nothing) say what it took off a request."""
 
     position: list[int]
     timestamp: list[int]
