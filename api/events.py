@@ -15,7 +15,7 @@ from api.fields import PathId, QueryId, QueryText, TextInt
 from api.reading import LIVE, PAST, Moment, Reading, Reads, moment_of, require_ready
 from api.services import Use
 from api.session_answers import living_session
-from projections.timeline import EventPage, Order, list_events, position_at_time
+from projections.timeline import EventPage, Order, get_event, list_events, position_at_time
 
 router = APIRouter(tags=["events"])
 
@@ -82,8 +82,8 @@ async def get(position: PathId, services: Use) -> shapes.Event:
     if recorded is None:
         raise ApiError(404, "event_not_found", f"There is no event {position}.")
     await services.waiter.until(position)
-    summary = (await services.reads.run(_summary, position)).value
-    return views.event(recorded, summary or recorded.type)
+    row = (await services.reads.run(get_event, position)).value
+    return views.event(recorded, row.summary if row is not None else recorded.type)
 
 
 def events_between(
@@ -142,8 +142,3 @@ def _lines(found: list[shapes.EventSummary], page: EventPage, response: Response
         headers["X-Next-Cursor"] = page.next_cursor
     text = "".join(f"{summary.model_dump_json()}\n" for summary in found)
     return Response(text, headers=headers, media_type="application/x-ndjson")
-
-
-def _summary(db: sqlite3.Connection, position: int, *, at: int) -> str | None:
-    rows = list_events(db, at=at, from_position=position, to_position=position, limit=1).rows
-    return rows[0].summary if rows else None

@@ -41,17 +41,18 @@ class Chat(Protocol):
 
 
 class Front:
-    """The ASGI application that the server runs. `app` gets what is no completion."""
+    """The ASGI application that the server runs. `app` gets what is no completion, `live` every WebSocket."""
 
-    def __init__(self, gate: Gate, chat: Chat, app: ASGIApp) -> None:
+    def __init__(self, gate: Gate, chat: Chat, app: ASGIApp, live: ASGIApp) -> None:
         self._admissions = Admissions(gate)
         self._ids = RequestIds()
         self._chat = chat
         self._app = app
+        self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._live(scope, receive, send)
             return
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         request_id = request_id_of(headers)

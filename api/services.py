@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from api.background import Background
 from api.idempotency import Keys
+from api.live_hub import Hub
 from api.rebuilds import Rebuilds
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
@@ -59,6 +60,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: Keys
     rebuilds: Rebuilds
     vacuums: Vacuums
+    hub: Hub
     count: TextCounter
     background: Background
     default_model: str | None

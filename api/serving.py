@@ -12,6 +12,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.websocket_server import MAX_INCOMING, PatientProtocol
+
 if sys.platform == "win32":
     new_event_loop = asyncio.new_event_loop
 else:
@@ -54,13 +56,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT: no new requests, 10 s for running ones, then they are cancelled; a second signal
-    cancels at once."""
-    config = uvicorn.Config(
+def config(app: ASGIApp) -> uvicorn.Config:
+    """How the server runs `app`."""
+    return uvicorn.Config(
         app,
         http="httptools",
-        ws="none",
+        ws=PatientProtocol,
+        ws_max_size=MAX_INCOMING,
+        ws_per_message_deflate=False,  # it would cost each client 300 KB
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -69,7 +72,12 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = Server(config)
+
+
+async def serve(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT: no new requests, 10 s for running ones, then they are cancelled; a second signal
+    cancels at once."""
+    server = Server(config(app))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -15,6 +15,8 @@ from api.configuration import Configuration
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.live_hub import Hub
+from api.live_socket import LiveSocket
 from api.places import shown
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
@@ -61,28 +63,30 @@ class Store(msgspec.Struct, frozen=True):
     waiter: Waiter
     keys: KeyStore
     read_path: Path
+    hub: Hub
 
 
 @asynccontextmanager
 async def application(configuration: Configuration, directory: Path) -> AsyncIterator[ASGIApp]:
     """The application over a data directory that this process has locked. Serves from the moment it is entered."""
     async with AsyncExitStack() as stack:
-        store = await _store(stack, directory)
+        catalogue = configuration.catalogue()
+        store = await _store(stack, directory, catalogue)
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
         record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given)
         await store.handler.execute(record, Metadata(actor="system"))
-        catalogue = configuration.catalogue()
         rate, registry = RequestRate(time.monotonic), Registry()
         chat = await _chat(stack, configuration, store, catalogue, count, rate, registry)
         background = Background()
         stack.push_async_callback(background.aclose)
         services = _services(configuration, store, catalogue, rate, registry, background, count)
-        yield Front(_gate(configuration), chat, make_app(services))
+        gate = _gate(configuration)
+        yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
 
 
-async def _store(stack: AsyncExitStack, directory: Path) -> Store:
+async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue) -> Store:
     keys = KeyStore(directory / "keys.sqlite")
     stack.callback(keys.close)
     log = EventLog(directory / "events.sqlite", keys)
@@ -91,15 +95,17 @@ async def _store(stack: AsyncExitStack, directory: Path) -> Store:
     read_store = await asyncio.to_thread(open_store, read_path, PROJECTIONS, log)
     stack.callback(read_store.close)
     waiter = Waiter()
-    runner = Runner(read_store, PROJECTIONS, log, waiter)
-    stack.callback(runner.stop)
     reads = ReadPool(read_path)
     stack.callback(reads.close)
+    hub = Hub(reads, log, catalogue)
+    runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
+    stack.callback(runner.stop)
+    stack.push_async_callback(hub.aclose)
     appender = Appender(log)
     stack.push_async_callback(appender.close)
     appender.start(runner.feed)
     runner.start()
-    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys, read_path)
+    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys, read_path, hub)
 
 
 async def _chat(
@@ -180,6 +186,7 @@ def _services(
         idempotency=Keys(store.keys.secret("idempotency keys")),
         rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
         vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),
+        hub=store.hub,
         background=background,
         count=count,
         default_model=configuration.default_model,

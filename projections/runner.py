@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from eventsourcing.persistence import PersistenceError
@@ -25,6 +25,7 @@ from schema.recorded import Recorded
 from schema.sealing import SealError
 
 LINGER_S = 0.1
+WATCHED_LINGER_S = 0.02  # while somebody looks on
 _RETRY_S = 0.25
 _TROUBLE = (sqlite3.Error, PersistenceError, SealError, msgspec.MsgspecError, LookupError)  # of the log or the disk
 
@@ -35,6 +36,17 @@ class Adoption(NamedTuple):
     built: Rebuilt
     swap: Callable[[Callable[[], None]], None]
     done: "Future[bool]"
+
+
+class Watcher(Protocol):
+    """Is told what the tables show. Called by the runner's thread; must not raise and must not block."""
+
+    @property
+    def watching(self) -> bool:
+        """Whether it wants to be told."""
+
+    def applied(self, events: Sequence[Recorded]) -> None:
+        """The rows of these events are committed; ascending, without gaps while it is `watching`."""
 
 
 class Runner(threading.Thread):
@@ -49,6 +61,7 @@ class Runner(threading.Thread):
         *,
         batch: int = 2_000,
         max_queued: int = 20_000,
+        watcher: Watcher | None = None,
     ) -> None:
         """`batch` bounds the events of one transaction, `max_queued` those that wait in memory."""
         super().__init__(name="projections")
@@ -57,6 +70,7 @@ class Runner(threading.Thread):
         self._own: sqlite3.Connection | None = None  # the connection to a file that took the place of the first
         self._adoption: Adoption | None = None
         self._chores = Chores()
+        self._watcher = watcher
         self._batch, self._max_queued = batch, max_queued
         self._progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
         self._position = min((progress.position for progress in self._progress), default=0)
@@ -150,6 +164,8 @@ class Runner(threading.Thread):
             if events:
                 self._position = events[-1].position
                 self._waiter.reached(self._position)
+                if self._watcher is not None and self._watcher.watching:
+                    self._watcher.applied(events)
                 if len(events) < self._batch and not self._stopping.is_set():
                     self._caught_up.set()
                     self._linger()
@@ -204,9 +220,12 @@ class Runner(threading.Thread):
 
     def _linger(self) -> None:
         """Let more events come in, until somebody wants what is there."""
-        self._waiter.wanted.wait(LINGER_S)
+        self._waiter.wanted.wait(WATCHED_LINGER_S if self._watched() else LINGER_S)
         self._fed.clear()
         self._waiter.wanted.clear()
+
+    def _watched(self) -> bool:
+        return self._watcher is not None and self._watcher.watching
 
     def _struggle(self, error: Exception) -> bool:
         """Note the trouble and pause; False where there is no more time to try again."""

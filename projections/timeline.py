@@ -110,6 +110,12 @@ def list_events(
     )
 
 
+def get_event(db: sqlite3.Connection, position: int, *, at: int) -> EventRow | None:
+    """None where it had not happened."""
+    rows = list_events(db, at=at, from_position=position, to_position=position, limit=1).rows
+    return rows[0] if rows else None
+
+
 def position_at_time(db: sqlite3.Connection, ms: int, *, at: int) -> int:
     """Position of the last event up to `at` that is not later than `ms` since the epoch; 0 where there is none.
 

@@ -15,6 +15,8 @@ from api.background import Background
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.live_hub import Hub
+from api.live_socket import LiveSocket
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
@@ -84,6 +86,7 @@ class House(msgspec.Struct, frozen=True, eq=False):
     running: set[int]
     trouble: list[str]
     rate: RequestRate
+    hub: Hub
 
     def events(self, after: int = 0) -> list[Recorded]:
         return self.log.read(after)
@@ -100,7 +103,9 @@ class House(msgspec.Struct, frozen=True, eq=False):
 
 
 @asynccontextmanager
-async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool = False) -> AsyncIterator[House]:
+async def open_house(
+    path: Path, gate: GateSettings | None = None, *, docs: bool = False, stalled_s: float = 30.0
+) -> AsyncIterator[House]:
     """Everything of one data directory, closed at the end."""
     async with AsyncExitStack() as stack:
         keys = KeyStore(path / "keys.sqlite")
@@ -110,15 +115,17 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
         store = open_store(path / "read.sqlite", PROJECTIONS, log)
         stack.callback(store.close)
         waiter = Waiter()
-        runner = Runner(store, PROJECTIONS, log, waiter)
+        reads = ReadPool(path / "read.sqlite")
+        stack.callback(reads.close)
+        hub = Hub(reads, log, CATALOGUE)
+        runner = Runner(store, PROJECTIONS, log, waiter, watcher=hub)
         stack.callback(runner.stop)
         appender = Appender(log)
         appender.start(runner.feed)
         stack.push_async_callback(appender.close)
         runner.start()
         await asyncio.to_thread(runner.wait_ready, 10)
-        reads = ReadPool(path / "read.sqlite")
-        stack.callback(reads.close)
+        stack.push_async_callback(hub.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
         running: set[int] = set()
@@ -143,6 +150,7 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
             idempotency=Keys(keys.secret("idempotency keys")),
             rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
             vacuums=Vacuums(path, keys, appender, runner),
+            hub=hub,
             background=background,
             count=len,
             default_model="demo/echo",
@@ -152,7 +160,8 @@ async def open_house(path: Path, gate: GateSettings | None = None, *, docs: bool
             docs=docs,
         )
         app, chat = make_app(services), FakeChat()
-        front = Front(Gate(gate or GateSettings()), chat, app)
+        entrance = Gate(gate or GateSettings())
+        front = Front(entrance, chat, app, LiveSocket(entrance, hub, stalled_s=stalled_s))
         client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
         await stack.enter_async_context(client)
-        yield House(client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate)
+        yield House(client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate, hub)

@@ -4,21 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from api.serving import Server, bind, url_of
+from api.serving import Server, bind, config, url_of
 
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """The address at which `app` is served."""
     listener = bind("127.0.0.1", 0)
-    config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
-        server_header=False, date_header=False,
-    )  # fmt: skip
-    server = Server(config)
+    server = Server(config(app))
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     try:
         yield url_of(listener)

@@ -1,0 +1,138 @@
+"""The WebSocket /ws: who may connect, what it asks, and the two directions of a connection."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from urllib.parse import parse_qs
+
+from eventsourcing.persistence import PersistenceError
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from api.errors import ApiError, error_body
+from api.fields import MAX_INT
+from api.gate import Denial, Gate
+from api.live_client import LiveClient
+from api.live_hub import Hub
+from api.live_incoming import answer
+
+STALLED_S = 30.0  # a client that accepts nothing for so long is let go
+_PROTOCOL = "chronoproxy"
+_BEARER = "bearer."
+_INTERNAL, _TRY_AGAIN = 1011, 1013
+
+_log = logging.getLogger("chronoproxy.live")
+Headers = list[tuple[bytes, bytes]]
+
+
+class LiveSocket:
+    """The ASGI application of WebSocket connections."""
+
+    def __init__(self, gate: Gate, hub: Hub, *, stalled_s: float = STALLED_S) -> None:
+        self._gate, self._hub, self._stalled_s = gate, hub, stalled_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        denial = self._denial(scope)
+        if denial is not None:
+            await _refuse(receive, send, scope["path"], denial.status, denial.code, denial.message)
+            return
+        if scope["path"] != "/ws":
+            await _refuse(receive, send, scope["path"], 404, "not_found", "There is nothing at this address.")
+            return
+        try:
+            client, after = _asked(scope)
+        except ApiError as error:
+            await _refuse(receive, send, scope["path"], error.status, error.code, error.message)
+            return
+        socket = WebSocket(scope, receive, send)
+        await socket.accept(_PROTOCOL if _PROTOCOL in scope["subprotocols"] else None)
+        try:
+            await self._serve(socket, self._hub, client, after)
+        finally:
+            self._hub.leave(client)
+
+    def _denial(self, scope: Scope) -> Denial | None:
+        server = scope.get("server")
+        headers = _with_token(scope["headers"], scope["subprotocols"])
+        return self._gate.denial("CONNECT", scope["path"], headers, server[0] if server else None)
+
+    async def _serve(self, socket: WebSocket, hub: Hub, client: LiveClient, after: int | None) -> None:
+        """Both directions, until one of them ends."""
+        loop = asyncio.get_running_loop()
+        tasks = (
+            loop.create_task(self._send(socket, hub, client, after)),
+            loop.create_task(_receive(socket, hub, client)),
+        )
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, socket: WebSocket, hub: Hub, client: LiveClient, after: int | None) -> None:
+        try:
+            await hub.join(client, after)
+        except (sqlite3.Error, PersistenceError) as error:
+            _log.error("a client cannot be told what happened: %s", type(error).__name__)
+            await socket.close(_INTERNAL, "the tables cannot be read")
+            return
+        while True:
+            text = await client.next()
+            try:
+                async with asyncio.timeout(self._stalled_s):
+                    await socket.send_text(text)
+            except TimeoutError:
+                await socket.close(_TRY_AGAIN, "nothing was accepted for too long")
+                return
+            except WebSocketDisconnect:
+                return
+
+
+async def _receive(socket: WebSocket, hub: Hub, client: LiveClient) -> None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        reply = answer(message.get("text"), hub.position)
+        if reply is not None:
+            client.send(reply, hub.position)
+
+
+def _with_token(headers: Sequence[tuple[bytes, bytes]], subprotocols: Sequence[str]) -> Headers:
+    """Browsers cannot set headers of a WebSocket: the token then comes as a subprotocol."""
+    given = list(headers)
+    token = next((name[len(_BEARER) :] for name in subprotocols if name.startswith(_BEARER)), None)
+    if token is not None and _PROTOCOL in subprotocols and not any(name == b"authorization" for name, _ in given):
+        given.append((b"authorization", b"Bearer " + token.encode("latin-1", "replace")))
+    return given
+
+
+def _asked(scope: Scope) -> tuple[LiveClient, int | None]:
+    """Raises ApiError 422."""
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    feed = query.get("feed", [""])[-1]
+    if feed not in ("", "events"):
+        raise ApiError(422, "invalid_field", "feed can only be events.")
+    return LiveClient(session_id=_number(query, "session_id", 1), feed=feed == "events"), _number(query, "after", 0)
+
+
+def _number(query: dict[str, list[str]], name: str, least: int) -> int | None:
+    if name not in query:
+        return None
+    text = query[name][-1]
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and least <= int(text) <= MAX_INT):
+        raise ApiError(422, "invalid_field", f"{name} must be an integer from {least} to {MAX_INT}.")
+    return int(text)
+
+
+async def _refuse(receive: Receive, send: Send, path: str, status: int, code: str, text: str) -> None:
+    """An HTTP answer in the place of the handshake."""
+    await receive()  # websocket.connect
+    body = error_body(path, status, code, text)
+    headers = [(b"content-type", b"application/json")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
