@@ -11,6 +11,7 @@ from api import (
     exports,
     health,
     messages,
+    metrics,
     projections,
     providers,
     sessions,
@@ -35,6 +36,7 @@ _ROOMS = (
     settings,
     projections,
     health,
+    metrics,
 )
 _ROUTERS = tuple(room.router for room in _ROOMS)
 

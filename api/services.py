@@ -14,6 +14,7 @@ from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.tokens import TextCounter
 from projections.applying import ProjectionStatus
+from projections.metrics import ExchangeTally
 from projections.store import ReadPool
 from projections.waiting import Waiter
 from proxy.providers import Catalogue
@@ -68,6 +69,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     origin: Origin = Origin()
     docs: bool = False
+    tally: ExchangeTally = msgspec.field(default_factory=ExchangeTally)
 
     @property
     def default_provider(self) -> str:

@@ -145,6 +145,10 @@ class Catalogue:
     def provider_known(self, key: str) -> bool:
         return key in self._providers
 
+    def model_known(self, provider_key: str, name: str) -> bool:
+        """Whether the configuration names it, by its key or by its name at the provider."""
+        return any(name in (model.key, model.model) for model in self._owned.get(provider_key, ()))
+
     def _configured(self, wanted: str) -> Route | None:
         named = self._named.get(wanted, [])
         model = self._models.get(wanted) or (named[0] if len(named) == 1 else None)

@@ -1,0 +1,100 @@
+"""GET /metrics for Prometheus (contract N9). Labels are bounded: what the configuration does not name is `other`."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from api.reading import LIVE
+from api.services import Services, Use
+from projections.metrics import ExchangeTally, Histogram, Requests
+from projections.timeline import events_by_type
+from proxy.providers import Catalogue
+
+router = APIRouter(tags=["health"], dependencies=LIVE)
+
+_OTHER = "other"
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(services: Use) -> Response:
+    """Counters since the first event of the log, in the text format of Prometheus."""
+    counted = (await services.reads.run(_counted, services.tally, services.catalogue)).value
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected([*counted, *_gauges(services)]))
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _counted(db: sqlite3.Connection, tally: ExchangeTally, catalogue: Catalogue, *, at: int) -> list[Metric]:
+    with tally.lock:
+        tally.advance(db, at=at)
+        return [_events(db, at=at), *_exchanges(tally, catalogue)]
+
+
+class _Collected(Collector):
+    """Families that are made already, as the library asks for them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _exchanges(tally: ExchangeTally, catalogue: Catalogue) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "chronoproxy_requests", "Finished exchanges.", labels=("provider", "model", "outcome")
+    )
+    for labels, count in sorted(_bounded(tally.requests, catalogue).items()):
+        requests.add_metric(labels, count)
+    yield requests
+    yield _histogram("request_seconds", "From the request to the end of its answer.", tally.request_seconds)
+    yield _histogram("ttft_seconds", "From the request to the first byte of the answer's body.", tally.ttft_seconds)
+    yield _histogram("overhead_seconds", "The proxy's own share before the upstream call.", tally.overhead_seconds)
+    text = "Tokens of finished exchanges; cached and reasoning ones are parts of the others."
+    tokens = CounterMetricFamily("chronoproxy_tokens", text, labels=("kind",))
+    for kind, count in tally.tokens.items():
+        tokens.add_metric((kind,), count)
+    yield tokens
+
+
+def _bounded(requests: dict[Requests, int], catalogue: Catalogue) -> dict[Requests, int]:
+    """Clients choose models, and each label is a time series for ever."""
+    found: dict[Requests, int] = defaultdict(int)
+    for labels, count in requests.items():
+        provider = labels.provider if catalogue.provider_known(labels.provider) else _OTHER
+        model = labels.model if catalogue.model_known(labels.provider, labels.model) else _OTHER
+        found[Requests(provider, model, labels.outcome)] += count
+    return found
+
+
+def _events(db: sqlite3.Connection, *, at: int) -> Metric:
+    events = CounterMetricFamily("chronoproxy_events", "Events in the log.", labels=("type",))
+    for name, count in events_by_type(db, at=at).items():
+        events.add_metric((name,), count)
+    return events
+
+
+def _gauges(services: Services) -> Iterator[Metric]:
+    head, hub = services.log.head(), services.hub
+    behind = head - min((part.position for part in services.health.projections()), default=head)
+    yield GaugeMetricFamily("chronoproxy_event_position", "Position of the last event.", head)
+    yield GaugeMetricFamily(
+        "chronoproxy_projection_lag_events", "Events that the read tables do not show yet.", max(behind, 0)
+    )
+    yield GaugeMetricFamily("chronoproxy_ws_clients", "Clients of /ws.", hub.clients)
+    yield CounterMetricFamily("chronoproxy_ws_resyncs", "Clients of /ws told to read anew.", hub.resyncs)
+
+
+def _histogram(name: str, text: str, values: Histogram) -> HistogramMetricFamily:
+    buckets, total = [], 0
+    for bound, count in zip((*map(str, values.bounds), "+Inf"), values.counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(f"chronoproxy_{name}", text, buckets=buckets, sum_value=values.sum)
