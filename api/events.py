@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 from api import shapes, views
 from api.errors import ApiError
+from api.event_detail import detail
 from api.fields import PathId, QueryId, QueryText, TextInt
 from api.reading import LIVE, PAST, Moment, Reading, Reads, moment_of, require_ready
 from api.services import Use
 from api.session_answers import living_session
-from projections.timeline import EventPage, Order, get_event, list_events, position_at_time
+from projections.timeline import EventPage, Order, list_events, position_at_time
 
 router = APIRouter(tags=["events"])
 
@@ -76,14 +77,12 @@ async def list_of_session(
 
 
 @router.get("/api/events/{position}", dependencies=[*LIVE, Depends(require_ready)])
-async def get(position: PathId, services: Use) -> shapes.Event:
-    """One event with all its data; contents of messages stand in it as refs."""
+async def get(position: PathId, services: Use) -> shapes.EventDetail:
+    """One event with all its data and what it changed; contents of messages stand in it as refs."""
     recorded = await asyncio.to_thread(services.log.at, position)
     if recorded is None:
         raise ApiError(404, "event_not_found", f"There is no event {position}.")
-    await services.waiter.until(position)
-    row = (await services.reads.run(get_event, position)).value
-    return views.event(recorded, row.summary if row is not None else recorded.type)
+    return await detail(services, recorded)
 
 
 def events_between(

@@ -1,6 +1,6 @@
 """The types of contract section 2 that answers are made of. Times are ISO-8601 texts (api/times.py)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -202,6 +202,29 @@ class Event(EventSummary):
     data: dict[str, object]
     hash: str
     prev_hash: str
+
+
+class Change(BaseModel):
+    """A value of the read tables before and after an event; null where there was none."""
+
+    entity: str
+    field: str
+    before: Any
+    after: Any
+
+
+class EventRef(BaseModel):
+    """A message that an event names; `role` and `preview` are null where the log does not hold it."""
+
+    ref: str
+    role: str | None
+    preview: str | None
+    tokens: int
+
+
+class EventDetail(Event):
+    changes: list[Change]
+    refs: list[EventRef]
 
 
 class LogProblem(BaseModel):

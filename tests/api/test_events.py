@@ -1,11 +1,17 @@
 """The log over HTTP (contract N11, N12)."""
 
 import json
+from typing import Any
 
 import pytest
 
+from schema.appends import Append
+from schema.blobs import content_ref
+from schema.recorded import Body, Metadata, NewEvent
+from schema.workspace import ConfigurationLoaded
 from tests.api.house import House
 from tests.api.test_exchanges import filled
+from tests.projections.building import completed, measured, refs, started
 
 SUMMARY_KEYS = {
     "position", "type", "session_id", "timestamp", "actor", "by", "correlation_id", "causation_position", "summary",
@@ -77,7 +83,7 @@ async def test_lines(house: House) -> None:
 async def test_one_event_with_its_data(house: House) -> None:
     await filled(house)
     body = (await house.client.get("/api/events/1")).json()
-    assert set(body) == SUMMARY_KEYS | {"version", "data", "hash", "prev_hash"}
+    assert set(body) == SUMMARY_KEYS | {"version", "data", "hash", "prev_hash", "changes", "refs"}
     assert (body["type"], body["version"], body["data"]["name"]) == ("SessionStarted", 1, "s")
     assert body["summary"] == "session 1 started (manual)"
     assert (await house.client.get("/api/events/2")).json()["prev_hash"] == body["hash"]
@@ -126,3 +132,54 @@ async def test_the_diagnostic(house: House) -> None:
     assert (earlier["sessions"]["total_count"], earlier["events"]["head"]) == (1, 2)
     empty = (await house.client.get("/api/sessions/diagnostic?at=0")).json()
     assert (empty["sessions"]["by_provider"], empty["events"]["by_type"]) == ({}, {})
+
+
+def _changed(body: dict[str, Any]) -> dict[tuple[str, str], tuple[object, object]]:
+    return {(each["entity"], each["field"]): (each["before"], each["after"]) for each in body["changes"]}
+
+
+async def test_what_an_event_changed(house: House) -> None:
+    for name in ("a", "b"):
+        await house.client.post("/api/sessions", json={"name": name})
+    await house.client.patch("/api/sessions/2", json={"name": "c"})
+    await house.client.post("/api/sessions/toggle-auto", json={"enabled": False})
+    await house.client.delete("/api/sessions/1")
+    begun = _changed((await house.client.get("/api/events/1")).json())
+    assert begun["session:1", "name"] == (None, "a")
+    assert begun["session:1", "is_active"] == (None, False)
+    activated = _changed((await house.client.get("/api/events/4")).json())
+    assert activated == {
+        ("workspace", "active_session"): (1, 2),
+        ("session:2", "is_active"): (False, True),
+        ("session:1", "is_active"): (True, False),
+    }
+    renamed = (await house.client.get("/api/events/5")).json()
+    assert (_changed(renamed), renamed["refs"]) == ({("session:2", "name"): ("b", "c")}, [])
+    assert _changed((await house.client.get("/api/events/6")).json()) == {("workspace", "auto_session"): (True, False)}
+    assert _changed((await house.client.get("/api/events/7")).json()) == {("session:1", "deleted"): (False, True)}
+
+
+async def test_what_an_exchange_changed_and_the_messages_it_names(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "s"})
+    body = Body(content_ref(b'{"role":"user","content":"Hi?"}'), b'{"role":"user","content":"Hi?"}')
+    begin = started(1, 1, received=refs(body.ref, tokens=7))
+    new = NewEvent("exchange-1", begin, (body,))
+    await house.appender.append(Append(events=[new], metadata=Metadata(actor="proxy"), durable=False))
+    await house.record(completed(1, 1, measured(10, 5), answer_ref="a" * 64), stream="exchange-1")
+    start = (await house.client.get("/api/events/3")).json()
+    assert _changed(start)["exchange:1", "outcome"] == (None, "running")
+    assert _changed(start)["session:1", "total_requests"] == (0, 1)
+    assert start["refs"] == [{"ref": body.ref, "role": "user", "preview": "Hi?", "tokens": start["refs"][0]["tokens"]}]
+    assert start["refs"][0]["tokens"] > 0
+    end = (await house.client.get("/api/events/4")).json()
+    assert _changed(end)["exchange:1", "outcome"] == ("running", "completed")
+    assert _changed(end)["exchange:1", "usage.prompt_tokens"] == (0, 10)
+    assert _changed(end)["session:1", "context_tokens"] == (0, 15)
+    assert end["refs"] == [{"ref": "a" * 64, "role": None, "preview": None, "tokens": 0}]
+
+
+async def test_what_a_new_configuration_changed(house: House) -> None:
+    for port in (1, 2):
+        await house.record(ConfigurationLoaded(values={"server": {"port": port}}, hash=str(port)), stream="workspace")
+    changed = _changed((await house.client.get("/api/events/2")).json())
+    assert changed == {("configuration", "server.port"): (1, 2)}

@@ -1,0 +1,119 @@
+"""One event with what it changed and what it speaks of (contract N12).
+
+What it changed is what the read tables say of the entities it is about, as of the event before it and as of itself.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from api import shapes, views
+from api.configuration_names import flat
+from api.services import Services
+from api.times import iso
+from context.messages import count_message, decode_message, text_of
+from projections.exchanges import get_exchange
+from projections.session_stats import session_stats
+from projections.sessions import get_session
+from projections.timeline import get_event
+from projections.workspace import active_session_id, auto_session, configured
+from proxy.contents import MissingContentError, SessionContents
+from schema.exchanges import ExchangeStarted, Finished
+from schema.recorded import Recorded
+from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
+
+Fields = Mapping[str, object]
+_PREVIEW = 200  # characters
+_UNSAID = ("id", "position", "started_position", "finished_position", "envelope_ref", "sent_envelope_ref")
+_TIMES = ("created_at", "started_at", "finished_at")
+
+
+async def detail(services: Services, recorded: Recorded) -> shapes.EventDetail:
+    """Waits until the read tables show the event. Raises ProjectionLagError."""
+    await services.waiter.until(recorded.position)
+    summary, changes = (await services.reads.run(_read, recorded)).value
+    shown = views.event(recorded, summary or recorded.type)
+    refs = await asyncio.to_thread(_refs, services, recorded)
+    return shapes.EventDetail(**shown.model_dump(), changes=changes, refs=refs)
+
+
+def _read(db: sqlite3.Connection, recorded: Recorded, *, at: int) -> tuple[str | None, list[shapes.Change]]:
+    row = get_event(db, recorded.position, at=at)
+    before = dict(_entities(db, recorded, recorded.position - 1))
+    after = dict(_entities(db, recorded, recorded.position))
+    changes = [
+        shapes.Change(entity=entity, field=field, before=before.get(entity, {}).get(field), after=value)
+        for entity, fields in after.items()
+        for field, value in fields.items()
+        if before.get(entity, {}).get(field) != value
+    ]
+    gone = [
+        shapes.Change(entity=entity, field=field, before=value, after=None)
+        for entity, fields in before.items()
+        for field, value in fields.items()
+        if field not in after.get(entity, {}) and value is not None
+    ]
+    return row.summary if row is not None else None, changes + gone
+
+
+def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[tuple[str, Fields]]:
+    """What the event is about, as of event `at`; what is not there yet is left out."""
+    event = recorded.event
+    sessions = [recorded.session_id]
+    if isinstance(event, SessionActivated):
+        sessions.append(event.previous_id)
+        yield "workspace", {"active_session": active_session_id(db, at=at)}
+    for number in sessions:
+        session = get_session(db, number, at=at) if number is not None else None
+        if session is not None:
+            stats = session_stats(db, session.id, at=at)
+            yield f"session:{session.id}", {**_fields(session), **_fields(stats)}
+    if recorded.exchange_id is not None:
+        exchange = get_exchange(db, recorded.exchange_id, at=at)
+        if exchange is not None:
+            yield f"exchange:{exchange.id}", _fields(exchange)
+    if isinstance(event, AutoSessionEnabled | AutoSessionDisabled):
+        yield "workspace", {"auto_session": auto_session(db, at=at).enabled}
+    if isinstance(event, ConfigurationLoaded):
+        yield "configuration", flat(configured(db, at=at).values)
+
+
+def _fields(row: msgspec.Struct) -> dict[str, Any]:
+    fields = {key: value for key, value in flat(_plain(row)).items() if key not in _UNSAID}
+    return {key: iso(value) if key in _TIMES and value is not None else value for key, value in fields.items()}
+
+
+def _plain(row: msgspec.Struct) -> dict[str, Any]:
+    """Also what is as it is by default."""
+    fields = msgspec.structs.asdict(row)
+    return {key: _plain(value) if isinstance(value, msgspec.Struct) else value for key, value in fields.items()}
+
+
+def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
+    """The messages that the event names; without preview where the log does not hold them (any more)."""
+    event = recorded.event
+    if isinstance(event, ExchangeStarted):
+        named = [*event.received.added, *(event.sent.added if event.sent else ())]
+    elif isinstance(event, Finished):
+        named = [*((event.answer_ref,) if event.answer_ref else ()), *event.other_refs]
+    else:
+        return []
+    contents = SessionContents(services.log, event.session_id)
+    return [_ref(services, contents, ref) for ref in dict.fromkeys(named)]
+
+
+def _ref(services: Services, contents: SessionContents, ref: str) -> shapes.EventRef:
+    try:
+        message = decode_message(contents.body(ref))
+    except MissingContentError:
+        return shapes.EventRef(ref=ref, role=None, preview=None, tokens=0)
+    role, text = message.get("role"), text_of(message.get("content"))
+    return shapes.EventRef(
+        ref=ref,
+        role=role if isinstance(role, str) else None,
+        preview=text[:_PREVIEW],
+        tokens=count_message(message, services.count),
+    )
