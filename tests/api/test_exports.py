@@ -90,7 +90,10 @@ async def test_events_as_lines(house: House) -> None:
     answer = await house.client.get("/api/export/json?format=jsonl")
     assert answer.headers["content-type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert lines == [(await house.client.get(f"/api/events/{position}")).json() for position in range(1, 5)]
+    for position, line in enumerate(lines, 1):
+        found = (await house.client.get(f"/api/events/{position}")).json()
+        assert line == {key: value for key, value in found.items() if key not in ("changes", "refs")}
+    assert len(lines) == 4
 
 
 async def test_an_export_as_of_an_earlier_event(house: House) -> None:
