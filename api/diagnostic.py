@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from api.bodies import EmptyBody, read
-from api.errors import ApiError
 from api.places import shown
 from api.reading import PAST, Reads
 from api.services import Use
@@ -95,8 +94,7 @@ async def vacuum(services: Use, writes: Writes) -> VacuumDone:
     """Give room that nothing needs back to the disk; requests go on meanwhile."""
 
     async def vacuumed() -> RecordVacuum:
-        if services.rebuilds.running:
-            raise ApiError(409, "rebuild_running", "The read tables are being made anew.")
+        services.rebuilds.refuse_second()
         sizes = await services.vacuums.run()
         return RecordVacuum(sizes.before, sizes.after)
 

@@ -13,15 +13,18 @@ from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
 from api.fields import MAX_INT, TextInt
 from api.reading import LIVE
-from api.rebuilds import NAMES, Rebuilt
+from api.rebuilds import NAMES
 from api.request_context import Context
 from api.services import Services, Use
 from api.times import iso_or_none
-from commands.workspace import RecordRebuild
+from api.writing import Writes
+from commands.errors import CommandError
+from commands.workspace import Acknowledge, RecordRebuild
 from projections.rebuilding import PoisonedRebuildError
 from projections.store import row_count
 from schema.recorded import Metadata
 from schema.verification import Verifier
+from schema.workspace import ReadModelRebuilt
 
 router = APIRouter(prefix="/api", tags=["log"])
 _log = logging.getLogger("chronoproxy.projections")
@@ -99,7 +102,11 @@ async def list_projections(services: Use) -> ProjectionList:
 
 @router.post("/projections/rebuild", openapi_extra=documented(RebuildBody), responses={202: {"model": RebuildStarted}})
 async def rebuild(
-    body: Annotated[RebuildBody, Depends(read(RebuildBody))], services: Use, context: Context, response: Response
+    body: Annotated[RebuildBody, Depends(read(RebuildBody))],
+    services: Use,
+    context: Context,
+    response: Response,
+    writes: Writes,
 ) -> RebuildDone | RebuildStarted:
     """Make the read tables anew from the log, in a file of their own that then takes their place; reads go on."""
     names = tuple(body.names or NAMES)
@@ -107,21 +114,28 @@ async def rebuild(
     if unknown:
         entry = invalid("value_error", ("body", "names"), f"There is no projection {unknown[0]}", unknown[0])
         raise InvalidFieldError([entry])
-    metadata = Metadata(actor="api", correlation_id=context.request_id)
-    if not body.wait:
-        if services.rebuilds.running:
-            raise ApiError(409, "rebuild_running", "The read tables are being made anew already.")
+
+    async def begun() -> Acknowledge:
+        services.rebuilds.refuse_second()
+        metadata = Metadata(actor="api", correlation_id=context.request_id)
         services.background.add(_in_background(services, names, metadata))
+        return Acknowledge()
+
+    async def done() -> RecordRebuild:
+        return await _rebuilt(services, names)
+
+    outcome = await writes.append(done if body.wait else begun)
+    if not body.wait:
         response.status_code = 202
         return RebuildStarted(started=True, names=list(names))
-    done = await _rebuild(services, names, metadata)
+    event = next(event for event in outcome.events if isinstance(event, ReadModelRebuilt))
     return RebuildDone(
-        names=list(names),
-        events=done.events,
-        duration_ms=done.duration_ms,
-        equal=done.equal,
-        checksum_before=done.checksum if done.equal else None,
-        checksum_after=done.checksum,
+        names=list(event.names),
+        events=event.events,
+        duration_ms=event.duration_ms,
+        equal=event.equal,
+        checksum_before=event.checksum if event.equal else None,
+        checksum_after=event.checksum or "",
     )
 
 
@@ -147,19 +161,19 @@ async def verify(
     )
 
 
-async def _rebuild(services: Services, names: tuple[str, ...], metadata: Metadata) -> Rebuilt:
+async def _rebuilt(services: Services, names: tuple[str, ...]) -> RecordRebuild:
+    """Raises ApiError."""
     try:
         done = await services.rebuilds.run()
     except PoisonedRebuildError as error:
         raise ApiError(503, "projection_failed", f"An event cannot be applied: {error}") from None
-    await services.handler.execute(RecordRebuild(names, done.events, done.equal), metadata)
-    return done
+    return RecordRebuild(names, done.events, done.equal, done.duration_ms, done.checksum)
 
 
 async def _in_background(services: Services, names: tuple[str, ...], metadata: Metadata) -> None:
     try:
-        await _rebuild(services, names, metadata)
-    except ApiError as error:
+        await services.handler.execute(await _rebuilt(services, names), metadata)
+    except (ApiError, CommandError) as error:
         _log.error("the read tables could not be made anew: %s", error.message)
 
 

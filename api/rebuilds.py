@@ -37,10 +37,15 @@ class Rebuilds:
         self.progress: float | None = None
         self.last: int | None = None
 
+    def refuse_second(self) -> None:
+        """Raises ApiError 409 while one runs."""
+        if self.running:
+            raise ApiError(409, "rebuild_running", "The read tables are being made anew already.")
+
     async def run(self) -> Rebuilt:
         """Raises ApiError 409 while another one runs."""
-        if not self._running.acquire(blocking=False):
-            raise ApiError(409, "rebuild_running", "The read tables are being made anew already.")
+        self.refuse_second()
+        self._running.acquire()
         try:
             return await asyncio.to_thread(self._run)
         finally:

@@ -50,6 +50,12 @@ class RecordRebuild(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     events: int
     equal: bool
+    duration_ms: int = 0
+    checksum: str | None = None
+
+
+class Acknowledge(msgspec.Struct, frozen=True):
+    """Something goes on in the background and will be recorded when it is done: nothing is to be said yet."""
 
 
 class RecordVacuum(msgspec.Struct, frozen=True):
@@ -59,7 +65,15 @@ class RecordVacuum(msgspec.Struct, frozen=True):
     after_bytes: int
 
 
-Command = ActivateSession | EnableAutoSession | DisableAutoSession | RecordConfiguration | RecordRebuild | RecordVacuum
+Command = (
+    ActivateSession
+    | EnableAutoSession
+    | DisableAutoSession
+    | RecordConfiguration
+    | RecordRebuild
+    | RecordVacuum
+    | Acknowledge
+)
 
 
 class LiveSession(msgspec.Struct):
@@ -121,10 +135,12 @@ def decide(state: Workspace, command: Command) -> list[Event]:
         case RecordConfiguration(values, digest, given):
             loaded = ConfigurationLoaded(values=values, hash=digest, given=given)
             return [] if state.configuration_hash == digest else [loaded]
-        case RecordRebuild(names, events, equal):
-            return [ReadModelRebuilt(names=names, events=events, equal=equal)]
+        case RecordRebuild():
+            return [ReadModelRebuilt(**msgspec.structs.asdict(command))]
         case RecordVacuum(before_bytes, after_bytes):
             return [DatabaseVacuumed(before_bytes=before_bytes, after_bytes=after_bytes)]
+        case Acknowledge():
+            return []
         case _:
             assert_never(command)
 

@@ -41,11 +41,14 @@ class RecordingGap(Event, frozen=True, kw_only=True):
 
 
 class ReadModelRebuilt(Event, frozen=True, kw_only=True):
-    """The read tables were made anew from the first `events` events; `equal` says whether they were as before."""
+    """The read tables were made anew from the first `events` events; `equal` says whether they were as before,
+    `checksum` what they are now."""
 
     names: tuple[str, ...]
     events: int
     equal: bool
+    duration_ms: int = 0
+    checksum: str | None = None
 
 
 class DatabaseVacuumed(Event, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from commands.errors import NotFoundError
 from commands.workspace import (
+    Acknowledge,
     ActivateSession,
     DisableAutoSession,
     EnableAutoSession,
@@ -78,8 +79,9 @@ def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:
 
 
 def test_a_rebuild_is_recorded_each_time() -> None:
-    rebuilt = ReadModelRebuilt(names=("timeline",), events=9, equal=True)
-    given(rebuilt).when(RecordRebuild(("timeline",), 9, True)).then(rebuilt)
+    rebuilt = ReadModelRebuilt(names=("timeline",), events=9, equal=True, duration_ms=4, checksum="c")
+    given(rebuilt).when(RecordRebuild(("timeline",), 9, True, 4, "c")).then(rebuilt)
+    given().when(Acknowledge()).then_nothing()
 
 
 def test_a_vacuum_is_recorded_each_time() -> None:

@@ -137,7 +137,7 @@ EVENTS = (
     NewEvent("workspace", AutoSessionDisabled()),
     NewEvent("workspace", AutoSessionEnabled()),
     NewEvent("workspace", SessionDeleted(session_id=1, reason="tidied up")),
-    NewEvent("workspace", ReadModelRebuilt(names=("timeline",), events=15, equal=True)),
+    NewEvent("workspace", ReadModelRebuilt(names=("timeline",), events=15, equal=True, duration_ms=7, checksum="t=1")),
     NewEvent("workspace", RecordingGap(from_=TIMESTAMP - 2_000, to=TIMESTAMP - 1_000, count=3)),
     NewEvent("workspace", DatabaseVacuumed(before_bytes=20_480, after_bytes=16_384)),
 )

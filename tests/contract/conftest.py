@@ -1,0 +1,72 @@
+"""The program as users start it, with the demo provider: one without and one with a token."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.processes import ProxyProcess
+
+TOKEN = "server-token-0123456789"
+CLIENT_KEY = "client-key-0123456789"
+_WITH_TOKEN = f"""
+[server]
+token = "{TOKEN}"
+client_keys = ["{CLIENT_KEY}"]
+max_body_bytes = 2000
+"""
+
+
+class Running:
+    """`active` is the active session, `exchange` one of its exchanges."""
+
+    def __init__(self, proxy: ProxyProcess) -> None:
+        self.proxy = proxy
+        self.client = httpx.Client(base_url=proxy.url, timeout=30, trust_env=False)
+        self.active = self.session()
+        self.exchange = self.complete("demo/echo")
+        self.complete("demo/fail")
+
+    def session(self) -> int:
+        """A new session, the active one from now on."""
+        return int(self.client.post("/api/sessions", json={"name": "s"}).json()["id"])
+
+    def idle(self) -> int:
+        """A new session that is not active, with an exchange."""
+        number = self.session()
+        self.complete("demo/echo", number)
+        self.client.post(f"/api/sessions/{self.active}/activate")
+        return number
+
+    def complete(self, model: str, session_id: int | None = None) -> int:
+        """The id of an exchange, once it has ended."""
+        body = {"model": model, "messages": [{"role": "user", "content": f"for {session_id}"}]}
+        headers = {"X-Session-Id": str(session_id or self.active)}
+        answer = self.client.post("/v1/chat/completions", json=body, headers=headers)
+        self.proxy.finished(answer.headers["x-exchange-id"])
+        return int(answer.headers["x-exchange-id"])
+
+    def head(self) -> int:
+        return int(self.client.get("/health").json()["position"])
+
+    def types(self, after: int) -> list[str]:
+        """Of the events behind `after`."""
+        query = {"from": after + 1, "order": "asc", "limit": 1000}
+        headers = {"X-Min-Position": str(self.head())}
+        found = self.client.get("/api/events", params=query, headers=headers).json()
+        return [event["type"] for event in found["events"]]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with ProxyProcess() as proxy:
+        found = Running(proxy)
+        yield found
+        found.client.close()
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[httpx.Client]:
+    """Nobody is let in without a token."""
+    with ProxyProcess(_WITH_TOKEN) as proxy, httpx.Client(base_url=proxy.url, trust_env=False) as client:
+        yield client
