@@ -4,7 +4,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := api benchmarks chronoproxy commands context dashboard docs projections proxy schema tests
-GENERATED := docs/configuration.md docs/events.md
+GENERATED := docs/configuration.md docs/events.md $(wildcard docs/clients/*.md)
 ARGS :=
 
 $(VENV)/.runtime: requirements.lock
@@ -17,7 +17,13 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra bench bench-proxy bench-append bench-storage bench-projections bench-rebuild
+$(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.lock
+	@if command -v npm >/dev/null; then npm ci --prefix tests/node --no-audit --no-fund --silent; \
+	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
+	@touch $@
+
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -39,11 +45,15 @@ check: $(VENV)/.dev ## lint, format, types, import rules, generated docs
 docs: $(VENV)/.dev ## write the generated parts of docs/ anew
 	$(BIN)/python -m cogapp -r $(GENERATED)
 
-setup-extra: setup ## what test-all and bench use beyond Python, where it is found: nginx
+setup-extra: $(VENV)/.extra ## what test-all and bench use beyond `make test`: more clients; Node and nginx where they are found
 	@command -v nginx >/dev/null || echo "nginx was not found: install it to compare with it (optional)"
 
 test-all: setup-extra ## the tests that `make test` leaves out: they need more than Python, or minutes
 	$(BIN)/python -m pytest -q -m extra -rs $(ARGS)
+
+setup-clients: $(VENV)/.dev ## opencode and aider for test-all, 1 GB of downloads
+	npm install --prefix .clients --no-save --no-audit --no-fund opencode-ai && cd .clients/node_modules/opencode-ai && node postinstall.mjs
+	$(PYTHON) -m venv .clients/aider && .clients/aider/bin/pip install --quiet aider-chat
 
 bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild ## all benchmarks: CPU per unit and ratios in one run
 
@@ -66,6 +76,7 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 -q --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 -q --no-emit-index-url --custom-compile-command "make lock" -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --group extra -c requirements-dev.lock --universal --generate-hashes --python-version 3.11 -q --no-emit-index-url --custom-compile-command "make lock" -o requirements-extra.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .clients tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache build dist

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
-from api import cli_config, cli_doctor, cli_events, cli_rebuild, cli_verify
+from api import cli_config, cli_doctor, cli_events, cli_rebuild, cli_setup, cli_verify
 from api.cli_output import UsageError
+from api.client_recipes import RECIPES
 from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.serving import AddressInUseError, bind, configure_logging, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _add_rebuild(commands.add_parser("rebuild", help="make the read tables anew from the log"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
+    _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
     return top
 
 
@@ -100,6 +102,13 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="do not ask the providers")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_doctor.run)
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("client", choices=sorted(RECIPES), help="the client")
+    parser.add_argument("--url", help="the proxy's address as the client reaches it (default: as configured)")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_setup.run)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:

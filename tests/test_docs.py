@@ -21,7 +21,8 @@ from schema.catalogue import REGISTRY
 from tests.e2e.processes import ProxyProcess
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/quickstart.md")
+CLIENT_PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/clients/*.md")))
+PAGES = ("README.md", "docs/quickstart.md", "docs/live.md", *CLIENT_PAGES)
 PRINTED = "http://127.0.0.1:8000"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
@@ -75,7 +76,7 @@ def test_the_examples_of_a_page_run_in_order(page: str, proxy: ProxyProcess) -> 
         else:
             continue
         ran += 1
-    assert ran >= 2
+    assert ran >= 1
 
 
 def test_the_commands_of_the_command_line_run() -> None:

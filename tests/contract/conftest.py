@@ -51,9 +51,9 @@ class Running:
 
     def types(self, after: int) -> list[str]:
         """Of the events behind `after`."""
-        query = {"from": after + 1, "order": "asc", "limit": 1000}
+        query = f"from={after + 1}&order=asc&limit=1000"
         headers = {"X-Min-Position": str(self.head())}
-        found = self.client.get("/api/events", params=query, headers=headers).json()
+        found = self.client.get(f"/api/events?{query}", headers=headers).json()
         return [event["type"] for event in found["events"]]
 
 

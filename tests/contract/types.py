@@ -5,7 +5,8 @@ from tests.contract.notation import Notation
 _SESSION = (
     "id, name, provider, model:str?, created_at, is_active, reserved_tokens, compaction_count,"
     " last_compaction_at:time?, auto_compaction_enabled:bool, auto_compaction_threshold:number,"
-    ' consecutive_auto_compactions:int, origin:"manual"/"auto"/"header", parent_id:int?, client_family:str?, position, erased_at:time?'
+    " consecutive_auto_compactions:int, parent_id:int?, client_family:str?, position, erased_at:time?,"
+    ' origin:"manual"/"auto"/"header"'
 )
 _METRIC = (
     "id, session_id, timestamp, estimated_tokens, percentage, content_preview, prompt_tokens, completion_tokens,"
