@@ -46,7 +46,7 @@ def of_language(language: str, *pages: str) -> list[Example]:
 
 def run(command: list[str], url: str) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    command = [part.replace(PRINTED, url) for part in command]
+    command = [part.replace(PRINTED, url).replace("ws:" + PRINTED[5:], "ws:" + url[5:]) for part in command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -67,7 +67,10 @@ def places(proxy: ProxyProcess) -> tuple[str, ...]:
 def test_events_are_those_of_the_api(served: ProxyProcess) -> None:
     answer = command("events", *places(served), "--json")
     events = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert events == [served.get(f"/api/events/{number}") for number in range(1, len(events) + 1)]
+    worked_out = ("changes", "refs")
+    for number, event in enumerate(events, 1):
+        found = served.get(f"/api/events/{number}")
+        assert event == {key: value for key, value in found.items() if key not in worked_out}
     assert len(events) == httpx.get(f"{served.url}/health").json()["position"]
 
 
