@@ -18,6 +18,7 @@ from api import (
     settings,
     timeline,
 )
+from api.description import DescribedApp
 from api.services import Services
 from api.shapes import Refused
 from api.static_segments import guards
@@ -43,7 +44,7 @@ _ROUTERS = tuple(room.router for room in _ROOMS)
 
 def make_app(services: Services) -> FastAPI:
     """The application over `services`. It must stand behind `api.front.Front`, which lets requests in."""
-    app = FastAPI(
+    app = DescribedApp(
         title=_TITLE,
         version=services.version,
         openapi_url="/openapi.json",

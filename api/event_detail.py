@@ -114,6 +114,6 @@ def _ref(services: Services, contents: SessionContents, ref: str) -> shapes.Even
     return shapes.EventRef(
         ref=ref,
         role=role if isinstance(role, str) else None,
-        preview=text[:_PREVIEW],
+        preview=services.redact(text[: 4 * _PREVIEW])[:_PREVIEW],
         tokens=count_message(message, services.count),
     )

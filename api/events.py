@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
+from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from api import shapes, views
 from api.errors import ApiError
 from api.event_detail import detail
-from api.fields import PathId, QueryId, QueryText, TextInt
+from api.fields import FROM_TEXT, PathId, QueryId, QueryText
 from api.reading import LIVE, PAST, Moment, Reading, Reads, moment_of, require_ready
 from api.services import Use
 from api.session_answers import living_session
@@ -20,6 +21,9 @@ from projections.timeline import EventPage, Order, list_events, position_at_time
 
 router = APIRouter(tags=["events"])
 
+_ALSO_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
+}
 PointText = Annotated[str | None, Query(max_length=64)]
 
 
@@ -49,7 +53,7 @@ class Asked:
         last: Annotated[PointText, Query(alias="to")] = None,
         q: QueryText = None,
         order: Order = "desc",
-        limit: Annotated[TextInt, Query(ge=1, le=1000)] = 100,
+        limit: Annotated[int, Interval(ge=1, le=1000), FROM_TEXT, Query()] = 100,
         cursor: QueryText = None,
         form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
     ) -> None:
@@ -58,7 +62,7 @@ class Asked:
         self.form = form
 
 
-@router.get("/api/events", dependencies=PAST, response_model=EventList)
+@router.get("/api/events", dependencies=PAST, response_model=EventList, responses=_ALSO_LINES)
 async def list_all(
     reads: Reads, response: Response, asked: Annotated[Asked, Depends()], session_id: QueryId = None
 ) -> EventList | Response:
@@ -67,7 +71,7 @@ async def list_all(
     return _answer(page, reads, response, asked)
 
 
-@router.get("/api/sessions/{session_id}/events", dependencies=PAST, response_model=EventList)
+@router.get("/api/sessions/{session_id}/events", dependencies=PAST, response_model=EventList, responses=_ALSO_LINES)
 async def list_of_session(
     session_id: PathId, reads: Reads, response: Response, asked: Annotated[Asked, Depends()]
 ) -> EventList | Response:

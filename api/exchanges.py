@@ -4,12 +4,13 @@ import sqlite3
 from typing import Annotated
 
 import msgspec
+from annotated_types import Interval
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api import exchange_shapes, views
 from api.errors import ApiError
-from api.fields import Offset, PathId, QueryId, QueryText, TextInt
+from api.fields import FROM_TEXT, Offset, PathId, QueryId, QueryText
 from api.messages import difference
 from api.reading import PAST, Reads
 from api.services import Use
@@ -39,7 +40,7 @@ async def list_all(
     session_id: QueryId = None,
     outcome: Outcome | None = None,
     model: QueryText = None,
-    limit: Annotated[TextInt, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
 ) -> ExchangeList:
     """Exchanges newest first; `model` is the name that went upstream."""

@@ -61,7 +61,7 @@ async def as_csv(reads: Reads, services: Use, session_id: QueryId = None) -> Str
     stamp = iso(services.clock()).translate(str.maketrans("T", "_", "-:"))[:15]
     headers = {
         "Content-Disposition": f"attachment; filename=session_{chosen.session.id}_{stamp}.csv",
-        "X-As-Of": str(chosen.at),
+        **reads.moment_header,
     }
     return StreamingResponse(_csv(services, chosen), headers=headers, media_type="text/csv; charset=utf-8")
 
@@ -75,7 +75,7 @@ async def as_json(
 ) -> StreamingResponse:
     """The session with its exchanges, newest first; as jsonl its events in order, one to a line."""
     chosen = await reads.run(_chosen, session_id)
-    headers = {"X-As-Of": str(chosen.at)}
+    headers = reads.moment_header
     if form == "jsonl":
         return StreamingResponse(_events(services, chosen), headers=headers, media_type="application/x-ndjson")
     return StreamingResponse(_json(services, chosen), headers=headers, media_type="application/json")

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from annotated_types import Interval
 from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -38,10 +39,12 @@ UNICODE = AfterValidator(_unicode)  # beside `str` in a body's field; strictness
 
 BodyInt = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
 
-# in addresses, where everything is text
-TextInt = Annotated[int, BeforeValidator(_int_text)]
+# In addresses and headers everything is text. Limits stand before FROM_TEXT, so that the description shows them.
+FROM_TEXT = BeforeValidator(_int_text)
 TextFlag = Annotated[bool, BeforeValidator(_flag_text)]
-PathId = Annotated[TextInt, Path(ge=1, le=MAX_INT)]
-Offset = Annotated[TextInt, Query(ge=0, le=MAX_INT)]
-QueryId = Annotated[TextInt | None, Query(ge=1, le=MAX_INT)]
+TextPosition = Annotated[int, Interval(ge=0, le=MAX_INT), FROM_TEXT]
+TextId = Annotated[int, Interval(ge=1, le=MAX_INT), FROM_TEXT]
+PathId = Annotated[TextId, Path()]
+Offset = Annotated[TextPosition, Query()]
+QueryId = Annotated[TextId | None, Query()]
 QueryText = Annotated[str | None, Query(max_length=500)]

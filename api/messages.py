@@ -2,16 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
+from annotated_types import Interval
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.errors import ApiError
 from api.exchange_shapes import Msg, MsgDiff
-from api.fields import Offset, PathId, QueryId, TextInt
+from api.fields import FROM_TEXT, Offset, PathId, QueryId
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -52,7 +53,7 @@ async def messages(
     view: View = "received",
     exchange_id: QueryId = None,
     content: Content = "preview",
-    limit: Annotated[TextInt, Query(ge=1, le=1000)] = 200,
+    limit: Annotated[int, Interval(ge=1, le=1000), FROM_TEXT, Query()] = 200,
     offset: Offset = 0,
 ) -> Messages:
     """The messages of an exchange, by default the session's latest: as the client sent them, with the answer, or as
@@ -123,6 +124,9 @@ def _shown(services: Services, session_id: int, refs: Sequence[str], content: Co
 
 def _message(services: Services, index: int, ref: str, body: bytes, content: Content) -> Msg:
     fields = decode_message(body)
+    tokens = count_message(fields, services.count)
+    if content != "full":  # what is shown in part is no contents to rely on, and a key has no business in it
+        fields = _redacted(fields, services.redact)
     shown, truncated = _content(fields.get("content"), content)
     more: dict[str, Any] = {}
     if isinstance(fields.get("tool_calls"), list):
@@ -135,12 +139,18 @@ def _message(services: Services, index: int, ref: str, body: bytes, content: Con
         role=str(fields.get("role")),
         content=shown,
         truncated=truncated,
-        tokens=count_message(fields, services.count),
+        tokens=tokens,
         pinned=False,
         origin="client",
         reduction=None,
         **more,
     )
+
+
+def _redacted(fields: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
+    text = msgspec.json.encode(fields).decode()
+    redacted = redact(text)
+    return fields if redacted == text else decode_message(redacted.encode())
 
 
 def _content(value: object, content: Content) -> tuple[object, bool]:

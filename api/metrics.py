@@ -3,9 +3,10 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -20,9 +21,12 @@ from proxy.providers import Catalogue
 router = APIRouter(tags=["health"], dependencies=LIVE)
 
 _OTHER = "other"
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The counters"}
+}
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", response_class=StreamingResponse, responses=_TEXT)
 async def metrics(services: Use) -> Response:
     """Counters since the first event of the log, in the text format of Prometheus."""
     counted = (await services.reads.run(_counted, services.tally, services.catalogue)).value

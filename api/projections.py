@@ -11,7 +11,7 @@ from api import shapes
 from api.bodies import RequestBody, documented, read
 from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
-from api.fields import MAX_INT, TextInt
+from api.fields import TextId
 from api.reading import LIVE
 from api.rebuilds import NAMES
 from api.request_context import Context
@@ -28,8 +28,6 @@ from schema.workspace import ReadModelRebuilt
 
 router = APIRouter(prefix="/api", tags=["log"])
 _log = logging.getLogger("chronoproxy.projections")
-
-Position = Annotated[TextInt, Query(ge=1, le=MAX_INT)]
 
 
 class ProjectionState(BaseModel):
@@ -142,8 +140,8 @@ async def rebuild(
 @router.get("/log/verify", dependencies=LIVE)
 async def verify(
     services: Use,
-    first: Annotated[Position, Query(alias="from")] = 1,
-    last: Annotated[Position | None, Query(alias="to")] = None,
+    first: Annotated[TextId, Query(alias="from")] = 1,
+    last: Annotated[TextId | None, Query(alias="to")] = None,
 ) -> shapes.LogVerification:
     """Whether the log is what was written; holds after erasure."""
     found = await asyncio.to_thread(Verifier(services.log, first=first, last=last).run)

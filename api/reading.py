@@ -13,7 +13,7 @@ from fastapi import Depends, Header, Query, Request, Response
 
 from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
-from api.fields import MAX_INT, TextInt
+from api.fields import MAX_INT, TextPosition
 from api.services import Services, Use
 from api.times import parse_time
 from projections.store import Read
@@ -39,16 +39,16 @@ class Reading:
         self.at = 0
 
     @property
-    def past(self) -> bool:
-        """Whether an earlier moment was asked for."""
-        return self._moment is not None
+    def moment_header(self) -> dict[str, str]:
+        """What the answer says of the position that was read; a route that makes its own answer has to add it."""
+        return {"X-Read-Position" if self._moment is None else "X-As-Of": str(self.at)}
 
     async def run(self, query: Callable[..., T], *args: object, **kwargs: object) -> T:
         """`query(connection, *args, at=position, **kwargs)` in one read transaction, at the moment asked for; the
         answer gets its X-As-Of or X-Read-Position. Raises AtOutOfRangeError."""
         read = await self._read(query, args, kwargs)
         self.at = read.at
-        self._response.headers["X-Read-Position" if self._moment is None else "X-As-Of"] = str(read.at)
+        self._response.headers.update(self.moment_header)
         return read.value
 
     async def _read(self, query: Callable[..., T], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Read[T]:
@@ -71,9 +71,7 @@ def moment_of(text: str, name: str) -> Moment:
         raise InvalidFieldError([entry]) from None
 
 
-async def min_position(
-    services: Use, x_min_position: Annotated[TextInt | None, Header(ge=0, le=MAX_INT)] = None
-) -> None:
+async def min_position(services: Use, x_min_position: Annotated[TextPosition | None, Header()] = None) -> None:
     """Wait until the read tables have reached the event that X-Min-Position names. Raises ProjectionLagError."""
     if x_min_position is not None:
         await services.waiter.until(x_min_position)

@@ -46,7 +46,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
-    `default_model` is what a request without a model gets."""
+    `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -63,6 +63,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     vacuums: Vacuums
     hub: Hub
     count: TextCounter
+    redact: Callable[[str], str]
     background: Background
     default_model: str | None
     max_body_bytes: int

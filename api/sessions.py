@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
+from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from api import shapes, views
 from api.bodies import EmptyBody, RequestBody, documented, read
 from api.errors import ApiError
-from api.fields import UNICODE, BodyInt, Offset, PathId, QueryText, TextInt
+from api.fields import FROM_TEXT, UNICODE, BodyInt, Offset, PathId, QueryText
 from api.reading import PAST, Reads
 from api.services import Use
 from api.session_answers import (
@@ -31,8 +32,8 @@ from schema.sessions import SessionStarted
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
 Name = Annotated[str, Field(min_length=1, max_length=200), UNICODE]
-ListLimit = Annotated[TextInt, Query(ge=1, le=1000)]
-MetricsLimit = Annotated[TextInt, Query(ge=0, le=200)]
+ListLimit = Annotated[int, Interval(ge=1, le=1000), FROM_TEXT, Query()]
+MetricsLimit = Annotated[int, Interval(ge=0, le=200), FROM_TEXT, Query()]
 
 
 class StartBody(RequestBody):

@@ -4,10 +4,11 @@ import sqlite3
 from typing import Annotated
 
 import msgspec
+from annotated_types import Interval
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from api.fields import PathId, TextInt
+from api.fields import FROM_TEXT, PathId
 from api.reading import PAST, Reads
 from api.services import Use
 from api.session_answers import living_session
@@ -85,13 +86,12 @@ async def timeline(
     session_id: PathId,
     reads: Reads,
     services: Use,
-    points: Annotated[TextInt, Query(ge=10, le=20_000)] = 2_000,
+    points: Annotated[int, Interval(ge=10, le=20_000), FROM_TEXT, Query()] = 2_000,
     if_none_match: Annotated[str | None, Header(max_length=4_096)] = None,
 ) -> Response:
     """The session's events, each with the state of the context after it."""
     found = await reads.run(_find, session_id, _tags(if_none_match))
-    moment = "X-As-Of" if reads.past else "X-Read-Position"
-    headers = {"ETag": f'"{found.position}"', "Cache-Control": "no-cache", moment: str(reads.at)}
+    headers = {"ETag": f'"{found.position}"', "Cache-Control": "no-cache", **reads.moment_header}
     if found.columns is None:
         return Response(status_code=304, headers=headers)
     most = services.catalogue.max_context(found.session.provider, found.session.model)

@@ -189,6 +189,7 @@ def _services(
         hub=store.hub,
         background=background,
         count=count,
+        redact=Redactor(configuration.secrets()),
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,

@@ -12,7 +12,7 @@ from fastapi import Depends, Header, Request, Response
 
 from api.bodies import raw_body
 from api.errors import ApiError, as_api_error
-from api.fields import MAX_INT, TextInt
+from api.fields import TextPosition
 from api.idempotency import REPLAYED, checked, refusal_text
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
@@ -104,7 +104,7 @@ def _writing(
     request: Request,
     response: Response,
     context: Context,
-    x_expected_position: Annotated[TextInt | None, Header(ge=0, le=MAX_INT)] = None,
+    x_expected_position: Annotated[TextPosition | None, Header()] = None,
 ) -> Writing:
     return Writing(services, request, response, context, x_expected_position)
 

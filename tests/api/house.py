@@ -153,6 +153,7 @@ async def open_house(
             hub=hub,
             background=background,
             count=len,
+            redact=lambda text: text.replace("sk-s3cret", "[redacted]"),
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",

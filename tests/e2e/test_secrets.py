@@ -71,7 +71,14 @@ def every_read(proxy: ProxyProcess, manage: dict[str, str]) -> list[str]:
         *("/", "/health", "/health/ready", "/api/providers", "/api/models", "/v1/models", "/api/rate-limit"),
         *("/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/exchanges", "/api/events"),
         *(f"/api/sessions/{session['id']}" for session in sessions),
+        *(
+            f"/api/sessions/{session['id']}/{part}"
+            for session in sessions
+            for part in ("messages", "events", "timeline")
+        ),
         *(f"/api/exchanges/{exchange['id']}" for exchange in exchanges),
+        *("/api/settings", "/metrics", "/api/sessions/diagnostic", "/api/projections", "/api/log/verify"),
+        *("/api/export/csv", "/api/export/json", "/api/export/json?format=jsonl", "/api/events?format=jsonl"),
         *(f"/api/events/{position}" for position in range(1, head + 1)),
         *("/openapi.json", "/api/none", f"/api/exchanges?q={QUERY_KEY[:0]}"),
     ]
