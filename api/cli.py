@@ -19,7 +19,8 @@ from api import cli_config, cli_doctor, cli_events, cli_rebuild, cli_setup, cli_
 from api.cli_output import UsageError
 from api.client_recipes import RECIPES
 from api.configuration import Configuration, ConfigurationError, Overrides, load
-from api.serving import AddressInUseError, bind, configure_logging, new_event_loop, prepare_directory, serve, url_of
+from api.own_log import configure_logging
+from api.serving import AddressInUseError, bind, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
 from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
@@ -70,6 +71,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (default 8000)")
     _add_places(parser)
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-format", default="text", choices=("text", "json"), help="of our own log, to stderr")
     parser.set_defaults(run=_serve)
 
 
@@ -137,7 +139,7 @@ def _add_places(parser: argparse.ArgumentParser, *, json: str | None = None) -> 
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    configure_logging(arguments.log_level)
+    configure_logging(arguments.log_level, arguments.log_format)
     overrides = Overrides(host=arguments.host, port=arguments.port, data_dir=arguments.data_dir)
     configuration = load(arguments.config, overrides, os.environ)
     for warning in configuration.warnings:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import sys
@@ -91,12 +90,6 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
     await server.serve(sockets=[listener])
-
-
-def configure_logging(level: str) -> None:
-    """Our own log: to stderr, never contents."""
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def prepare_directory(path: Path) -> None:

@@ -45,6 +45,10 @@ class Process:
         self.name, self.port = name, port
         self._popen = popen
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def cpu_ns(self) -> int:
         """User and system time of all threads of the process and its children, in nanoseconds."""
         return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in self._pids())

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("api", "commands", "context", "dashboard", "projections", "proxy", "schema")
-UNSHIPPED = {"benchmarks", "docs", "tests", ".ci"}
+UNSHIPPED = {"benchmarks", "deploy", "docs", "tests", ".ci"}
 
 
 def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
