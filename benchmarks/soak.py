@@ -162,8 +162,8 @@ async def _lost(client: httpx.AsyncClient, counts: Counts) -> str:
     verdict = (await client.get("/api/log/verify", timeout=600)).json()
     missing, unseen = len(counts.answers - recorded), len(recorded - counts.answers)
     return (
-        f"{len(counts.answers):,} answers, {counts.failed} failed; {missing} of them not recorded, {unseen} recorded but"
-        f" not seen; log {'verified' if verdict['ok'] else 'BROKEN'}"
+        f"{len(counts.answers):,} answers, {counts.failed} failed; {missing} of them not recorded, {unseen} recorded"
+        f" but not seen; log {'verified' if verdict['ok'] else 'BROKEN'}"
     )
 
 
