@@ -32,6 +32,23 @@ STARTER = """\
 # durability = "process"             # "power": wait for the disk too
 # commit = "before_client"           # "before_upstream": commit before the provider is called
 
+[sanitizer]
+# enabled = true                     # until switched by POST /api/sanitizer/toggle
+# threshold_tokens = 2000            # output of a command that is longer is shortened
+# keep_tokens = 1200
+# preview_length = 200
+# trigger_tags = []                  # names of more tools that run commands
+
+[reduction]
+# enabled = true
+# normalize = true
+# deduplicate = true
+# mask_old = true
+# keep_recent = 8
+# mask_min_tokens = 120
+# mask_min_saved = 2000
+# idle_seconds = 300
+
 [rate_limit]
 # mode = "observe"
 # max_rpm = 40
@@ -45,6 +62,7 @@ STARTER = """\
 # headers = {}
 # include_usage = true
 # allow_any_model = false            # accept openai/<any name>
+# cached_price_ratio = 0.1           # 1 for a provider without a cache
 # connect_timeout_s = 10.0
 # read_timeout_s = 600.0
 # name = "OpenAI"

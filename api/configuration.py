@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from api.configuration_checks import check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_names import flat, shown_names
-from api.configuration_sections import FileModel, RateLimit, RecordingSection, Server
+from api.configuration_sections import FileModel, RateLimit, RecordingSection, Reduction, Sanitizer, Server
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
+from context.reduction import ReductionSettings
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
 
@@ -42,6 +43,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     server: Server
     rate_limit: RateLimit
     recording: RecordingSection
+    sanitizer: Sanitizer
+    reduction: Reduction
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -67,9 +70,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "server": server,
             "rate_limit": self.rate_limit.model_dump(),
             "recording": self.recording.model_dump(),
+            "sanitizer": self.sanitizer.model_dump(),
+            "reduction": self.reduction.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
+
+    def reduction_settings(self) -> ReductionSettings:
+        """What sections [reduction] and [sanitizer] say of the stages."""
+        settings = self.reduction.model_dump(exclude={"enabled"})
+        return ReductionSettings(
+            **settings,
+            threshold_tokens=self.sanitizer.threshold_tokens,
+            keep_tokens=self.sanitizer.keep_tokens,
+            command_tools=tuple(self.sanitizer.trigger_tags),
+        )
 
     @property
     def hash(self) -> str:
@@ -105,6 +120,8 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         server=server,
         rate_limit=values.rate_limit.model_copy(update={"mode": "observe"}),  # the only one there is; a warning says so
         recording=values.recording,
+        sanitizer=values.sanitizer,
+        reduction=values.reduction,
         providers=providers,
         models=models,
         warnings=tuple(warnings),
@@ -134,6 +151,7 @@ def _providers(values: FileModel) -> tuple[Provider, ...]:
             headers=entry.headers,
             include_usage=entry.include_usage,
             allow_any_model=entry.allow_any_model,
+            cached_price_ratio=entry.cached_price_ratio,
             connect_timeout_s=entry.connect_timeout_s or values.server.connect_timeout_s,
             read_timeout_s=entry.read_timeout_s or values.server.read_timeout_s,
             name=entry.name or key,
@@ -175,6 +193,7 @@ def _public_provider(provider: Provider) -> dict[str, Any]:
         "headers": sorted(provider.headers),
         "include_usage": provider.include_usage,
         "allow_any_model": provider.allow_any_model,
+        "cached_price_ratio": provider.cached_price_ratio,
         "connect_timeout_s": provider.connect_timeout_s,
         "read_timeout_s": provider.read_timeout_s,
     }

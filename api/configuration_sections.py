@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from proxy.providers import ProviderType
 
@@ -75,6 +75,35 @@ class RecordingSection(Section):
     commit: Literal["before_client", "before_upstream"] = "before_client"
 
 
+class Sanitizer(Section):
+    """Output of tools: the switch, and how commands' output is shortened."""
+
+    enabled: bool = True
+    threshold_tokens: Tokens = 2_000
+    keep_tokens: Tokens = 1_200
+    preview_length: int = Field(default=200, ge=1, le=10_000)
+    trigger_tags: list[str] = []
+
+    @model_validator(mode="after")
+    def _shorter(self) -> "Sanitizer":
+        if self.keep_tokens > self.threshold_tokens:
+            raise ValueError("keep_tokens must not be more than threshold_tokens")
+        return self
+
+
+class Reduction(Section):
+    """Which stages there are, and when old outputs are masked."""
+
+    enabled: bool = True
+    normalize: bool = True
+    deduplicate: bool = True
+    mask_old: bool = True
+    keep_recent: int = Field(default=8, ge=0, le=10_000)
+    mask_min_tokens: int = Field(default=120, ge=1, le=1_000_000)
+    mask_min_saved: int = Field(default=2_000, ge=0, le=100_000_000)
+    idle_seconds: int = Field(default=300, ge=1, le=86_400)
+
+
 class PriceEntry(Section):
     input: float | None = Field(default=None, ge=0)
     output: float | None = Field(default=None, ge=0)
@@ -98,6 +127,7 @@ class ProviderEntry(Section):
     headers: dict[str, str] = Field(default={}, repr=False)
     include_usage: bool = True
     allow_any_model: bool = False
+    cached_price_ratio: float = Field(default=0.1, ge=0, le=1)
     connect_timeout_s: Seconds | None = None
     read_timeout_s: Seconds | None = None
     name: str = ""
@@ -124,5 +154,7 @@ class FileModel(Section):
     server: Server = Server()
     rate_limit: RateLimit = RateLimit()
     recording: RecordingSection = RecordingSection()
+    sanitizer: Sanitizer = Sanitizer()
+    reduction: Reduction = Reduction()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

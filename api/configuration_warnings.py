@@ -13,21 +13,27 @@ from api.configuration_sections import (
     ProviderEntry,
     RateLimit,
     RecordingSection,
+    Reduction,
+    Sanitizer,
     Server,
 )
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
-LATER_SECTIONS = frozenset(
-    ("sanitizer", "reduction", "observation_masking", "compaction", "mcp", "cline", "context_pruning", "routing")
-)
+LATER_SECTIONS = frozenset(("observation_masking", "compaction", "mcp", "cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     Server: frozenset({"enforce_context_limit"}),
     RateLimit: frozenset({"max_wait_ms"}),
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
-    ProviderEntry: frozenset({"cached_price_ratio"}),
+    Sanitizer: frozenset({"compression", "tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
 }
-_SECTIONS: Mapping[str, type[BaseModel]] = {"server": Server, "rate_limit": RateLimit, "recording": RecordingSection}
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "server": Server,
+    "rate_limit": RateLimit,
+    "recording": RecordingSection,
+    "sanitizer": Sanitizer,
+    "reduction": Reduction,
+}
 _ENTRIES: Mapping[str, type[BaseModel]] = {"providers": ProviderEntry, "models": ModelEntry}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

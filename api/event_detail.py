@@ -19,8 +19,9 @@ from projections.exchanges import get_exchange
 from projections.session_stats import session_stats
 from projections.sessions import get_session
 from projections.timeline import get_event
-from projections.workspace import active_session_id, auto_session, configured
+from projections.workspace import active_session_id, auto_session, configured, sanitizer
 from proxy.contents import MissingContentError, SessionContents
+from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
 from schema.recorded import Recorded
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
@@ -77,6 +78,9 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
             yield f"exchange:{exchange.id}", _fields(exchange)
     if isinstance(event, AutoSessionEnabled | AutoSessionDisabled):
         yield "workspace", {"auto_session": auto_session(db, at=at).enabled}
+    if isinstance(event, SanitizerEnabled | SanitizerDisabled):
+        switch = sanitizer(db, at=at)
+        yield "workspace", {"sanitizer": switch.enabled if switch is not None else None}
     if isinstance(event, ConfigurationLoaded):
         yield "configuration", flat(configured(db, at=at).values)
 

@@ -17,6 +17,7 @@ from api.services import Use
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import ExchangeRow, Outcome
 from projections.exchanges import exchange_refs, get_exchange
+from projections.masks import ReplacementRow, replacements
 
 router = APIRouter(prefix="/api/exchanges", tags=["exchanges"], dependencies=PAST)
 
@@ -32,6 +33,7 @@ class ExchangeRows(msgspec.Struct, frozen=True):
     exchange: ExchangeRow
     received: tuple[str, ...]
     sent: tuple[str, ...]
+    known: dict[str, ReplacementRow]
 
 
 @router.get("")
@@ -56,8 +58,7 @@ async def get(exchange_id: PathId, reads: Reads, services: Use) -> exchange_shap
     rows = await reads.run(exchange_rows, exchange_id)
     if rows is None:
         raise ApiError(404, "exchange_not_found", f"There is no exchange {exchange_id}.")
-    identical = rows.exchange.sent_identical
-    diff = await difference(services, rows.exchange.session_id, rows.received, rows.sent, identical=identical)
+    diff = await difference(services, rows.exchange.session_id, rows.received, rows.sent, rows.known)
     return views.exchange(rows.exchange, rows.received, rows.sent, diff)
 
 
@@ -65,4 +66,7 @@ def exchange_rows(db: sqlite3.Connection, exchange_id: int, *, at: int) -> Excha
     """None where the exchange had not started."""
     exchange = get_exchange(db, exchange_id, at=at)
     refs = exchange_refs(db, exchange_id, at=at)
-    return None if exchange is None or refs is None else ExchangeRows(exchange, *refs)
+    if exchange is None or refs is None:
+        return None
+    known = {} if exchange.sent_identical else replacements(db, exchange.session_id, at=at)
+    return ExchangeRows(exchange, *refs, known)

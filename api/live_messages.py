@@ -22,6 +22,7 @@ from projections.sessions import SessionRow, get_session
 from projections.timeline import EventRow, get_event
 from projections.workspace import active_session_id
 from proxy.providers import Catalogue
+from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -166,6 +167,30 @@ def _toggled(view: View, recorded: Recorded, event: Event) -> Said:
     yield "auto_session_toggled", None, fields
 
 
+def _sanitizer(view: View, recorded: Recorded, event: SanitizerEnabled | SanitizerDisabled) -> Said:
+    change = {"type": "toggled", "enabled": isinstance(event, SanitizerEnabled)}
+    yield "sanitizer_event", None, {"session_id": None, "event": change}
+
+
+def _content_masked(view: View, recorded: Recorded, event: ContentMasked) -> Said:
+    of = event.output
+    yield _masked(event.session_id, [of.hash], of.tokens_before - of.tokens_after)
+
+
+def _outputs_masked(view: View, recorded: Recorded, event: OutputsMasked) -> Said:
+    yield _masked(event.session_id, [output.hash for output in event.outputs], event.tokens_saved)
+
+
+def _masked(session_id: int, hashes: list[str], saved: int) -> tuple[str, int | None, Fields]:
+    change = {"type": "masked", "hashes": [each[:16] for each in hashes], "tokens_saved": saved}
+    return "sanitizer_event", session_id, {"session_id": session_id, "event": change}
+
+
+def _retrieved(view: View, recorded: Recorded, event: ContentRetrieved) -> Said:
+    change = {"type": "retrieved", "hashes": [event.hash[:16]]}
+    yield "sanitizer_event", event.session_id, {"session_id": event.session_id, "event": change}
+
+
 def _exchange_started(view: View, recorded: Recorded, event: ExchangeStarted) -> Said:
     row = get_exchange(view.db, event.exchange_id, at=recorded.position)
     if row is None:
@@ -286,6 +311,11 @@ _SAYS: Mapping[type[Event], Callable[[View, Recorded], Said]] = dict(
         _on(SessionDeleted, _deleted),
         _on(AutoSessionEnabled, _toggled),
         _on(AutoSessionDisabled, _toggled),
+        _on(SanitizerEnabled, _sanitizer),
+        _on(SanitizerDisabled, _sanitizer),
+        _on(ContentMasked, _content_masked),
+        _on(OutputsMasked, _outputs_masked),
+        _on(ContentRetrieved, _retrieved),
         _on(ExchangeStarted, _exchange_started),
         _on(ExchangeCompleted, _finished),
         _on(ExchangeFailed, _finished),

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.errors import ApiError
-from api.exchange_shapes import Msg, MsgDiff
+from api.exchange_shapes import MessageReduction, Msg, MsgDiff, Rewritten
 from api.fields import FROM_TEXT, Offset, PathId, QueryId
 from api.reading import PAST, Reads
 from api.services import Services, Use
@@ -19,6 +19,7 @@ from api.session_answers import living_session
 from context.messages import count_message, decode_message, text_of
 from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
+from projections.masks import ReplacementRow, replacements
 from proxy.contents import MissingContentError, SessionContents
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
@@ -43,6 +44,7 @@ class ListedExchange(msgspec.Struct, frozen=True):
     exchange: ExchangeRow
     received: tuple[str, ...]
     sent: tuple[str, ...]
+    known: dict[str, ReplacementRow]
 
 
 @router.get("/{session_id}/messages", response_model_exclude_unset=True)
@@ -63,12 +65,13 @@ async def messages(
         return Messages(session_id=session_id, exchange_id=None, view=view, messages=[], total=0, tokens=0)
     answer = found.exchange.answer_ref if view == "received" else None
     refs = [*(found.sent if view == "sent" else found.received), *((answer,) if answer else ())]
-    known = frozenset(found.received)
-    every = await asyncio.to_thread(_shown, services, session_id, refs, content)
+    own = frozenset(found.received)
+    known = found.known if view == "sent" else {}
+    every = await asyncio.to_thread(_shown, services, session_id, refs, content, known)
     for index, each in enumerate(every):
         if answer is not None and index == len(every) - 1:
             each.origin = "assistant"
-        elif each.ref not in known:
+        elif each.ref not in own:
             each.origin = "proxy"
     return Messages(
         session_id=session_id,
@@ -94,32 +97,59 @@ def listed_exchange(
     if exchange is None or refs is None or exchange.session_id != session_id:
         text = f"Session {session_id} has no exchange {exchange_id}."
         raise ApiError(404, "exchange_not_found", text, context={"exchange_id": exchange_id})
-    return ListedExchange(exchange, *refs)
+    return ListedExchange(exchange, *refs, replacements(db, session_id, at=at))
 
 
 async def difference(
-    services: Services, session_id: int, received: Sequence[str], sent: Sequence[str], *, identical: bool
+    services: Services,
+    session_id: int,
+    received: Sequence[str],
+    sent: Sequence[str],
+    known: Mapping[str, ReplacementRow],
 ) -> MsgDiff:
-    """What was left out of the received list on its way up, and what was put in. Raises ApiError 410."""
-    if identical:
+    """What was left out of the received list on its way up, what was put in, and what was sent in another form.
+    Raises ApiError 410."""
+    if received == sent:
         return MsgDiff(added=[], removed=[], rewritten=[])
+    rewritten = [
+        Rewritten(ref_before=before, ref_after=after, stage=known[after].stage)
+        for before, after in zip(received, sent, strict=False)
+        if before != after and after in known and known[after].ref == before
+    ]
     before, after = frozenset(received), frozenset(sent)
-    removed = [ref for ref in received if ref not in after]
-    added = [ref for ref in sent if ref not in before]
-    shown = await asyncio.to_thread(_shown, services, session_id, [*removed, *added], "preview")
+    gone, come = {each.ref_before for each in rewritten}, {each.ref_after for each in rewritten}
+    removed = [ref for ref in received if ref not in after and ref not in gone]
+    added = [ref for ref in sent if ref not in before and ref not in come]
+    shown = await asyncio.to_thread(_shown, services, session_id, [*removed, *added], "preview", {})
     for each in shown[len(removed) :]:
         each.origin = "proxy"
-    return MsgDiff(added=shown[len(removed) :], removed=shown[: len(removed)], rewritten=[])
+    return MsgDiff(added=shown[len(removed) :], removed=shown[: len(removed)], rewritten=rewritten)
 
 
-def _shown(services: Services, session_id: int, refs: Sequence[str], content: Content) -> list[Msg]:
+def _shown(
+    services: Services,
+    session_id: int,
+    refs: Sequence[str],
+    content: Content,
+    known: Mapping[str, ReplacementRow],
+) -> list[Msg]:
     """Raises ApiError 410 where the log does not hold a message."""
     contents = SessionContents(services.log, session_id)
     try:
-        return [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
+        found = [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
     except MissingContentError:
         text = "The contents of this exchange were not recorded."
         raise ApiError(410, "content_not_recorded", text, context={"session_id": session_id}) from None
+    for each in found:
+        if each.ref in known:
+            each.reduction = _reduction(known[each.ref])
+    return found
+
+
+def _reduction(row: ReplacementRow) -> MessageReduction:
+    return MessageReduction(
+        stage=row.stage, mask_hash=row.hash[:16], tokens_before=row.tokens_before, tokens_after=row.tokens_after
+    )
 
 
 def _message(services: Services, index: int, ref: str, body: bytes, content: Content) -> Msg:

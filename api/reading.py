@@ -39,6 +39,11 @@ class Reading:
         self.at = 0
 
     @property
+    def past(self) -> bool:
+        """Whether an earlier moment was asked for."""
+        return self._moment is not None
+
+    @property
     def moment_header(self) -> dict[str, str]:
         """What the answer says of the position that was read; a route that makes its own answer has to add it."""
         return {"X-Read-Position" if self._moment is None else "X-As-Of": str(self.at)}

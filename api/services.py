@@ -37,6 +37,14 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_rpm: int = 40
 
 
+class SanitizerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Section [sanitizer]; `enabled` holds while nobody has switched it."""
+
+    enabled: bool = True
+    threshold_tokens: int = 2_000
+    preview_length: int = 200
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Where the configuration came from, None for none, and what about it has no effect."""
 
@@ -69,6 +77,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int
     version: str
     origin: Origin = Origin()
+    sanitizer: SanitizerSettings = SanitizerSettings()
     docs: bool = False
     tally: ExchangeTally = msgspec.field(default_factory=ExchangeTally)
 

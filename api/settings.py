@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from api.configuration_names import flat
 from api.reading import PAST, Reads
 from api.services import Use
-from projections.workspace import Configured, Toggle, auto_session, configured
+from projections.workspace import Configured, Toggle, auto_session, configured, sanitizer
 
 router = APIRouter(prefix="/api/settings", tags=["settings"], dependencies=PAST)
 
-AUTO_SESSION = "auto_session"
+AUTO_SESSION, SANITIZER = "auto_session", "sanitizer.enabled"
 
 
 class Setting(BaseModel):
@@ -52,16 +52,19 @@ class Settings(BaseModel):
 @router.get("")
 async def settings(reads: Reads, services: Use) -> Settings:
     """Every setting, by its name."""
-    found, auto = await reads.run(_read)
+    found, auto, switch = await reads.run(_read)
+    settings = {each.key: each for each in (_toggle(auto), *_configured(found))}
+    if switch is not None:
+        settings[SANITIZER] = Setting(key=SANITIZER, value=switch.enabled, source="event", position=switch.position)
     return Settings(
-        settings=[_toggle(auto), *_configured(found)],
+        settings=[settings[key] for key in sorted(settings)],
         config_file=services.origin.file,
         warnings=list(services.origin.warnings),
     )
 
 
-def _read(db: sqlite3.Connection, *, at: int) -> tuple[Configured, Toggle]:
-    return configured(db, at=at), auto_session(db, at=at)
+def _read(db: sqlite3.Connection, *, at: int) -> tuple[Configured, Toggle, Toggle | None]:
+    return configured(db, at=at), auto_session(db, at=at), sanitizer(db, at=at)
 
 
 def _toggle(auto: Toggle) -> Setting:

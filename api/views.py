@@ -1,5 +1,6 @@
 """Rows of the read tables in the shapes of the contract. Pure."""
 
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -106,6 +107,11 @@ def exchange(
     row: ExchangeRow, received: tuple[str, ...], sent: tuple[str, ...], diff: exchange_shapes.MsgDiff
 ) -> exchange_shapes.Exchange:
     fields = _exchange_fields(row)
+    by_stage: dict[str, list[str]] = {}
+    for each in diff.rewritten:
+        by_stage.setdefault(each.stage, []).append(each.ref_before)
+    for step in fields["reduction"]["steps"]:
+        step["refs"] = by_stage.get(step["stage"], [])
     fields["diff"] = diff
     fields["received"] = {**_counts(row.received_count, row.received_tokens), "refs": received}
     fields["sent"] = {**_counts(row.sent_count, row.sent_tokens), "identical": row.sent_identical, "refs": sent}
@@ -162,7 +168,7 @@ def _counts(count: int, tokens: int) -> dict[str, object]:
     return {"count": count, "tokens": tokens}
 
 
-def _exchange_fields(row: ExchangeRow) -> dict[str, object]:
+def _exchange_fields(row: ExchangeRow) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(row),
         "started_at": iso(row.started_at),
@@ -176,7 +182,7 @@ def _exchange_fields(row: ExchangeRow) -> dict[str, object]:
             "tokens_before": row.received_tokens,
             "tokens_after": row.sent_tokens,
             "tokens_saved": row.received_tokens - row.sent_tokens,
-            "steps": [],
+            "steps": [{**msgspec.structs.asdict(step), "refs": []} for step in row.steps],
         },
         "usage": msgspec.structs.asdict(row.usage),
         "timings": msgspec.structs.asdict(row.timings),

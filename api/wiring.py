@@ -19,7 +19,7 @@ from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.places import shown
 from api.rebuilds import Rebuilds
-from api.services import Health, Origin, RateSettings, Services
+from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
 from chronoproxy import __version__
 from commands.handling import CommandHandler
@@ -42,6 +42,7 @@ from proxy.memory import SessionMemories
 from proxy.providers import Catalogue, Route
 from proxy.rate import RequestRate
 from proxy.redaction import Redactor
+from proxy.reducing import Reducer
 from proxy.resolution import Resolver
 from proxy.restoring import restore_chains
 from proxy.running import Registry
@@ -126,8 +127,9 @@ async def _chat(
     recording = Recording(
         contents=configuration.recording.contents, durable=configuration.recording.durability == "power"
     )
+    reducer = _reducer(configuration, facts, count)
     beginner = Beginner(
-        store.log, store.appender, store.handler, resolver, chains, facts, memories, registry, recording
+        store.log, store.appender, store.handler, resolver, chains, facts, memories, registry, recording, reducer
     )
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
     by_proxy = AiohttpUpstream()
@@ -141,6 +143,13 @@ async def _chat(
     choose = _chooser(upstream, DemoUpstream(count))
     fallback = _fallback_model(store.handler)
     return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback)
+
+
+def _reducer(configuration: Configuration, facts: FactsCache, count: SplintrCounter) -> Reducer | None:
+    if not configuration.reduction.enabled:
+        return None
+    settings = configuration.reduction_settings()
+    return Reducer(settings, facts, count, configured=configuration.sanitizer.enabled)
 
 
 def _chooser(upstream: Upstream, demo: Upstream) -> Callable[[Route], Upstream]:
@@ -193,6 +202,9 @@ def _services(
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,
+        sanitizer=SanitizerSettings(
+            **configuration.sanitizer.model_dump(include={"enabled", "threshold_tokens", "preview_length"})
+        ),
         origin=Origin(shown(configuration.file) if configuration.file else None, configuration.warnings),
         docs=configuration.server.docs,
     )

@@ -9,22 +9,30 @@ import asyncio
 
 import msgspec
 
-from commands import sessions, workspace
+from commands import retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
 from schema.appends import Append, Committed, StoreUnavailableError, VersionConflictError
+from schema.context import ContentRetrieved, SanitizerDisabled, SanitizerEnabled
 from schema.idempotency import Idempotent
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent
 from schema.registry import Event
 
 _RETRIES = 3
-_FOLDED = tuple(cls.__name__ for cls in (*workspace_events.EVENTS, *session_events.EVENTS))
-_AUTO_SESSION = ("AutoSessionEnabled", "AutoSessionDisabled")
+_FOLDED = tuple(
+    cls.__name__ for cls in (*workspace_events.EVENTS, *session_events.EVENTS, SanitizerEnabled, SanitizerDisabled)
+)
+_SETTINGS = {  # the events of each global switch, by its commands
+    workspace.EnableAutoSession: ("AutoSessionEnabled", "AutoSessionDisabled"),
+    workspace.DisableAutoSession: ("AutoSessionEnabled", "AutoSessionDisabled"),
+    workspace.EnableSanitizer: ("SanitizerEnabled", "SanitizerDisabled"),
+    workspace.DisableSanitizer: ("SanitizerEnabled", "SanitizerDisabled"),
+}
 
-Command = workspace.Command | sessions.Command
+Command = workspace.Command | sessions.Command | retrievals.Command
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -33,6 +41,11 @@ class Outcome(msgspec.Struct, frozen=True):
     position: int
     count: int
     events: tuple[Event, ...] = ()
+
+
+def _stream_of(event: Event) -> str:
+    """What was retrieved is of no consequence: it must not stand in a stream whose version is expected."""
+    return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
 
 
 class CommandHandler:
@@ -62,9 +75,11 @@ class CommandHandler:
         self._refresh()
         if isinstance(command, sessions.Command):
             events = sessions.decide(self.state, command)
+        elif isinstance(command, retrievals.Command):
+            events = retrievals.decide(self.state, command)
         else:
             events = workspace.decide(self.state, command)
-        new = [NewEvent(sessions.stream_of(event), event) for event in events]
+        new = [NewEvent(_stream_of(event), event) for event in events]
         for event in new:
             self.state = workspace.evolve(self.state, event.event)
             self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
@@ -106,7 +121,8 @@ class CommandHandler:
         new = self.decide(command)
         if not new and idempotent is None:
             return Outcome(self._log.head(), 0)
-        streams = {workspace.STREAM, *(event.stream for event in new)}
+        decided = (event.stream for event in new if not isinstance(event.event, ContentRetrieved))
+        streams = {workspace.STREAM, *decided}
         expect = {stream: before.get(stream, 0) for stream in streams}
         append = Append(events=new, metadata=metadata, expect=expect, idempotent=idempotent, durable=True)
         committed = await self._committed(append)
@@ -149,7 +165,7 @@ class CommandHandler:
         session_id = getattr(command, "session_id", None)
         if session_id is not None and session_id not in self.state.sessions:
             return  # that there is no such session comes before any conflict about it
-        types = _AUTO_SESSION if session_id is None else _FOLDED
+        types = _FOLDED if session_id is not None else _SETTINGS.get(type(command), _FOLDED)
         actual = self._log.last_position(types=types, session_id=session_id)
         if expected != actual:
             message = f"The last change was event {actual}, not {expected}."

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 import msgspec
 
 from commands.errors import session_not_found
+from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -33,6 +34,18 @@ class EnableAutoSession(msgspec.Struct, frozen=True):
 
 class DisableAutoSession(msgspec.Struct, frozen=True):
     pass
+
+
+class EnableSanitizer(msgspec.Struct, frozen=True):
+    """`configured` is what holds while nobody has switched it."""
+
+    configured: bool = True
+
+
+class DisableSanitizer(msgspec.Struct, frozen=True):
+    """`configured` is what holds while nobody has switched it."""
+
+    configured: bool = True
 
 
 class RecordConfiguration(msgspec.Struct, frozen=True):
@@ -69,6 +82,8 @@ Command = (
     ActivateSession
     | EnableAutoSession
     | DisableAutoSession
+    | EnableSanitizer
+    | DisableSanitizer
     | RecordConfiguration
     | RecordRebuild
     | RecordVacuum
@@ -92,7 +107,12 @@ class Workspace(msgspec.Struct):
     sessions: dict[int, LiveSession] = msgspec.field(default_factory=dict)
     active_id: int | None = None
     auto_session: bool = True
+    sanitizer: bool | None = None  # None while nobody has switched it
     configuration_hash: str | None = None
+
+    def sanitizes(self, configured: bool) -> bool:
+        """Whether outputs of tools are shortened and masked; `configured` holds while nobody has switched it."""
+        return configured if self.sanitizer is None else self.sanitizer
 
 
 def initial_state() -> Workspace:
@@ -115,6 +135,10 @@ def evolve(state: Workspace, event: Event) -> Workspace:
             state.auto_session = True
         case AutoSessionDisabled():
             state.auto_session = False
+        case SanitizerEnabled():
+            state.sanitizer = True
+        case SanitizerDisabled():
+            state.sanitizer = False
         case ConfigurationLoaded():
             state.configuration_hash = event.hash
         case _:
@@ -132,6 +156,10 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             return [] if state.auto_session else [AutoSessionEnabled()]
         case DisableAutoSession():
             return [AutoSessionDisabled()] if state.auto_session else []
+        case EnableSanitizer(configured):
+            return [] if state.sanitizes(configured) else [SanitizerEnabled()]
+        case DisableSanitizer(configured):
+            return [SanitizerDisabled()] if state.sanitizes(configured) else []
         case RecordConfiguration(values, digest, given):
             loaded = ConfigurationLoaded(values=values, hash=digest, given=given)
             return [] if state.configuration_hash == digest else [loaded]

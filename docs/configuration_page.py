@@ -11,6 +11,8 @@ from api.configuration_sections import (
     ProviderEntry,
     RateLimit,
     RecordingSection,
+    Reduction,
+    Sanitizer,
     Server,
 )
 
@@ -21,9 +23,25 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("models.NAME.price", PriceEntry),
     ("rate_limit", RateLimit),
     ("recording", RecordingSection),
+    ("sanitizer", Sanitizer),
+    ("reduction", Reduction),
 )
 
 MEANINGS = {
+    "sanitizer.enabled": "Shorten and mask outputs of tools, until switched by `POST /api/sanitizer/toggle`.",
+    "sanitizer.threshold_tokens": "Output of a command that is longer is shortened.",
+    "sanitizer.keep_tokens": "About what is left of it: beginning, end, errors, definitions.",
+    "sanitizer.preview_length": "Characters of a masked text that lists show.",
+    "sanitizer.trigger_tags": "Names of further tools whose output is that of commands.",
+    "reduction.enabled": "Replace anything at all; both this and the sanitizer's switch must be on.",
+    "reduction.normalize": "Leave out colours, overwritten progress, and lines that only repeat.",
+    "reduction.deduplicate": "Say once what stands in the context already, six lines or more.",
+    "reduction.mask_old": "Mask outputs that were not of use lately, where that pays.",
+    "reduction.keep_recent": "Outputs that are never masked: those that were of use last.",
+    "reduction.mask_min_tokens": "Outputs of fewer tokens are not masked.",
+    "reduction.mask_min_saved": "Tokens that masking must save, together, to be done.",
+    "reduction.idle_seconds": "After such a pause the provider's cache is taken to be empty.",
+    "providers.NAME.cached_price_ratio": "Price of a cached input token; 1 for a provider without a cache.",
     "default_model": "Model of requests that name none; the first of `[models]` if absent.",
     "server.host": "Address to listen on. Beyond loopback, `token` must be set.",
     "server.port": "Port to listen on, 0 for a free one.",

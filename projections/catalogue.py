@@ -1,9 +1,10 @@
 """All projections, in the order in which they are applied. A name, once given, is never reused for another."""
 
 from projections.exchanges import EXCHANGES
+from projections.masks import MASKS
 from projections.session_stats import SESSION_STATS
 from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, TIMELINE)
+PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, TIMELINE)

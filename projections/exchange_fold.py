@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import msgspec
+
 from projections.exchange_rows import COLUMNS, FINISHED, STARTED, Outcome
 from projections.exchange_totals import INSERT_MODEL, INSERT_TOTALS, RunningTotals
 from projections.refs import INSERT_REFS, refs_row
@@ -23,6 +25,7 @@ OUTCOMES: dict[type[Finished], Outcome] = {
     ExchangeInterrupted: "interrupted",
 }
 _REMEMBERED = 10_000
+_encode = msgspec.json.Encoder().encode
 
 
 def _marks(columns: str) -> str:
@@ -115,6 +118,7 @@ def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
         event.envelope_ref,
         event.sent_envelope_ref,
         event.skipped_reason,
+        _encode(event.steps).decode() if event.steps else None,
         event.preview,
     )
 

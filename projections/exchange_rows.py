@@ -4,14 +4,15 @@ from typing import Literal
 
 import msgspec
 
-from schema.exchanges import Timings, Usage, UsageSource
+from schema.exchanges import ReductionStep, Timings, Usage, UsageSource
 
+_decode_steps = msgspec.json.Decoder(tuple[ReductionStep, ...]).decode
 Outcome = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 
 STARTED = (
     "started_position, exchange_id, session_id, started_at, api, model_requested, model_sent, provider, stream, rule,"
     " branch, parent_id, client_family, received_count, received_tokens, system_tokens, sent_count, sent_tokens,"
-    " envelope_ref, sent_envelope_ref, skipped_reason, preview"
+    " envelope_ref, sent_envelope_ref, skipped_reason, steps, preview"
 )
 FINISHED = (
     "finished_position, finished_at, outcome, usage_source, prompt_tokens, completion_tokens, total_tokens,"
@@ -45,6 +46,7 @@ class _Stored(msgspec.Struct, array_like=True):
     envelope_ref: str
     sent_envelope_ref: str | None
     skipped_reason: str | None
+    steps: str | None
     preview: str | None
     finished_position: int | None
     finished_at: int | None
@@ -102,6 +104,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     envelope_ref: str
     sent_envelope_ref: str
     skipped_reason: str | None
+    steps: tuple[ReductionStep, ...] = ()
     preview: str | None
     usage: Usage = Usage()
     timings: Timings = Timings()
@@ -141,6 +144,7 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         envelope_ref=row.envelope_ref,
         sent_envelope_ref=row.sent_envelope_ref or row.envelope_ref,
         skipped_reason=row.skipped_reason,
+        steps=_decode_steps(row.steps) if row.steps else (),
         preview=row.preview,
     )
     if row.finished_position is None or row.finished_position > at:

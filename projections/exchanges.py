@@ -16,7 +16,7 @@ TABLES = (
     " model_sent TEXT NOT NULL, provider TEXT NOT NULL, stream INTEGER NOT NULL, rule TEXT NOT NULL, branch TEXT,"
     " parent_id INTEGER, client_family TEXT, received_count INTEGER NOT NULL, received_tokens INTEGER NOT NULL,"
     " system_tokens INTEGER NOT NULL, sent_count INTEGER, sent_tokens INTEGER, envelope_ref TEXT NOT NULL,"
-    " sent_envelope_ref TEXT, skipped_reason TEXT, preview TEXT,"
+    " sent_envelope_ref TEXT, skipped_reason TEXT, steps TEXT, preview TEXT,"
     " finished_position INTEGER, finished_at INTEGER, outcome TEXT, usage_source TEXT, prompt_tokens INTEGER,"
     " completion_tokens INTEGER, total_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,"
     " reasoning_tokens INTEGER, overhead_ms REAL, ttft_ms REAL, duration_ms REAL, answer_ref TEXT, other_refs TEXT,"
@@ -75,7 +75,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=3,
+    version=4,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict((on(ExchangeStarted, ExchangeRows.started), *(on(cls, ExchangeRows.finished) for cls in OUTCOMES))),

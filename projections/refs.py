@@ -30,13 +30,13 @@ def expanded_refs(db: sqlite3.Connection, exchange_id: int, *, sent: bool) -> tu
     wanted: int | None = None  # of a base only its first `wanted` refs count
     while base is not None and wanted != 0:
         row = db.execute(
-            "SELECT base_exchange, keep, added FROM exchange_refs WHERE exchange_id = ? AND sent <= ?"
+            "SELECT base_exchange, keep, added, sent FROM exchange_refs WHERE exchange_id = ? AND sent <= ?"
             " ORDER BY sent DESC LIMIT 1",
             (base, sent),
         ).fetchone()
         if row is None or (row[0] is not None and row[0] >= base):
             raise LookupError(f"exchange {base} has no list to expand the refs of exchange {exchange_id}")
-        base, keep, added = row
+        base, keep, added, sent = row  # what was sent as it was received is written as such
         parts.append(added.split()[: None if wanted is None else max(wanted - keep, 0)])
         wanted = keep if wanted is None else min(wanted, keep)
     return tuple(ref for part in reversed(parts) for ref in part)

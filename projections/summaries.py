@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
+from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -85,6 +86,30 @@ def _vacuumed(event: DatabaseVacuumed, _: str) -> tuple[str, Words]:
     return f"files made smaller: {event.before_bytes:,} to {event.after_bytes:,} bytes", ()
 
 
+def _content_masked(event: ContentMasked, _: str) -> tuple[str, Words]:
+    of = event.output
+    change = f"{of.tokens_before:,} to {of.tokens_after:,} tokens ({event.stage})"
+    return f"output of {of.tool or 'a tool'} shortened in session {event.session_id}: {change}", (of.tool, of.hash)
+
+
+def _outputs_masked(event: OutputsMasked, _: str) -> tuple[str, Words]:
+    count = len(event.outputs)
+    text = f"{count:,} old outputs masked in session {event.session_id}: {event.tokens_saved:,} tokens saved"
+    return f"{text} ({event.trigger})", tuple(output.hash for output in event.outputs)
+
+
+def _retrieved(event: ContentRetrieved, _: str) -> tuple[str, Words]:
+    return f"masked content {event.hash[:16]} retrieved by the {event.retrieved_by}", (event.hash,)
+
+
+def _sanitizer_enabled(_: SanitizerEnabled, __: str) -> tuple[str, Words]:
+    return "sanitizer switched on", ()
+
+
+def _sanitizer_disabled(_: SanitizerDisabled, __: str) -> tuple[str, Words]:
+    return "sanitizer switched off", ()
+
+
 def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
     words = (event.model_requested, event.client_family, event.resolution.rule)
@@ -127,6 +152,11 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(RecordingGap, _recording_gap),
         _says(ReadModelRebuilt, _rebuilt),
         _says(DatabaseVacuumed, _vacuumed),
+        _says(ContentMasked, _content_masked),
+        _says(OutputsMasked, _outputs_masked),
+        _says(ContentRetrieved, _retrieved),
+        _says(SanitizerEnabled, _sanitizer_enabled),
+        _says(SanitizerDisabled, _sanitizer_disabled),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from projections.declaration import Projection, on
+from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.recorded import Recorded
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 
@@ -15,6 +16,7 @@ TABLES = (
     " STRICT",
     "CREATE TABLE auto_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL)"
     " STRICT",
+    "CREATE TABLE sanitizer(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL) STRICT",
     "CREATE TABLE configurations(from_position INTEGER PRIMARY KEY, loaded TEXT NOT NULL) STRICT",
 )
 
@@ -50,6 +52,15 @@ def auto_session(db: sqlite3.Connection, *, at: int) -> Toggle:
     return Toggle(bool(row[0]), row[1]) if row else Toggle(True)
 
 
+def sanitizer(db: sqlite3.Connection, *, at: int) -> Toggle | None:
+    """The switch, None while nobody has touched it: then the configuration says."""
+    row = db.execute(
+        "SELECT enabled, from_position FROM sanitizer WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1",
+        (at,),
+    ).fetchone()
+    return Toggle(bool(row[0]), row[1]) if row else None
+
+
 def configured(db: sqlite3.Connection, *, at: int) -> Configured:
     """The configuration in force; empty before the first start recorded one."""
     row = db.execute(
@@ -75,6 +86,14 @@ def _disabled(db: sqlite3.Connection, recorded: Recorded, event: AutoSessionDisa
     _replace(db, "auto_session", recorded.position, 0)
 
 
+def _sanitizer_on(db: sqlite3.Connection, recorded: Recorded, event: SanitizerEnabled) -> None:
+    _replace(db, "sanitizer", recorded.position, 1)
+
+
+def _sanitizer_off(db: sqlite3.Connection, recorded: Recorded, event: SanitizerDisabled) -> None:
+    _replace(db, "sanitizer", recorded.position, 0)
+
+
 def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> None:
     """End the version that holds and begin the next."""
     last = f"(SELECT max(from_position) FROM {table})"
@@ -84,7 +103,7 @@ def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> N
 
 WORKSPACE = Projection(
     name="workspace",
-    version=2,
+    version=3,
     tables=TABLES,
     handles=dict(
         (
@@ -92,6 +111,8 @@ WORKSPACE = Projection(
             on(AutoSessionEnabled, _enabled),
             on(AutoSessionDisabled, _disabled),
             on(ConfigurationLoaded, _configured),
+            on(SanitizerEnabled, _sanitizer_on),
+            on(SanitizerDisabled, _sanitizer_off),
         )
     ),
 )

@@ -5,6 +5,7 @@ runs beside the upstream call.
 """
 
 import asyncio
+import logging
 import time
 from functools import partial
 
@@ -14,10 +15,11 @@ from commands import exchanges
 from commands.handling import CommandHandler
 from commands.sessions import StartSession
 from proxy.chains import ChainIndex, Match
-from proxy.envelope import split
+from proxy.envelope import join, split
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
+from proxy.reducing import Reducer
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
 from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, signal_of
@@ -25,10 +27,12 @@ from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.blobs import content_ref
-from schema.exchanges import ExchangeStarted, MessageRefs, Resolution
+from schema.exchanges import ExchangeStarted, MessageRefs, ReductionStep, Resolution
 from schema.log import EventLog
 from schema.recorded import Body, Metadata, NewEvent
+from schema.registry import Event
 
+_log = logging.getLogger("chronoproxy.reduction")
 _INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
 
 
@@ -37,6 +41,25 @@ class Recording(msgspec.Struct, frozen=True):
 
     contents: bool = True
     durable: bool = False
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes upstream: its body, its messages' refs and what is around them; how it was reduced."""
+
+    body: bytes
+    refs: bytes
+    envelope: bytes
+    saved: int = 0
+    steps: tuple[ReductionStep, ...] = ()
+    events: tuple[Event, ...] = ()
+    bodies: tuple[Body, ...] = ()
+    skipped_reason: str | None = None
+
+
+def context_stream(session_id: int) -> str:
+    """Of what is decided about a session's context beside the traffic; nobody waits for it, nobody expects a
+    version."""
+    return f"context-{session_id}"
 
 
 class Beginner:
@@ -53,7 +76,9 @@ class Beginner:
         memories: SessionMemories,
         registry: Registry,
         recording: Recording,
+        reducer: Reducer | None = None,
     ) -> None:
+        """Without `reducer` everything goes upstream as it came."""
         self._log = log
         self._appender = appender
         self._handler = handler
@@ -63,6 +88,7 @@ class Beginner:
         self._memories = memories
         self._registry = registry
         self._recording = recording
+        self._reducer = reducer
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
     async def facts(self, request: ChatRequest) -> RequestFacts:
@@ -96,7 +122,14 @@ class Beginner:
             match = resolved.match
         exchange_id = self._next_exchange_id
         self._next_exchange_id += 1
-        new_events.append(self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id))
+        memory = self._memories.get(match.session_id)
+        if memory is None:
+            memory = self._memories.put(match.session_id, SessionMemory())
+        sending = self._sending(incoming, facts, match.session_id, memory)
+        new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
+        new_events.append(
+            self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
+        )
         metadata = Metadata(actor="proxy", by=family, correlation_id=incoming.request_id)
         committed = self._appender.append(
             Append(
@@ -115,10 +148,12 @@ class Beginner:
             chain=self._chains.begin(match, exchange_id, scope.chains, facts),
             scope=scope,
             canons=facts.canons,
-            tokens=self._tokens(incoming, facts),
+            tokens=self._tokens(incoming, facts) - sending.saved,
             metadata=metadata,
             committed=committed,
             arrived=incoming.arrived,
+            body=sending.body,
+            decided=bool(sending.events),
         )
         self._registry.add(running)
         return running
@@ -154,17 +189,24 @@ class Beginner:
         match: Match,
         resolution: Resolution,
         exchange_id: int,
+        memory: SessionMemory,
+        sending: Sending,
     ) -> NewEvent:
-        memory = self._memories.get(match.session_id)
-        if memory is None:
-            memory = self._memories.put(match.session_id, SessionMemory())
         base = match.chain.exchange_id if match.chain else None
-        received = memory.difference(facts.refs, base, self._tokens(incoming, facts), facts.system_tokens)
-        memory.began(exchange_id, facts.refs, received)
+        tokens = self._tokens(incoming, facts)
+        received = memory.received.difference(facts.refs, base, tokens, facts.system_tokens)
+        memory.received.began(exchange_id, facts.refs, received)
+        sent_list = None
+        if sending.refs != facts.refs:
+            sent_list = memory.sent.difference(sending.refs, base, tokens - sending.saved, facts.system_tokens)
+        memory.sent.began(exchange_id, sending.refs, sent_list or received)
         bodies = self._new_messages(incoming, facts, memory, received)
+        for body in sending.bodies:
+            memory.stored((bytes.fromhex(body.ref),))
+            bodies.append(body)
         envelope = sent = self._envelope(incoming.request.envelope, memory, bodies)
         if incoming.sent_body is not incoming.body:
-            sent = self._envelope(split(incoming.sent_body, incoming.request.messages), memory, bodies)
+            sent = self._envelope(sending.envelope, memory, bodies)
         event = ExchangeStarted(
             session_id=match.session_id,
             exchange_id=exchange_id,
@@ -175,14 +217,61 @@ class Beginner:
             resolution=resolution,
             client_family=family,
             received=received,
+            sent=sent_list,
             envelope_ref=envelope,
             sent_envelope_ref=None if sent == envelope else sent,
             chain=self._chains.prefix(scope.chains, facts.canons, facts.count).hex(),
+            skipped_reason=sending.skipped_reason,
+            steps=sending.steps or None,
             preview=facts.preview if self._recording.contents else None,
         )
         kept = tuple(bodies) if self._recording.contents else ()
         (decided,) = exchanges.decide(exchanges.initial_state(), exchanges.BeginExchange(event))
         return NewEvent(exchanges.stream(exchange_id), decided, kept)
+
+    def _sending(self, incoming: Incoming, facts: RequestFacts, session_id: int, memory: SessionMemory) -> Sending:
+        """What goes upstream. Where reducing fails, the request goes as it came, and says so (decisions 4)."""
+        as_came = Sending(body=incoming.sent_body, refs=facts.refs, envelope=incoming.request.envelope)
+        if incoming.sent_body is not incoming.body:
+            as_came = msgspec.structs.replace(as_came, envelope=split(incoming.sent_body, incoming.request.messages))
+        reason = self._not_reduced()
+        if reason is not None:
+            return msgspec.structs.replace(as_came, skipped_reason=reason)
+        assert self._reducer is not None
+        try:
+            reduced = self._reducer.reduce(
+                session_id,
+                memory,
+                incoming.request.messages,
+                facts,
+                ratio=incoming.cached_price_ratio,
+                now=time.monotonic(),
+                decide=self._appender.trouble is None,
+            )
+            if reduced is None:
+                return as_came
+            body = join(as_came.envelope, reduced.messages)
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
+            self._reducer.drop(session_id)
+            _log.error("a context could not be reduced: %s", type(error).__name__)
+            return msgspec.structs.replace(as_came, skipped_reason="failed")
+        if body == as_came.body:  # the messages could not be found in it
+            return msgspec.structs.replace(as_came, skipped_reason="failed")
+        return Sending(
+            body=body,
+            refs=reduced.refs,
+            envelope=as_came.envelope,
+            saved=reduced.saved,
+            steps=reduced.steps,
+            events=reduced.events,
+            bodies=reduced.bodies,
+        )
+
+    def _not_reduced(self) -> str | None:
+        """Why nothing is replaced at all; None where it may be."""
+        if self._reducer is None or not self._recording.contents:
+            return "off"
+        return None if self._handler.state.sanitizes(self._reducer.configured) else "off"
 
     def _new_messages(
         self, incoming: Incoming, facts: RequestFacts, memory: SessionMemory, received: MessageRefs
@@ -217,10 +306,20 @@ class Beginner:
         if not committed.cancelled() and committed.exception() is not None:
             self._memories.drop(session_id)
             self._handler.dropped()
+            if self._reducer is not None:
+                self._reducer.drop(session_id)
 
 
 def _folded(log: EventLog, session_id: int) -> SessionMemory:
     memory = SessionMemory()
+    places: dict[str, int] = {}
     for recorded in log.read(session_id=session_id):
         memory.apply(recorded)
+        if isinstance(recorded.event, ExchangeStarted) and recorded.event.blob is not None:
+            for ref in recorded.event.blob.refs:
+                places.setdefault(ref, recorded.position)
+    for held in memory.replaced.all():
+        ref = held.output.replacement_ref
+        if ref in places:
+            held.message = log.body(places[ref], ref)
     return memory

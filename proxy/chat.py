@@ -108,6 +108,7 @@ class ChatHandler:
             provider=route.provider.key,
             model_key=route.model_key,
             model_sent=route.upstream_model,
+            cached_price_ratio=route.provider.cached_price_ratio,
         )
         running = await self._beginner.begin(incoming)
         await self._watched(receive, send, incoming, route, running, injected=forward.injected)
@@ -141,9 +142,9 @@ class ChatHandler:
 
     async def _exchange(self, passing: Pass, incoming: Incoming, route: Route) -> None:
         ending, running = passing.ending, passing.running
-        if self._settings.commit_first:
+        if self._settings.commit_first or running.decided:
             await _commit(running)
-        request = self._upstream_request(incoming, route)
+        request = self._upstream_request(incoming, running.body, route)
         ending.overhead_ms = (time.perf_counter() - running.arrived) * 1_000
         ending.reached = True
         try:
@@ -175,7 +176,7 @@ class ChatHandler:
         except ProviderNotConfiguredError as error:
             raise Refusal(502, str(error), "provider_not_configured") from None
 
-    def _upstream_request(self, incoming: Incoming, route: Route) -> UpstreamRequest:
+    def _upstream_request(self, incoming: Incoming, body: bytes, route: Route) -> UpstreamRequest:
         provider = route.provider
         headers = upstream_headers(incoming.headers, api_key=provider.api_key or None, extra=provider.headers)
         if header(incoming.headers, b"x-request-id") is None:
@@ -183,7 +184,7 @@ class ChatHandler:
         return UpstreamRequest(
             url=self._catalogue.chat_url(provider),
             headers=headers,
-            body=incoming.sent_body,
+            body=body,
             connect_timeout_s=provider.connect_timeout_s,
             read_timeout_s=provider.read_timeout_s,
         )

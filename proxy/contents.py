@@ -98,6 +98,7 @@ class SessionContents:
         base: int | None = exchange_id
         while base is not None and wanted != 0:
             lists = self._lists[base]
+            sent = sent and lists.sent is not None  # what was sent as it was received is written as such
             written = lists.sent if sent and lists.sent is not None else lists.received
             keep = written.keep if wanted is None else min(written.keep, wanted)
             parts.append(written.added if wanted is None else written.added[: max(wanted - written.keep, 0)])

@@ -127,9 +127,12 @@ class FactsCache:
             _fault(raw, message),
         )
 
+    def shown(self, text: str, limit: int) -> str:
+        """The beginning of a text on one line, without configured secrets."""
+        return self._redact(" ".join(text[: 10 * limit].split()))[:limit]
+
     def _preview(self, message: dict[str, Any]) -> str:
-        start = text_of(message.get("content"))[:1_000]
-        return self._redact(" ".join(start.split()))[:PREVIEW]
+        return self.shown(text_of(message.get("content")), PREVIEW)
 
 
 def _fault(raw: bytes, message: dict[str, Any]) -> Fault | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from proxy.replaced import Replaced
 from schema.exchanges import ExchangeStarted, Finished, MessageRefs
 from schema.recorded import Recorded
 
@@ -23,19 +24,12 @@ class _Base(msgspec.Struct, frozen=True):
     distance: int  # differences since the last full list
 
 
-class SessionMemory:
-    """The refs whose bodies the log holds for this session, and the lists of its latest exchanges."""
+class Lists:
+    """The message lists of a session's latest exchanges, to write new ones as differences."""
 
     def __init__(self) -> None:
-        self._stored: set[bytes] = set()
         self._bases: OrderedDict[int, _Base] = OrderedDict()
         self._firsts: Counter[bytes] = Counter()  # the first refs of their lists: most strangers differ there already
-
-    def is_stored(self, ref: bytes) -> bool:
-        return ref in self._stored
-
-    def stored(self, refs: Iterable[bytes]) -> None:
-        self._stored.update(refs)
 
     def difference(self, refs: bytes, base_exchange_id: int | None, tokens: int, system_tokens: int = 0) -> MessageRefs:
         """`refs` (32 bytes each) as a difference against an earlier exchange, where that is shorter.
@@ -61,19 +55,19 @@ class SessionMemory:
             _, oldest = self._bases.popitem(last=False)
             self._forget_first(oldest.refs[:REF_BYTES])
 
-    def apply(self, recorded: Recorded) -> None:
-        """Fold one event of the session."""
-        event = recorded.event
-        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
-            self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
-        if isinstance(event, ExchangeStarted):
-            written = event.received
-            base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
-            if written.base_exchange is not None and base is None:
-                return  # older than what is kept
-            kept = base.refs[: written.keep * REF_BYTES] if base else b""
-            refs = kept + b"".join(bytes.fromhex(ref) for ref in written.added)
-            self.began(event.exchange_id, refs, written)
+    def of(self, exchange_id: int) -> bytes | None:
+        """The list of one of the latest exchanges."""
+        base = self._bases.get(exchange_id)
+        return base.refs if base is not None else None
+
+    def apply(self, exchange_id: int, written: MessageRefs) -> None:
+        """Fold what an event says."""
+        base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
+        if written.base_exchange is not None and base is None:
+            return  # older than what is kept
+        kept = base.refs[: written.keep * REF_BYTES] if base else b""
+        refs = kept + b"".join(bytes.fromhex(ref) for ref in written.added)
+        self.began(exchange_id, refs, written)
 
     def _forget_first(self, ref: bytes) -> None:
         self._firsts[ref] -= 1
@@ -92,6 +86,37 @@ class SessionMemory:
                 best, kept = number, common(refs, base.refs)
                 needle = refs[: (kept + 1) * REF_BYTES] if len(refs) > kept * REF_BYTES else b""
         return best, kept
+
+
+class SessionMemory:
+    """The refs whose bodies the log holds for this session, the lists of its latest exchanges as they were received and
+    as they were sent, and which outputs were replaced by what."""
+
+    def __init__(self) -> None:
+        self._stored: set[bytes] = set()
+        self.received = Lists()
+        self.sent = Lists()
+        self.replaced = Replaced()
+
+    def is_stored(self, ref: bytes) -> bool:
+        return ref in self._stored
+
+    def stored(self, refs: Iterable[bytes]) -> None:
+        self._stored.update(refs)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Fold one event of the session."""
+        event = recorded.event
+        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
+            self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
+        if isinstance(event, ExchangeStarted):
+            self.received.apply(event.exchange_id, event.received)
+            refs = self.received.of(event.exchange_id)
+            if event.sent is not None:
+                self.sent.apply(event.exchange_id, event.sent)
+            elif refs is not None:
+                self.sent.began(event.exchange_id, refs, event.received)
+        self.replaced.apply(event)
 
 
 class SessionMemories:

@@ -49,6 +49,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""
     headers: Mapping[str, str] = {}
     include_usage: bool = True
+    cached_price_ratio: float = 0.1
     allow_any_model: bool = False
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 600.0

@@ -30,11 +30,13 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     model_key: str
     model_sent: str
+    cached_price_ratio: float = 0.1
 
 
 class Running(msgspec.Struct, kw_only=True, eq=False):
-    """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log;
-    `answer` and `tip` are set once the answer is complete."""
+    """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log; `body`
+    goes upstream, only after the commit where something new was `decided` about it; `answer` and `tip` are set once the
+    answer is complete."""
 
     session_id: int
     exchange_id: int
@@ -46,6 +48,8 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     metadata: Metadata
     committed: asyncio.Future[Committed]
     arrived: float
+    body: bytes
+    decided: bool = False
     answer: Answer | None = None
     tip: bytes | None = None
 

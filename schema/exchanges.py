@@ -39,6 +39,14 @@ class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     system_tokens: int = 0
 
 
+class ReductionStep(msgspec.Struct, frozen=True):
+    """How many messages of a request went upstream shorter for one reason, and what that saved."""
+
+    stage: str
+    count: int
+    tokens_saved: int
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts of one upstream call; cached, cache-write and reasoning tokens are parts of the others."""
 
@@ -62,7 +70,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ExchangeStarted(Event, frozen=True, kw_only=True):
     """A request was accepted and goes upstream. `sent` and `sent_envelope_ref` are None where what went upstream equals
     what was received. An envelope is all of the body outside the messages (see proxy/envelope.py); `chain` is the
-    canonical hash of the received messages."""
+    canonical hash of the received messages; `steps` say what `sent` saves."""
 
     session_id: int
     exchange_id: int
@@ -79,6 +87,7 @@ class ExchangeStarted(Event, frozen=True, kw_only=True):
     sent_envelope_ref: str | None = None
     chain: str | None = None
     skipped_reason: str | None = None
+    steps: tuple[ReductionStep, ...] | None = None
     preview: SealedText = None
     blob: Blob | None = None
 

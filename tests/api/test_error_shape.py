@@ -14,6 +14,7 @@ _EXAMPLES = {
     "{session_id}": "1",
     "{exchange_id}": "1",
     "{position}": "1",
+    "{content_hash}": "0" * 16,
     "{model_id}": "none",
     "{model_id:path}": "none",
 }
@@ -21,7 +22,8 @@ _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
     "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
-    "/api/settings", "/api/sessions/{session_id}/timeline",
+    "/api/settings", "/api/sessions/{session_id}/timeline", "/api/mask", "/api/mask/{content_hash}",
+    "/api/sanitizer/stats",
 }  # fmt: skip
 
 
@@ -66,7 +68,9 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
         ("GET", "/api/sessions/{session_id}/messages"), ("GET", "/api/export/csv"), ("GET", "/api/export/json"),
         ("GET", "/api/sessions/{session_id}/events"), ("GET", "/api/sessions/diagnostic"),
-        ("GET", "/metrics"), ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
+        ("GET", "/api/mask"), ("GET", "/api/mask/{content_hash}"), ("GET", "/api/sanitizer/stats"),
+        ("POST", "/api/sanitizer/toggle"), ("GET", "/metrics"),
+        ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ async def test_the_state_of_each_projection(house: House) -> None:
         "sessions",
         "exchanges",
         "session_stats",
+        "masks",
         "timeline",
     }
     for each in found["projections"]:
@@ -45,7 +46,7 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     assert [session["id"] for session in after] == [session["id"] for session in before]
     (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
     assert isinstance(rebuilt, ReadModelRebuilt)
-    assert (rebuilt.equal, len(rebuilt.names)) == (True, 5)
+    assert (rebuilt.equal, len(rebuilt.names)) == (True, 6)
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 

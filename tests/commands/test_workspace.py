@@ -5,7 +5,9 @@ from commands.workspace import (
     Acknowledge,
     ActivateSession,
     DisableAutoSession,
+    DisableSanitizer,
     EnableAutoSession,
+    EnableSanitizer,
     LiveSession,
     RecordConfiguration,
     RecordRebuild,
@@ -15,6 +17,7 @@ from commands.workspace import (
     evolve,
     initial_state,
 )
+from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -67,6 +70,17 @@ def test_auto_session_switches_only_when_it_changes() -> None:
     off.when(DisableAutoSession()).then_nothing()
     off.when(EnableAutoSession()).then(AutoSessionEnabled())
     given(AutoSessionDisabled(), AutoSessionEnabled()).when(EnableAutoSession()).then_nothing()
+
+
+def test_the_sanitizer_is_as_configured_until_it_is_switched() -> None:
+    given().when(EnableSanitizer(configured=True)).then_nothing()
+    given().when(DisableSanitizer(configured=True)).then(SanitizerDisabled())
+    given().when(EnableSanitizer(configured=False)).then(SanitizerEnabled())
+    given().when(DisableSanitizer(configured=False)).then_nothing()
+    off = given(SanitizerDisabled())
+    off.when(DisableSanitizer(configured=True)).then_nothing()
+    off.when(EnableSanitizer(configured=True)).then(SanitizerEnabled())
+    given(SanitizerDisabled(), SanitizerEnabled()).when(EnableSanitizer(configured=False)).then_nothing()
 
 
 def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:

@@ -26,6 +26,7 @@ class Running:
         self.active = self.session()
         self.exchange = self.complete("demo/echo")
         self.complete("demo/fail")
+        self.mask = self.masked()
 
     def session(self) -> int:
         """A new session, the active one from now on."""
@@ -45,6 +46,23 @@ class Running:
         answer = self.client.post("/v1/chat/completions", json=body, headers=headers)
         self.proxy.finished(answer.headers["x-exchange-id"])
         return int(answer.headers["x-exchange-id"])
+
+    def masked(self) -> str:
+        """The hash of an output that was shortened."""
+        output = "\n".join(f"line {number} of a long output of a command" for number in range(3_000))
+        call = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": '{"command":"make"}'}}
+        messages = [
+            {"role": "user", "content": "build it"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": output},
+            *({"role": role, "content": f"{role} {turn}"} for turn in range(12) for role in ("assistant", "user")),
+        ]
+        body = {"model": "demo/echo", "messages": messages}
+        answer = self.client.post("/v1/chat/completions", json=body, headers={"X-Session-Id": str(self.active)})
+        self.proxy.finished(answer.headers["x-exchange-id"])
+        headers = {"X-Min-Position": str(self.head())}
+        (item,) = self.client.get("/api/mask", headers=headers).json()["items"]
+        return str(item["hash"])
 
     def head(self) -> int:
         return int(self.client.get("/health").json()["position"])

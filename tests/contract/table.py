@@ -127,6 +127,26 @@ PAIRS = (
         ("?format=xml", None, 422, INVALID), at=True,
     ),
     _get(
+        "22", "/api/mask",
+        "{items:{hash, preview, tags, token_count, created_at, session_id, retrievals:int, tool:str?}[], total}",
+        ("?limit=501", None, 422, INVALID), at=True,
+    ),
+    _get(
+        "23", "/api/mask/{mask}",
+        "{hash, preview, tags, token_count, created_at, file_path, original_content:str?, sha256, session_id}",
+        ("?lines=1", None, 422, INVALID), at=True,
+    ),
+    _get(
+        "24", "/api/sanitizer/stats",
+        "{enabled, threshold_tokens:int, preview_length:int, tmp_dir,"
+        " stats:{total_masked:int, total_tokens_masked:int, recent_24h:int}}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    _post(
+        "25", "/api/sanitizer/toggle", "{enabled, message}", ("", {"enabled": "no"}, 422, INVALID),
+        body={"enabled": False}, events=("SanitizerDisabled",),
+    ),
+    _get(
         "N11", "/api/events", "{events:EventSummary[], next_cursor:str?, head, total}",
         ("?cursor=nonsense", None, 422, INVALID), at=True,
     ),

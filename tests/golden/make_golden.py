@@ -12,6 +12,14 @@ from pathlib import Path
 
 from schema.appends import Append, Committed, Result
 from schema.blobs import content_ref
+from schema.context import (
+    ContentMasked,
+    ContentRetrieved,
+    OutputsMasked,
+    ReplacedOutput,
+    SanitizerDisabled,
+    SanitizerEnabled,
+)
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -118,6 +126,16 @@ STARTED_SESSION = SessionStarted(
     key_hash="k" * 64,
     scope="s" * 64,
 )
+OUTPUT = ReplacedOutput(
+    key="0" * 32,
+    hash="a" * 64,
+    ref="b" * 64,
+    replacement_ref="c" * 64,
+    at=7,
+    tool="bash",
+    tokens_before=100,
+    tokens_after=20,
+)
 EVENTS = (
     NewEvent(
         "workspace",
@@ -140,6 +158,14 @@ EVENTS = (
     NewEvent("workspace", ReadModelRebuilt(names=("timeline",), events=15, equal=True, duration_ms=7, checksum="t=1")),
     NewEvent("workspace", RecordingGap(from_=TIMESTAMP - 2_000, to=TIMESTAMP - 1_000, count=3)),
     NewEvent("workspace", DatabaseVacuumed(before_bytes=20_480, after_bytes=16_384)),
+    NewEvent("context-1", ContentMasked(session_id=1, stage="truncate", output=OUTPUT, preview="Grüße")),
+    NewEvent(
+        "context-1",
+        OutputsMasked(session_id=1, outputs=(OUTPUT,), tokens_saved=80, trigger="idle", previews='["Grüße"]'),
+    ),
+    NewEvent("context-1", ContentRetrieved(session_id=1, hash="a" * 64, retrieved_by="user")),
+    NewEvent("workspace", SanitizerDisabled()),
+    NewEvent("workspace", SanitizerEnabled()),
 )
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

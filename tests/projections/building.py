@@ -8,6 +8,7 @@ from typing import Any
 from projections import tracking
 from projections.applying import Progress, apply_batch
 from projections.declaration import Projection
+from schema.context import ReplacedOutput
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -73,6 +74,19 @@ def started(exchange_id: int, session_id: int = 1, **fields: Any) -> ExchangeSta
         **fields,
     }
     return ExchangeStarted(session_id=session_id, exchange_id=exchange_id, **given)
+
+
+def replaced_output(name: str, ref: str | None = None, *, after: int) -> ReplacedOutput:
+    return ReplacedOutput(
+        key=name.encode().hex(),
+        hash=f"hash-{name}",
+        ref=f"ref-{name}",
+        replacement_ref=ref or f"for-{name}",
+        at=9,
+        tool="bash",
+        tokens_before=100,
+        tokens_after=after,
+    )
 
 
 def measured(prompt: int, completion: int, **fields: Any) -> Usage:

@@ -63,6 +63,7 @@ class Oracle:
     def refs(self, exchange_id: int, *, sent: bool) -> tuple[str, ...]:
         """The full list of refs."""
         event = self.begun[exchange_id]
+        sent = sent and event.sent is not None
         written: MessageRefs = event.sent if sent and event.sent is not None else event.received
         if written.base_exchange is None:
             return written.added

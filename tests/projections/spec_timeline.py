@@ -1,6 +1,7 @@
 """Every event as one line."""
 
 from projections.timeline import TIMELINE
+from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import Usage
 from schema.sessions import SessionDeleted, SessionRenamed
 from schema.workspace import (
@@ -20,6 +21,7 @@ from tests.projections.building import (
     interrupted,
     measured,
     refs,
+    replaced_output,
     session,
     started,
 )
@@ -62,6 +64,13 @@ SPECS = (
             RecordingGap(from_=1, to=2, count=1_234),
             ReadModelRebuilt(names=("timeline",), events=1_000, equal=True),
             DatabaseVacuumed(before_bytes=12_345, after_bytes=1_234),
+            ContentMasked(session_id=3, stage="truncate", output=replaced_output("a", after=40)),
+            OutputsMasked(
+                session_id=3, outputs=(replaced_output("b", after=4),) * 2, tokens_saved=1_920, trigger="cache_price"
+            ),
+            ContentRetrieved(session_id=3, hash="0123456789abcdef0123", retrieved_by="user"),
+            SanitizerDisabled(),
+            SanitizerEnabled(),
         ),
         select=_SUMMARIES,
         rows=[
@@ -75,6 +84,11 @@ SPECS = (
             (8, None, None, "1,234 events were not recorded: the log could not be written"),
             (9, None, None, "read tables made anew from 1,000 events: as before"),
             (10, None, None, "files made smaller: 12,345 to 1,234 bytes"),
+            (11, 3, None, "output of bash shortened in session 3: 100 to 40 tokens (truncate)"),
+            (12, 3, None, "2 old outputs masked in session 3: 1,920 tokens saved (cache_price)"),
+            (13, 3, None, "masked content 0123456789abcdef retrieved by the user"),
+            (14, None, None, "sanitizer switched off"),
+            (15, None, None, "sanitizer switched on"),
         ],
     ),
     Spec(

@@ -1,6 +1,7 @@
 """The settings of the workspace."""
 
 from projections.workspace import WORKSPACE
+from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 from tests.projections.spec import Spec
 
@@ -32,5 +33,12 @@ SPECS = (
             (1, '{"values":{"server":{"port":1}},"given":[]}'),
             (3, '{"values":{"server":{"port":2}},"given":["server.port"]}'),
         ],
+    ),
+    Spec(
+        title="the switch of the sanitizer keeps its history",
+        projection=WORKSPACE,
+        given=(SanitizerDisabled(), SanitizerEnabled()),
+        select="SELECT from_position, to_position, enabled FROM sanitizer ORDER BY from_position",
+        rows=[(1, 2, 0), (2, None, 1)],
     ),
 )

@@ -6,13 +6,20 @@ from projections.catalogue import PROJECTIONS
 from projections.declaration import Projection
 from projections.summaries import SUMMARIES
 from schema.catalogue import REGISTRY
-from tests.projections import spec_exchanges, spec_session_stats, spec_sessions, spec_timeline, spec_workspace
+from tests.projections import (
+    spec_exchanges,
+    spec_masks,
+    spec_session_stats,
+    spec_sessions,
+    spec_timeline,
+    spec_workspace,
+)
 from tests.projections.conftest import Given
 from tests.projections.spec import Spec
 
 SPECS = [
     spec
-    for module in (spec_workspace, spec_sessions, spec_exchanges, spec_session_stats, spec_timeline)
+    for module in (spec_workspace, spec_sessions, spec_exchanges, spec_session_stats, spec_masks, spec_timeline)
     for spec in module.SPECS
 ]
 

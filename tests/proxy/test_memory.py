@@ -38,8 +38,8 @@ def test_differences_expand_to_the_lists_they_stand_for(steps: list[tuple[int, i
             fresh += 1
         lists.append(numbers)
         refs = joined(*numbers)
-        written = memory.difference(refs, exchange - 1 if exchange > 1 else None, 1)
-        memory.began(exchange, refs, written)
+        written = memory.received.difference(refs, exchange - 1 if exchange > 1 else None, 1)
+        memory.received.began(exchange, refs, written)
         history[exchange] = written
         assert written.count == len(numbers)
         assert written.base_exchange is None or written.base_exchange < exchange
@@ -51,8 +51,8 @@ def test_a_full_list_is_written_at_least_every_33_exchanges() -> None:
     full = []
     for exchange in range(1, 101):
         refs = joined(*range(exchange + 1))
-        written = memory.difference(refs, exchange - 1 or None, 1)
-        memory.began(exchange, refs, written)
+        written = memory.received.difference(refs, exchange - 1 or None, 1)
+        memory.received.began(exchange, refs, written)
         full += [exchange] if written.base_exchange is None else []
     assert full == [1, 34, 67, 100]
 
@@ -61,10 +61,10 @@ def test_without_a_named_base_the_list_that_shares_most_is_taken() -> None:
     memory = SessionMemory()
     for exchange, numbers in ((1, (1, 2, 3)), (2, (7, 8))):
         refs = joined(*numbers)
-        memory.began(exchange, refs, memory.difference(refs, None, 1))
-    written = memory.difference(joined(1, 2, 3, 4), None, 1)
+        memory.received.began(exchange, refs, memory.received.difference(refs, None, 1))
+    written = memory.received.difference(joined(1, 2, 3, 4), None, 1)
     assert (written.base_exchange, written.keep) == (1, 3)
-    assert memory.difference(joined(9), 99, 1).base_exchange is None
+    assert memory.received.difference(joined(9), 99, 1).base_exchange is None
 
 
 def test_memories_are_bounded_and_the_latest_stay() -> None:

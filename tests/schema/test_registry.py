@@ -11,6 +11,8 @@ from schema.sessions import SessionRenamed
 from schema.workspace import AutoSessionEnabled
 
 SEALED = {
+    "ContentMasked": ["preview"],
+    "OutputsMasked": ["previews"],
     "ExchangeFailed": ["error_message"],
     "ExchangeStarted": ["preview"],
     "SessionDeleted": ["reason"],
@@ -35,14 +37,19 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("AutoSessionDisabled", 1),
         ("AutoSessionEnabled", 1),
         ("ConfigurationLoaded", 1),
+        ("ContentMasked", 1),
+        ("ContentRetrieved", 1),
         ("DatabaseVacuumed", 1),
         ("ExchangeCancelled", 1),
         ("ExchangeCompleted", 1),
         ("ExchangeFailed", 1),
         ("ExchangeInterrupted", 1),
         ("ExchangeStarted", 1),
+        ("OutputsMasked", 1),
         ("ReadModelRebuilt", 1),
         ("RecordingGap", 1),
+        ("SanitizerDisabled", 1),
+        ("SanitizerEnabled", 1),
         ("SessionActivated", 1),
         ("SessionDeleted", 1),
         ("SessionRenamed", 1),

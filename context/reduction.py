@@ -1,0 +1,361 @@
+"""What of a conversation goes upstream: a fold over its messages that finds outputs worth replacing.
+
+The fold sees every message once, in order. What it decides is final: a replacement once made stays as it is, because
+changing old bytes breaks the provider's prompt cache. Never touched are system, user and assistant messages, calls of
+tools, and the newest results, those behind the last assistant message.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from context.messages import text_of
+from context.normalizing import normalized
+from context.outputs import Kind, kind_of, texts_of
+from context.repetition import LineIndex, Source, comparable
+from context.shortening import shortened
+from context.words import naming_words
+
+Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
+Trigger = Literal["cache_price", "idle", "no_cache"]
+Count = Callable[[str], int]
+
+_COMMON = 5  # a word that stands in so many outputs says nothing about any of them
+_CHARS_PER_TOKEN = 3.2
+_CARD_SHARE, _CARD_LEAST, _CARD_MOST = 0.25, 40, 600  # tokens
+_CUT_CARD = 150
+_GOES_ON = 0.6  # a conversation is expected to go on for so much of the requests that it has had,
+_MOST_TURNS = 40  # and for no more than these
+
+
+class ReductionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sections [reduction] and [sanitizer]; `cached_price_ratio` is the price of a cached token, 1 for no cache."""
+
+    normalize: bool = True
+    deduplicate: bool = True
+    mask_old: bool = True
+    keep_recent: int = 8
+    mask_min_tokens: int = 120
+    mask_min_saved: int = 2_000
+    idle_seconds: int = 300
+    threshold_tokens: int = 2_000
+    keep_tokens: int = 1_200
+    command_tools: tuple[str, ...] = ()
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """The content that stands for that of message `index`. `hash` is the sha256 of the raw text, in hex."""
+
+    index: int
+    stage: Stage
+    hash: str
+    tool: str
+    text: str
+    tokens_before: int
+    tokens_after: int
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A replacement of before. `at` is how many messages the request had in which it was decided."""
+
+    at: int
+    replacement: Replacement
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """New replacements: single ones, and a batch of old outputs that were masked together."""
+
+    replacements: tuple[Replacement, ...] = ()
+    masked: tuple[Replacement, ...] = ()
+    trigger: Trigger | None = None
+
+
+class _Output(msgspec.Struct, eq=False):
+    """A tool's output. `shown` is what of its text still stands in the context, None once it is masked."""
+
+    number: int
+    index: int
+    tool: str
+    kind: Kind
+    raw: str
+    hash: str
+    tokens: int
+    shown: str | None
+    words: Counter[str]
+    last_use: int
+    referred_by: set[int] = msgspec.field(default_factory=set)
+    refers: frozenset[int] = frozenset()
+
+
+class ContextFold:
+    """One conversation. `count` estimates the tokens of a text."""
+
+    def __init__(self, settings: ReductionSettings, count: Count) -> None:
+        self._settings, self._count = settings, count
+        self.length = 0
+        self._tokens: list[int] = []  # of each message, as it goes upstream
+        self._outputs: list[_Output] = []
+        self._by_index: dict[int, _Output] = {}
+        self._calls: dict[str, tuple[str, str]] = {}  # by id: the tool's name and its arguments
+        self._holders: dict[str, list[int]] = {}  # a word's outputs
+        self._said: set[str] = set()  # words of users and assistants
+        self._lines = LineIndex()
+        self._waiting: list[_Output] = []  # the newest results: not looked at yet
+        self._pending: dict[int, Replacement] = {}  # found, but not worth it yet
+        self._taken: dict[int, list[Replacement]] = {}  # decided before, by the length of the request
+        self._turns = 0
+        self._answered = 0  # the index behind the last assistant message
+
+    @property
+    def tokens(self) -> int:
+        """Of all messages, as they go upstream."""
+        return sum(self._tokens)
+
+    def add(self, message: Mapping[str, Any], tokens: int, known: Sequence[Known] = ()) -> None:
+        """One more message; `known` tells how it was replaced before, in order. After a restart the fold over all
+        messages, each with what is known of it, comes to the state that it had."""
+        index, role = self.length, message.get("role")
+        if role == "assistant":
+            self._turn()
+        self.length += 1
+        self._tokens.append(tokens)
+        if role == "assistant":
+            self._answered = self.length
+            self._assistant(message)
+        elif role == "tool":
+            self._output(index, message, tokens)
+            for each in known if index in self._by_index else ():
+                self._taken.setdefault(each.at, []).append(msgspec.structs.replace(each.replacement, index=index))
+        else:
+            self._said.update(naming_words(text_of(message.get("content"))))
+
+    def _turn(self) -> None:
+        """What the request did that the assistant's next message answers."""
+        self._look()
+        for at in sorted(at for at in self._taken if at <= self.length):
+            for replacement in self._taken.pop(at):
+                self._take(replacement)
+
+    def decide(self, ratio: float, *, idle: bool, fresh: int) -> Decision:
+        """What to replace now: a batch that is worth what the provider then has to read anew. `ratio` is the price of a
+        cached token, `idle` says that its cache is cold; the last `fresh` messages have not gone upstream yet."""
+        self._turn()
+        pending = [self._pending[index] for index in sorted(self._pending)]
+        masks = self._stubs() if self._settings.mask_old else {}
+        every = sorted([*masks.values(), *(each for each in pending if each.index not in masks)], key=_index)
+        if idle or ratio >= 1:
+            chosen = every if _saved(every) >= self._settings.mask_min_saved else pending
+        else:
+            behind = self._cached_behind(fresh)
+            batch, gain = self._best(every, ratio, behind, self._settings.mask_min_saved)
+            alone, gain_alone = self._best(pending, ratio, behind, 1)
+            chosen = batch if gain >= gain_alone else alone
+        for each in chosen:
+            self._take(each)
+        masked = tuple(each for each in chosen if each.stage == "mask")
+        trigger: Trigger = "no_cache" if ratio >= 1 else "idle" if idle else "cache_price"
+        return Decision(tuple(each for each in chosen if each.stage != "mask"), masked, trigger if masked else None)
+
+    def _assistant(self, message: Mapping[str, Any]) -> None:
+        self._turns += 1
+        texts = [text_of(message.get("content"))]
+        for call in message.get("tool_calls") or () if isinstance(message.get("tool_calls"), list) else ():
+            function = call.get("function") if isinstance(call, dict) else None
+            if not isinstance(function, dict):
+                continue
+            name, arguments = str(function.get("name") or ""), function.get("arguments")
+            arguments = arguments if isinstance(arguments, str) else ""
+            self._calls[str(call.get("id"))] = (name, arguments)
+            for text in texts_of(arguments):
+                texts.append(text)
+                if self._settings.deduplicate and text.count("\n") >= 5:
+                    self._lines.add(Source(None, [comparable(line) for line in text.split("\n")]))
+        self._use(texts)
+
+    def _use(self, texts: list[str]) -> None:
+        """What the assistant speaks of was of use."""
+        for text in texts:
+            words = naming_words(text)
+            for word in words:
+                holders = self._holders.get(word)
+                if holders is not None and len(holders) < _COMMON:
+                    for number in holders:
+                        self._outputs[number].last_use = self._turns
+            self._said.update(words)
+
+    def _output(self, index: int, message: Mapping[str, Any], tokens: int) -> None:
+        content = message.get("content")
+        if not isinstance(content, str):
+            return  # parts such as pictures: as they are
+        tool, arguments = self._calls.get(str(message.get("tool_call_id")), ("", ""))
+        words = naming_words(content)
+        output = _Output(
+            number=len(self._outputs),
+            index=index,
+            tool=tool,
+            kind=kind_of(tool, arguments, self._settings.command_tools),
+            raw=content,
+            hash=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
+            tokens=tokens,
+            shown=content,
+            words=words,
+            last_use=self._turns,
+        )
+        self._outputs.append(output)
+        self._by_index[index] = output
+        for word in words:
+            holders = self._holders.setdefault(word, [])
+            if len(holders) < _COMMON:
+                holders.append(output.number)
+        self._waiting.append(output)
+
+    def _apply(self, output: _Output, known: Replacement) -> None:
+        output.shown = None if known.stage == "mask" else known.text
+        self._tokens[output.index] = known.tokens_after
+        output.tokens = known.tokens_after
+
+    def _look(self) -> None:
+        """At outputs that are not the newest any more, each once."""
+        newest = self._newest()
+        due = [output for output in self._waiting if output.index < newest]
+        self._waiting = [output for output in self._waiting if output.index >= newest]
+        for output in due:
+            found = self._reduced(output)
+            if found is not None:
+                self._pending[output.index] = found
+            self._index_lines(output)
+
+    def _take(self, replacement: Replacement) -> None:
+        output = self._by_index[replacement.index]
+        self._pending.pop(output.index, None)
+        self._apply(output, replacement)
+        if replacement.stage == "mask":
+            for number in output.refers:
+                self._outputs[number].referred_by.discard(output.number)
+
+    def _newest(self) -> int:
+        """Where the newest results may begin: behind the last assistant message."""
+        return self._answered
+
+    def _reduced(self, output: _Output) -> Replacement | None:
+        settings = self._settings
+        text, stage = output.raw, "normalize"
+        if settings.normalize:
+            text = normalized(text)
+        if settings.deduplicate:
+            found = self._lines.shortened(text, self._alive)
+            if found is not None:
+                text, stage, output.refers = found.text, "deduplicate", found.referred
+        if output.kind == "command" and self._count(text) > settings.threshold_tokens:
+            text, left_out = shortened(text, int(settings.keep_tokens * _CHARS_PER_TOKEN))
+            text += self._card(naming_words(left_out), output.number, _CUT_CARD)
+            stage = "truncate"
+        if text == output.raw:
+            return None
+        replacement = self._replacement(output, stage, f"{text}\n[whole output: mask:{output.hash[:16]}]")
+        if replacement.tokens_after >= output.tokens:
+            output.refers = frozenset()
+            return None
+        for number in output.refers:
+            self._outputs[number].referred_by.add(output.number)
+        return replacement
+
+    def _index_lines(self, output: _Output) -> None:
+        if self._settings.deduplicate and output.shown is not None:
+            self._lines.add(Source(output.number, [comparable(line) for line in output.shown.split("\n")]))
+
+    def _alive(self, number: int) -> bool:
+        return self._outputs[number].shown is not None
+
+    def _maskable(self) -> list[_Output]:
+        """Outputs that were not of use lately, in order. Where a shown text refers to one, only together with that
+        text: a note must not lead to what is not there."""
+        newest, least = self._newest(), self._settings.mask_min_tokens
+        shown = [output for output in self._outputs if output.shown is not None and output.index < newest]
+        recent = sorted(shown, key=lambda output: (output.last_use, output.index))[-self._settings.keep_recent :]
+        allowed, kept = set[int](), {output.number for output in recent}
+        for output in reversed(shown):
+            alive = [number for number in output.referred_by if self._alive(number)]
+            if output.number not in kept and allowed.issuperset(alive):
+                allowed.add(output.number)
+        chosen: dict[int, _Output] = {}
+        for output in shown:
+            if output.number in allowed and (output.tokens > least or not output.refers.isdisjoint(chosen)):
+                chosen[output.number] = output
+        return list(chosen.values())
+
+    def _stubs(self) -> dict[int, Replacement]:
+        found: dict[int, Replacement] = {}
+        gone: set[int] = set()
+        for output in self._maskable():
+            stub = self._stub(output)
+            if stub.tokens_after < output.tokens or not output.refers.isdisjoint(gone):
+                found[output.index] = stub
+                gone.add(output.number)
+        return found
+
+    def _share(self, output: _Output) -> int:
+        return min(max(int(output.tokens * _CARD_SHARE), _CARD_LEAST), _CARD_MOST)
+
+    def _cached_behind(self, fresh: int) -> list[int]:
+        """For each message, the tokens from it on that the provider has in its cache."""
+        old = self.length - fresh
+        behind = [0] * (self.length + 1)
+        for index in range(self.length - 1, -1, -1):
+            behind[index] = behind[index + 1] + (self._tokens[index] if index < old else 0)
+        return behind
+
+    def _best(
+        self, found: list[Replacement], ratio: float, behind: list[int], least: int
+    ) -> tuple[list[Replacement], float]:
+        """The rest of `found` that pays the most: what it saves in the requests to come, less what reading anew costs
+        that stands behind its first one. Empty where none pays."""
+        turns = min(self._turns * _GOES_ON, _MOST_TURNS)
+        best, start, saved = 0.0, len(found), 0
+        for number in range(len(found) - 1, -1, -1):
+            saved += found[number].tokens_before - found[number].tokens_after
+            again = behind[found[number].index] - saved
+            gain = saved * ratio * turns - (1 - ratio) * max(again, 0)
+            if gain > best and saved >= least:
+                best, start = gain, number
+        return found[start:], best
+
+    def _stub(self, output: _Output) -> Replacement:
+        lines = output.raw.count("\n") + 1
+        card = self._card(output.words, output.number, self._share(output))
+        text = f"[output omitted: {lines} lines, {output.tokens} tokens, mask:{output.hash[:16]}]{card}"
+        return self._replacement(output, "mask", text)
+
+    def _card(self, words: Counter[str], number: int, tokens: int) -> str:
+        """The words that stand nowhere else in the context, most frequent first."""
+        room = int(tokens * _CHARS_PER_TOKEN)
+        chosen: list[str] = []
+        for word in sorted(words, key=lambda word: (-words[word], word)):
+            if word in self._said or self._elsewhere(word, number):
+                continue
+            room -= len(word) + 2
+            if room < 0:
+                break
+            chosen.append(word)
+        return f"\n[it names: {', '.join(chosen)}]" if chosen else ""
+
+    def _elsewhere(self, word: str, number: int) -> bool:
+        return any(
+            holder != number and (shown := self._outputs[holder].shown) is not None and word in shown
+            for holder in self._holders.get(word, ())
+        )
+
+    def _replacement(self, output: _Output, stage: Any, text: str) -> Replacement:
+        after = self._count(text) + 3
+        return Replacement(output.index, stage, output.hash, output.tool, text, output.tokens, after)
+
+
+def _index(replacement: Replacement) -> int:
+    return replacement.index
+
+
+def _saved(found: list[Replacement]) -> int:
+    return sum(each.tokens_before - each.tokens_after for each in found)

@@ -1,0 +1,209 @@
+"""A request as it goes upstream: earlier replacements where they belong, and new ones where they pay.
+
+The folds of the conversations that went on last are kept; after a restart they come from the messages and what the log
+says was replaced, and are the same.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from context.messages import decode_message
+from context.reduction import ContextFold, Count, Decision, Known, ReductionSettings, Replacement
+from proxy.facts import FactsCache, RequestFacts
+from proxy.json_members import members, replaced
+from proxy.memory import REF_BYTES, SessionMemory
+from proxy.replaced import Held
+from schema.blobs import content_ref
+from schema.context import ContentMasked, OutputsMasked, ReplacedOutput
+from schema.exchanges import ReductionStep
+from schema.recorded import Body
+from schema.registry import Event
+
+_CANON_BYTES = 16
+_FOLDS = 64  # conversations
+_PREVIEW = 200  # characters
+_encode = msgspec.json.Encoder().encode
+
+
+class Reduced(msgspec.Struct, frozen=True):
+    """`messages` and their refs as they go upstream, and the tokens that this saves; new `events` with the `bodies`
+    that they speak of."""
+
+    messages: list[bytes | msgspec.Raw]
+    refs: bytes
+    saved: int
+    steps: tuple[ReductionStep, ...]
+    events: tuple[Event, ...] = ()
+    bodies: tuple[Body, ...] = ()
+
+
+class _Kept(msgspec.Struct, eq=False):
+    """A conversation's fold, over the messages `refs`; `held` are the replacements in force, by index."""
+
+    fold: ContextFold
+    refs: bytes
+    held: dict[int, Held]
+    at: float = 0.0
+
+
+class Reducer:
+    """Runs on the event loop."""
+
+    def __init__(
+        self, settings: ReductionSettings, facts: FactsCache, count: Count, *, configured: bool = True
+    ) -> None:
+        """`configured` says whether it is on while nobody has switched it."""
+        self.configured = configured
+        self._settings, self._facts, self._count = settings, facts, count
+        self._kept: dict[int, OrderedDict[bytes, _Kept]] = {}  # by session, by the first refs
+        self._order: OrderedDict[int, None] = OrderedDict()
+
+    def drop(self, session_id: int) -> None:
+        """The log does not hold what was decided last."""
+        self._kept.pop(session_id, None)
+        self._order.pop(session_id, None)
+
+    def reduce(
+        self,
+        session_id: int,
+        memory: SessionMemory,
+        messages: Sequence[msgspec.Raw],
+        facts: RequestFacts,
+        *,
+        ratio: float,
+        now: float,
+        decide: bool,
+    ) -> Reduced | None:
+        """None where all goes upstream as it came. Without `decide` nothing new is replaced."""
+        kept = self._continued(session_id, facts.refs)
+        begun = kept.fold.length
+        for index in range(begun, facts.count):
+            self._add(kept, memory, messages[index], facts, index)
+        if decide:
+            idle = begun > 0 and now - kept.at > self._settings.idle_seconds
+            decision = kept.fold.decide(ratio, idle=idle, fresh=facts.count - begun)
+        else:
+            decision = Decision()
+        events, bodies = self._new(session_id, kept, memory, messages, facts, decision)
+        kept.refs, kept.at = facts.refs, now
+        self._keep(session_id, kept)
+        return self._reduced(kept, messages, facts, events, bodies) if kept.held else None
+
+    def _continued(self, session_id: int, refs: bytes) -> _Kept:
+        """The fold of the longest conversation that `refs` go on, taken out; else an empty one."""
+        known = self._kept.get(session_id)
+        if known is not None:
+            for name in sorted(known, key=len, reverse=True):
+                if refs.startswith(name):
+                    return known.pop(name)
+        return _Kept(ContextFold(self._settings, self._count), b"", {})
+
+    def _keep(self, session_id: int, kept: _Kept) -> None:
+        of_session = self._kept.setdefault(session_id, OrderedDict())
+        of_session[kept.refs] = kept
+        while len(of_session) > 4:
+            of_session.popitem(last=False)
+        self._order[session_id] = None
+        self._order.move_to_end(session_id)
+        while len(self._order) > _FOLDS:
+            oldest, _ = self._order.popitem(last=False)
+            self._kept.pop(oldest, None)
+
+    def _add(self, kept: _Kept, memory: SessionMemory, message: msgspec.Raw, facts: RequestFacts, index: int) -> None:
+        known: list[Known] = []
+        if memory.replaced:
+            for held in memory.replaced.of(self._key(facts, index)):
+                found = held.known()
+                if found is not None:
+                    known.append(found)
+                    kept.held[index] = held
+        kept.fold.add(decode_message(message), self._facts.of(message).tokens, known)
+
+    def _key(self, facts: RequestFacts, index: int) -> bytes:
+        """Of the message at its place in the conversation."""
+        return self._facts.hash(facts.canons[: (index + 1) * _CANON_BYTES])
+
+    def _new(
+        self,
+        session_id: int,
+        kept: _Kept,
+        memory: SessionMemory,
+        messages: Sequence[msgspec.Raw],
+        facts: RequestFacts,
+        decision: Decision,
+    ) -> tuple[tuple[Event, ...], tuple[Body, ...]]:
+        events: list[Event] = []
+        bodies: list[Body] = []
+        previews: list[str] = []
+        batch: list[ReplacedOutput] = []
+        for found in (*decision.replacements, *decision.masked):
+            raw = bytes(messages[found.index])
+            message = with_content(raw, found.text)
+            output = self._output(facts, found, content_ref(message))
+            kept.held[found.index] = Held(found.stage, output, message)
+            memory.replaced.put(kept.held[found.index])
+            bodies.append(Body(output.replacement_ref, message))
+            preview = self._preview(raw)
+            if found.stage == "mask":
+                batch.append(output)
+                previews.append(preview)
+            else:
+                events.append(ContentMasked(session_id=session_id, stage=found.stage, output=output, preview=preview))
+        if batch and decision.trigger is not None:
+            saved = sum(output.tokens_before - output.tokens_after for output in batch)
+            events.append(
+                OutputsMasked(
+                    session_id=session_id,
+                    outputs=tuple(batch),
+                    tokens_saved=saved,
+                    trigger=decision.trigger,
+                    previews=_encode(previews).decode(),
+                )
+            )
+        return tuple(events), tuple(bodies)
+
+    def _output(self, facts: RequestFacts, found: Replacement, replacement_ref: str) -> ReplacedOutput:
+        index = found.index
+        return ReplacedOutput(
+            key=self._key(facts, index).hex(),
+            hash=found.hash,
+            ref=facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES].hex(),
+            replacement_ref=replacement_ref,
+            at=facts.count,
+            tool=found.tool[:_PREVIEW],
+            tokens_before=found.tokens_before,
+            tokens_after=found.tokens_after,
+        )
+
+    def _preview(self, raw: bytes) -> str:
+        return self._facts.shown(str(decode_message(raw).get("content", "")), _PREVIEW)
+
+    def _reduced(
+        self,
+        kept: _Kept,
+        messages: Sequence[msgspec.Raw],
+        facts: RequestFacts,
+        events: tuple[Event, ...],
+        bodies: tuple[Body, ...],
+    ) -> Reduced:
+        sent: list[bytes | msgspec.Raw] = list(messages)
+        refs = bytearray(facts.refs)
+        steps: dict[str, list[int]] = {}
+        for index, held in kept.held.items():
+            output = held.output
+            sent[index] = held.message or messages[index]
+            refs[index * REF_BYTES : (index + 1) * REF_BYTES] = bytes.fromhex(output.replacement_ref)
+            step = steps.setdefault(held.stage, [0, 0])
+            step[0] += 1
+            step[1] += self._facts.of(messages[index]).tokens - output.tokens_after
+        saved = sum(step[1] for step in steps.values())
+        found = tuple(ReductionStep(stage, *steps[stage]) for stage in sorted(steps))
+        return Reduced(sent, bytes(refs), saved, found, events, bodies)
+
+
+def with_content(message: bytes, text: str) -> bytes:
+    """The message with another content, otherwise byte for byte."""
+    found = [member for member in members(message) if member.key == "content"]
+    return replaced(message, found, _encode(text))
