@@ -33,7 +33,7 @@ run: $(VENV)/.runtime ## start the proxy on http://127.0.0.1:8000, data in ./dat
 	@$(BIN)/python -m chronoproxy serve --data-dir ./data $(ARGS)
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -q -m "not extra" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not extra" -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types, import rules, generated docs
 	$(BIN)/ruff check .

@@ -5,13 +5,21 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import exchanges, sessions, workspace
+from schema import context, exchanges, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
 
-_SLICES = ((workspace, "Workspace"), (sessions, "Sessions"), (exchanges, "Exchanges"))
-_PARTS = (exchanges.Resolution, exchanges.MessageRefs, exchanges.Usage, exchanges.Timings, exchanges.Blob)
+_SLICES = ((workspace, "Workspace"), (sessions, "Sessions"), (exchanges, "Exchanges"), (context, "Context"))
+_PARTS = (
+    exchanges.Resolution,
+    exchanges.MessageRefs,
+    exchanges.Usage,
+    exchanges.Timings,
+    exchanges.Blob,
+    exchanges.ReductionStep,
+    context.ReplacedOutput,
+)
 
 
 def page() -> str:

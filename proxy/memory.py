@@ -46,6 +46,10 @@ class Lists:
             base_exchange=base_id, keep=kept, added=added, count=count, tokens=tokens, system_tokens=system_tokens
         )
 
+    def shared(self, refs: bytes) -> int:
+        """How many leading messages one of the latest exchanges had too."""
+        return self._shared(refs, None)[1]
+
     def began(self, exchange_id: int, refs: bytes, written: MessageRefs) -> None:
         """Keep an exchange's list as a base for later ones."""
         base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None

@@ -83,7 +83,8 @@ class Reducer:
             self._add(kept, memory, messages[index], facts, index)
         if decide:
             idle = begun > 0 and now - kept.at > self._settings.idle_seconds
-            decision = kept.fold.decide(ratio, idle=idle, fresh=facts.count - begun)
+            went = begun or memory.received.shared(facts.refs)  # after a restart the log knows what went upstream
+            decision = kept.fold.decide(ratio, idle=idle, fresh=facts.count - went)
         else:
             decision = Decision()
         events, bodies = self._new(session_id, kept, memory, messages, facts, decision)
