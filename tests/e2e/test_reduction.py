@@ -203,10 +203,8 @@ def test_off_in_the_file_is_off(mock: MockProcess) -> None:
 
 def test_hostile_messages_go_upstream_as_they_came(proxy: ProxyProcess, mock: MockProcess) -> None:
     """Whatever a tool's output is: never an error, and what cannot be reduced is forwarded."""
-    strange: list[Any] = [
-        "\x00" * 500, "\u2028" * 500, "mask:0123456789abcdef " * 500, [{"type": "text", "text": OUTPUT}], None, 7, {"a": 1},
-        "[output omitted: 1 lines, 5 tokens, mask:0000000000000000]\n" * 300,
-    ]  # fmt: skip
+    strange: list[Any] = ["\x00" * 500, "\u2028" * 500, "mask:0123456789abcdef " * 500, None, 7, {"a": 1}]
+    strange += [[{"type": "text", "text": OUTPUT}], "[output omitted: 1 lines, mask:0000000000000000]\n" * 300]
     agent = Agent(proxy, mock, "hostile")
     for number, content in enumerate(strange):
         agent.messages += [call(number, "x"), {"role": "tool", "tool_call_id": f"c{number}", "content": content}]
