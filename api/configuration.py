@@ -19,7 +19,7 @@ from api.configuration_names import flat, shown_names
 from api.configuration_sections import FileModel, RateLimit, RecordingSection, Reduction, Sanitizer, Server
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
-from context.reduction import ReductionSettings
+from context.replacements import ReductionSettings
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
 

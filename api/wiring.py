@@ -46,6 +46,7 @@ from proxy.reducing import Reducer
 from proxy.resolution import Resolver
 from proxy.restoring import restore_chains
 from proxy.running import Registry
+from proxy.sending import Sender
 from proxy.upstream import Upstream
 from schema.appending import Appender
 from schema.keys import KeyStore
@@ -127,9 +128,17 @@ async def _chat(
     recording = Recording(
         contents=configuration.recording.contents, durable=configuration.recording.durability == "power"
     )
-    reducer = _reducer(configuration, facts, count)
     beginner = Beginner(
-        store.log, store.appender, store.handler, resolver, chains, facts, memories, registry, recording, reducer
+        store.log,
+        store.appender,
+        store.handler,
+        resolver,
+        chains,
+        facts,
+        memories,
+        registry,
+        recording,
+        _sender(configuration, store, facts, count),
     )
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
     by_proxy = AiohttpUpstream()
@@ -145,11 +154,16 @@ async def _chat(
     return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback)
 
 
-def _reducer(configuration: Configuration, facts: FactsCache, count: SplintrCounter) -> Reducer | None:
-    if not configuration.reduction.enabled:
-        return None
-    settings = configuration.reduction_settings()
-    return Reducer(settings, facts, count, configured=configuration.sanitizer.enabled)
+def _sender(configuration: Configuration, store: Store, facts: FactsCache, count: SplintrCounter) -> Sender:
+    """Without contents there is nothing to give back, so nothing is taken away."""
+    reducer = None
+    if configuration.reduction.enabled and configuration.recording.contents:
+        reducer = Reducer(configuration.reduction_settings(), facts, count)
+    return Sender(
+        reducer,
+        switched_on=lambda: store.handler.state.sanitizes(configuration.sanitizer.enabled),
+        may_decide=lambda: store.appender.trouble is None,
+    )
 
 
 def _chooser(upstream: Upstream, demo: Upstream) -> Callable[[Route], Upstream]:

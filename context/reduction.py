@@ -8,7 +8,7 @@ tools, and the newest results, those behind the last assistant message.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -16,61 +16,17 @@ from context.messages import text_of
 from context.normalizing import normalized
 from context.outputs import Kind, kind_of, texts_of
 from context.repetition import LineIndex, Source, comparable
+from context.replacements import Decision, Known, ReductionSettings, Replacement, Trigger, saved_by
 from context.shortening import shortened
 from context.words import naming_words
+from context.worth import best_batch, cached_behind
 
-Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
-Trigger = Literal["cache_price", "idle", "no_cache"]
 Count = Callable[[str], int]
 
 _COMMON = 5  # a word that stands in so many outputs says nothing about any of them
 _CHARS_PER_TOKEN = 3.2
 _CARD_SHARE, _CARD_LEAST, _CARD_MOST = 0.25, 40, 600  # tokens
 _CUT_CARD = 150
-_GOES_ON = 0.6  # a conversation is expected to go on for so much of the requests that it has had,
-_MOST_TURNS = 40  # and for no more than these
-
-
-class ReductionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Sections [reduction] and [sanitizer]; `cached_price_ratio` is the price of a cached token, 1 for no cache."""
-
-    normalize: bool = True
-    deduplicate: bool = True
-    mask_old: bool = True
-    keep_recent: int = 8
-    mask_min_tokens: int = 120
-    mask_min_saved: int = 2_000
-    idle_seconds: int = 300
-    threshold_tokens: int = 2_000
-    keep_tokens: int = 1_200
-    command_tools: tuple[str, ...] = ()
-
-
-class Replacement(msgspec.Struct, frozen=True):
-    """The content that stands for that of message `index`. `hash` is the sha256 of the raw text, in hex."""
-
-    index: int
-    stage: Stage
-    hash: str
-    tool: str
-    text: str
-    tokens_before: int
-    tokens_after: int
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A replacement of before. `at` is how many messages the request had in which it was decided."""
-
-    at: int
-    replacement: Replacement
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """New replacements: single ones, and a batch of old outputs that were masked together."""
-
-    replacements: tuple[Replacement, ...] = ()
-    masked: tuple[Replacement, ...] = ()
-    trigger: Trigger | None = None
 
 
 class _Output(msgspec.Struct, eq=False):
@@ -147,11 +103,11 @@ class ContextFold:
         masks = self._stubs() if self._settings.mask_old else {}
         every = sorted([*masks.values(), *(each for each in pending if each.index not in masks)], key=_index)
         if idle or ratio >= 1:
-            chosen = every if _saved(every) >= self._settings.mask_min_saved else pending
+            chosen = every if saved_by(every) >= self._settings.mask_min_saved else pending
         else:
-            behind = self._cached_behind(fresh)
-            batch, gain = self._best(every, ratio, behind, self._settings.mask_min_saved)
-            alone, gain_alone = self._best(pending, ratio, behind, 1)
+            behind = cached_behind(self._tokens, fresh)
+            batch, gain = best_batch(every, ratio, behind, self._turns, self._settings.mask_min_saved)
+            alone, gain_alone = best_batch(pending, ratio, behind, self._turns, 1)
             chosen = batch if gain >= gain_alone else alone
         for each in chosen:
             self._take(each)
@@ -300,29 +256,6 @@ class ContextFold:
     def _share(self, output: _Output) -> int:
         return min(max(int(output.tokens * _CARD_SHARE), _CARD_LEAST), _CARD_MOST)
 
-    def _cached_behind(self, fresh: int) -> list[int]:
-        """For each message, the tokens from it on that the provider has in its cache."""
-        old = self.length - fresh
-        behind = [0] * (self.length + 1)
-        for index in range(self.length - 1, -1, -1):
-            behind[index] = behind[index + 1] + (self._tokens[index] if index < old else 0)
-        return behind
-
-    def _best(
-        self, found: list[Replacement], ratio: float, behind: list[int], least: int
-    ) -> tuple[list[Replacement], float]:
-        """The rest of `found` that pays the most: what it saves in the requests to come, less what reading anew costs
-        that stands behind its first one. Empty where none pays."""
-        turns = min(self._turns * _GOES_ON, _MOST_TURNS)
-        best, start, saved = 0.0, len(found), 0
-        for number in range(len(found) - 1, -1, -1):
-            saved += found[number].tokens_before - found[number].tokens_after
-            again = behind[found[number].index] - saved
-            gain = saved * ratio * turns - (1 - ratio) * max(again, 0)
-            if gain > best and saved >= least:
-                best, start = gain, number
-        return found[start:], best
-
     def _stub(self, output: _Output) -> Replacement:
         lines = output.raw.count("\n") + 1
         card = self._card(output.words, output.number, self._share(output))
@@ -355,7 +288,3 @@ class ContextFold:
 
 def _index(replacement: Replacement) -> int:
     return replacement.index
-
-
-def _saved(found: list[Replacement]) -> int:
-    return sum(each.tokens_before - each.tokens_after for each in found)

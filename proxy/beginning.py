@@ -5,7 +5,6 @@ runs beside the upstream call.
 """
 
 import asyncio
-import logging
 import time
 from functools import partial
 
@@ -15,24 +14,21 @@ from commands import exchanges
 from commands.handling import CommandHandler
 from commands.sessions import StartSession
 from proxy.chains import ChainIndex, Match
-from proxy.envelope import join, split
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
-from proxy.reducing import Reducer
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
+from proxy.sending import Sender, Sending
 from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, signal_of
 from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.blobs import content_ref
-from schema.exchanges import ExchangeStarted, MessageRefs, ReductionStep, Resolution
+from schema.exchanges import ExchangeStarted, MessageRefs, Resolution
 from schema.log import EventLog
 from schema.recorded import Body, Metadata, NewEvent
-from schema.registry import Event
 
-_log = logging.getLogger("chronoproxy.reduction")
 _INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
 
 
@@ -41,19 +37,6 @@ class Recording(msgspec.Struct, frozen=True):
 
     contents: bool = True
     durable: bool = False
-
-
-class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes upstream: its body, its messages' refs and what is around them; how it was reduced."""
-
-    body: bytes
-    refs: bytes
-    envelope: bytes
-    saved: int = 0
-    steps: tuple[ReductionStep, ...] = ()
-    events: tuple[Event, ...] = ()
-    bodies: tuple[Body, ...] = ()
-    skipped_reason: str | None = None
 
 
 def context_stream(session_id: int) -> str:
@@ -76,9 +59,8 @@ class Beginner:
         memories: SessionMemories,
         registry: Registry,
         recording: Recording,
-        reducer: Reducer | None = None,
+        sender: Sender,
     ) -> None:
-        """Without `reducer` everything goes upstream as it came."""
         self._log = log
         self._appender = appender
         self._handler = handler
@@ -88,7 +70,7 @@ class Beginner:
         self._memories = memories
         self._registry = registry
         self._recording = recording
-        self._reducer = reducer
+        self._sender = sender
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
     async def facts(self, request: ChatRequest) -> RequestFacts:
@@ -125,7 +107,7 @@ class Beginner:
         memory = self._memories.get(match.session_id)
         if memory is None:
             memory = self._memories.put(match.session_id, SessionMemory())
-        sending = self._sending(incoming, facts, match.session_id, memory)
+        sending = self._sender.sending(incoming, facts, match.session_id, memory)
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
@@ -229,50 +211,6 @@ class Beginner:
         (decided,) = exchanges.decide(exchanges.initial_state(), exchanges.BeginExchange(event))
         return NewEvent(exchanges.stream(exchange_id), decided, kept)
 
-    def _sending(self, incoming: Incoming, facts: RequestFacts, session_id: int, memory: SessionMemory) -> Sending:
-        """What goes upstream. Where reducing fails, the request goes as it came, and says so (decisions 4)."""
-        as_came = Sending(body=incoming.sent_body, refs=facts.refs, envelope=incoming.request.envelope)
-        if incoming.sent_body is not incoming.body:
-            as_came = msgspec.structs.replace(as_came, envelope=split(incoming.sent_body, incoming.request.messages))
-        reason = self._not_reduced()
-        if reason is not None:
-            return msgspec.structs.replace(as_came, skipped_reason=reason)
-        assert self._reducer is not None
-        try:
-            reduced = self._reducer.reduce(
-                session_id,
-                memory,
-                incoming.request.messages,
-                facts,
-                ratio=incoming.cached_price_ratio,
-                now=time.monotonic(),
-                decide=self._appender.trouble is None,
-            )
-            if reduced is None:
-                return as_came
-            body = join(as_came.envelope, reduced.messages)
-        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
-            self._reducer.drop(session_id)
-            _log.error("a context could not be reduced: %s", type(error).__name__)
-            return msgspec.structs.replace(as_came, skipped_reason="failed")
-        if body == as_came.body:  # the messages could not be found in it
-            return msgspec.structs.replace(as_came, skipped_reason="failed")
-        return Sending(
-            body=body,
-            refs=reduced.refs,
-            envelope=as_came.envelope,
-            saved=reduced.saved,
-            steps=reduced.steps,
-            events=reduced.events,
-            bodies=reduced.bodies,
-        )
-
-    def _not_reduced(self) -> str | None:
-        """Why nothing is replaced at all; None where it may be."""
-        if self._reducer is None or not self._recording.contents:
-            return "off"
-        return None if self._handler.state.sanitizes(self._reducer.configured) else "off"
-
     def _new_messages(
         self, incoming: Incoming, facts: RequestFacts, memory: SessionMemory, received: MessageRefs
     ) -> list[Body]:
@@ -306,8 +244,7 @@ class Beginner:
         if not committed.cancelled() and committed.exception() is not None:
             self._memories.drop(session_id)
             self._handler.dropped()
-            if self._reducer is not None:
-                self._reducer.drop(session_id)
+            self._sender.drop(session_id)
 
 
 def _folded(log: EventLog, session_id: int) -> SessionMemory:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from context.messages import decode_message
-from context.reduction import ContextFold, Count, Decision, Known, ReductionSettings, Replacement
+from context.reduction import ContextFold, Count
+from context.replacements import Decision, Known, ReductionSettings, Replacement
 from proxy.facts import FactsCache, RequestFacts
 from proxy.json_members import members, replaced
 from proxy.memory import REF_BYTES, SessionMemory
@@ -51,11 +52,7 @@ class _Kept(msgspec.Struct, eq=False):
 class Reducer:
     """Runs on the event loop."""
 
-    def __init__(
-        self, settings: ReductionSettings, facts: FactsCache, count: Count, *, configured: bool = True
-    ) -> None:
-        """`configured` says whether it is on while nobody has switched it."""
-        self.configured = configured
+    def __init__(self, settings: ReductionSettings, facts: FactsCache, count: Count) -> None:
         self._settings, self._facts, self._count = settings, facts, count
         self._kept: dict[int, OrderedDict[bytes, _Kept]] = {}  # by session, by the first refs
         self._order: OrderedDict[int, None] = OrderedDict()

@@ -3,7 +3,7 @@
 import msgspec
 
 from context.messages import decode_message
-from context.reduction import Known, Replacement, Stage
+from context.replacements import Known, Replacement, Stage
 from schema.context import ContentMasked, OutputsMasked, ReplacedOutput
 from schema.registry import Event
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from context.messages import count_message
 from context.normalizing import normalized
 from context.outputs import kind_of, texts_of
-from context.reduction import ContextFold, Decision, Known, ReductionSettings, Replacement
+from context.reduction import ContextFold
+from context.replacements import Decision, Known, ReductionSettings, Replacement
 from context.shortening import shortened
 from context.words import naming_words
 
