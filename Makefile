@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild soak wheel
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild soak wheel bench-context
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -71,6 +71,9 @@ bench-projections: $(VENV)/.dev ## the read tables
 
 bench-rebuild: $(VENV)/.dev ## rebuild, decode, verify, read your writes (ARGS=1000000 for the goal's size)
 	$(BIN)/python -m benchmarks.projections_rebuild $(ARGS)
+
+bench-context: $(VENV)/.dev ## contexts of recorded agents (EVAL=program DATA=folder ARGS=options)
+	$(BIN)/python -m benchmarks.context $(EVAL) $(DATA) $(ARGS)
 
 wheel: $(VENV)/.dev ## build dist/*.whl
 	$(BIN)/python -m build --wheel --outdir dist . >/dev/null

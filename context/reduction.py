@@ -100,20 +100,33 @@ class ContextFold:
         cached token, `idle` says that its cache is cold; the last `fresh` messages have not gone upstream yet."""
         self._turn()
         pending = [self._pending[index] for index in sorted(self._pending)]
-        masks = self._stubs() if self._settings.mask_old else {}
-        every = sorted([*masks.values(), *(each for each in pending if each.index not in masks)], key=_index)
         if idle or ratio >= 1:
+            every = self._with_masks(pending, self._stubs())
             chosen = every if saved_by(every) >= self._settings.mask_min_saved else pending
         else:
-            behind = cached_behind(self._tokens, fresh)
-            batch, gain = best_batch(every, ratio, behind, self._turns, self._settings.mask_min_saved)
-            alone, gain_alone = best_batch(pending, ratio, behind, self._turns, 1)
-            chosen = batch if gain >= gain_alone else alone
+            chosen = self._worth_it(pending, ratio, cached_behind(self._tokens, fresh))
         for each in chosen:
             self._take(each)
         masked = tuple(each for each in chosen if each.stage == "mask")
         trigger: Trigger = "no_cache" if ratio >= 1 else "idle" if idle else "cache_price"
         return Decision(tuple(each for each in chosen if each.stage != "mask"), masked, trigger if masked else None)
+
+    def _worth_it(self, pending: list[Replacement], ratio: float, behind: list[int]) -> list[Replacement]:
+        """The batch that gains the most, with masks or without."""
+        least = self._settings.mask_min_saved
+        alone, gain_alone = best_batch(pending, ratio, behind, self._turns, 1)
+        hoped = [self._replacement(output, "mask", "") for output in self._maskable()]
+        if not best_batch(self._with_masks(pending, hoped), ratio, behind, self._turns, least)[0]:
+            return alone  # not even if masks cost nothing: their texts need not be made
+        batch, gain = best_batch(self._with_masks(pending, self._stubs()), ratio, behind, self._turns, least)
+        return batch if gain >= gain_alone else alone
+
+    def _with_masks(self, pending: list[Replacement], masks: list[Replacement]) -> list[Replacement]:
+        """By index; a mask takes the place of what is less."""
+        if not self._settings.mask_old:
+            return pending
+        masked = {each.index for each in masks}
+        return sorted([*masks, *(each for each in pending if each.index not in masked)], key=_index)
 
     def _assistant(self, message: Mapping[str, Any]) -> None:
         self._turns += 1
@@ -243,13 +256,13 @@ class ContextFold:
                 chosen[output.number] = output
         return list(chosen.values())
 
-    def _stubs(self) -> dict[int, Replacement]:
-        found: dict[int, Replacement] = {}
+    def _stubs(self) -> list[Replacement]:
+        found: list[Replacement] = []
         gone: set[int] = set()
         for output in self._maskable():
             stub = self._stub(output)
             if stub.tokens_after < output.tokens or not output.refers.isdisjoint(gone):
-                found[output.index] = stub
+                found.append(stub)
                 gone.add(output.number)
         return found
 
