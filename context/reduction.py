@@ -64,6 +64,7 @@ class ContextFold:
         self._taken: dict[int, list[Replacement]] = {}  # decided before, by the length of the request
         self._turns = 0
         self._answered = 0  # the index behind the last assistant message
+        self._tail: list[list[str]] = []  # of each message behind it: the words that it was the first to say
 
     @property
     def tokens(self) -> int:
@@ -80,13 +81,37 @@ class ContextFold:
         self._tokens.append(tokens)
         if role == "assistant":
             self._answered = self.length
+            self._tail.clear()
             self._assistant(message)
-        elif role == "tool":
+            return
+        self._tail.append([])
+        if role == "tool":
             self._output(index, message, tokens)
             for each in known if index in self._by_index else ():
                 self._taken.setdefault(each.at, []).append(msgspec.structs.replace(each.replacement, index=index))
         else:
-            self._said.update(naming_words(text_of(message.get("content"))))
+            new = [word for word in naming_words(text_of(message.get("content"))) if word not in self._said]
+            self._said.update(new)
+            self._tail[-1] = new
+
+    def rewind(self, length: int) -> bool:
+        """Forget the messages from `length` on, for a conversation that went another way there. False where that lies
+        before the last assistant message: what was decided since cannot be taken back."""
+        if length < self._answered:
+            return False
+        while self.length > length:
+            self.length -= 1
+            self._tokens.pop()
+            self._said.difference_update(self._tail.pop())
+            output = self._by_index.pop(self.length, None)
+            if output is not None:
+                self._outputs.pop()
+                self._waiting.remove(output)
+                for word in output.words:
+                    holders = self._holders[word]
+                    if holders and holders[-1] == output.number:
+                        holders.pop()
+        return True
 
     def _turn(self) -> None:
         """What the request did that the assistant's next message answers."""

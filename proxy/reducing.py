@@ -14,7 +14,7 @@ from context.reduction import ContextFold, Count
 from context.replacements import Decision, Known, ReductionSettings, Replacement
 from proxy.facts import FactsCache, RequestFacts
 from proxy.json_members import members, replaced
-from proxy.memory import REF_BYTES, SessionMemory
+from proxy.memory import REF_BYTES, SessionMemory, common
 from proxy.replaced import Held
 from schema.blobs import content_ref
 from schema.context import ContentMasked, OutputsMasked, ReplacedOutput
@@ -90,12 +90,14 @@ class Reducer:
         return self._reduced(kept, messages, facts, events, bodies) if kept.held else None
 
     def _continued(self, session_id: int, refs: bytes) -> _Kept:
-        """The fold of the longest conversation that `refs` go on, taken out; else an empty one."""
-        known = self._kept.get(session_id)
-        if known is not None:
-            for name in sorted(known, key=len, reverse=True):
-                if refs.startswith(name):
-                    return known.pop(name)
+        """The fold of a conversation that `refs` go on, or part from behind its last assistant message, taken out; else
+        an empty one."""
+        known = self._kept.setdefault(session_id, OrderedDict())
+        for name in sorted(known, key=lambda name: common(refs, name), reverse=True):
+            kept = known[name]
+            if refs.startswith(name) or kept.fold.rewind(common(refs, name)):
+                del known[name]
+                return kept
         return _Kept(ContextFold(self._settings, self._count), b"", {})
 
     def _keep(self, session_id: int, kept: _Kept) -> None:

@@ -266,3 +266,25 @@ def test_shortening_says_where_lines_are_missing() -> None:
     kept, left = shortened(text, 60)
     assert "[... " in kept
     assert set(left.split("\n")) | set(kept.split("\n")) >= set(text.split("\n"))
+
+
+@given(st.integers(0, 20), st.lists(st.sampled_from(["user", "tool"]), max_size=4), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_conversation_may_part_behind_the_last_answer(turns: int, tail: list[str], idle: bool) -> None:
+    """After rewinding, the fold is as if it had never heard the other end."""
+    straight, parted = Talk(), Talk()
+    for talk in (straight, parted):
+        many(talk, turns)
+        talk.add(call(100))
+    begun = parted.fold.length
+    for number, role in enumerate(tail):
+        text = f"other_words_{number} {unlike(number, 8)}"
+        parted.fold.add(result(100, text) if role == "tool" else {"role": "user", "content": text}, 50)
+    parted.fold.decide(0.1, idle=False, fresh=len(tail) + 1)
+    straight.fold.decide(0.1, idle=False, fresh=1)
+    assert parted.fold.rewind(begun)
+    assert parted.fold.tokens == straight.fold.tokens
+    for talk in (straight, parted):
+        talk.add(result(100, unlike(100)), call(101), result(101, "ok"))
+    assert straight.request(idle=idle) == parted.request(idle=idle)
+    assert not parted.fold.rewind(begun - 1)
