@@ -2,30 +2,19 @@
 
 import re
 from collections import Counter
+from itertools import islice
 
 _WORD = re.compile(
     r"(?<![\w.\-@~/])(?:[\w.\-@~]*/)+[\w.\-@]+"  # paths
     r"|[A-Za-z_][A-Za-z0-9_]{3,}(?:\.[A-Za-z]{1,5}\b)?"
     r"|(?<![\w.])\d{3,}(?![\w.])"
 )
+# a path or file, a digit, snake_case, camelCase, HTTPName
+_NAMING = re.compile(r"[/.0-9]|._.|[a-z].*[A-Z]|.[A-Z].*[a-z]").search
 _MOST = 4_000  # words of one text
 
 
 def naming_words(text: str) -> Counter[str]:
     """How often each occurs, in the order of their first occurrence. Plain words of prose are left out."""
-    found: Counter[str] = Counter()
-    for word in _WORD.findall(text):
-        if _names(word):
-            found[word] += 1
-            if len(found) >= _MOST:
-                break
-    return found
-
-
-def _names(word: str) -> bool:
-    if "/" in word or "." in word or word.isdigit():
-        return True
-    if "_" in word[1:-1] or any(char.isdigit() for char in word):
-        return True
-    rest = word[1:]
-    return rest != rest.lower() and word != word.upper()
+    every = Counter(_WORD.findall(text))
+    return Counter({word: every[word] for word in islice(filter(_NAMING, every), _MOST)})

@@ -280,8 +280,6 @@ def test_a_conversation_may_part_behind_the_last_answer(turns: int, tail: list[s
     for number, role in enumerate(tail):
         text = f"other_words_{number} {unlike(number, 8)}"
         parted.fold.add(result(100, text) if role == "tool" else {"role": "user", "content": text}, 50)
-    parted.fold.decide(0.1, idle=False, fresh=len(tail) + 1)
-    straight.fold.decide(0.1, idle=False, fresh=1)
     assert parted.fold.rewind(begun)
     assert parted.fold.tokens == straight.fold.tokens
     for talk in (straight, parted):
