@@ -52,6 +52,7 @@ class ContextFold:
     def __init__(self, settings: ReductionSettings, count: Count) -> None:
         self._settings, self._count = settings, count
         self.length = 0
+        self.size = 0  # tokens of all messages as they came: what the fold holds in memory
         self._tokens: list[int] = []  # of each message, as it goes upstream
         self._outputs: list[_Output] = []
         self._by_index: dict[int, _Output] = {}
@@ -79,6 +80,7 @@ class ContextFold:
             self._turn()
         self.length += 1
         self._tokens.append(tokens)
+        self.size += tokens
         if role == "assistant":
             self._answered = self.length
             self._tail.clear()
@@ -101,7 +103,7 @@ class ContextFold:
             return False
         while self.length > length:
             self.length -= 1
-            self._tokens.pop()
+            self.size -= self._tokens.pop()  # nothing behind the last answer is replaced
             self._said.difference_update(self._tail.pop())
             output = self._by_index.pop(self.length, None)
             if output is not None:

@@ -23,7 +23,8 @@ from schema.recorded import Body
 from schema.registry import Event
 
 _CANON_BYTES = 16
-_FOLDS = 64  # conversations
+_MOST_TOKENS = 2_000_000  # of all conversations whose folds are kept: about 40 MB
+_OF_SESSION = 4  # conversations
 _PREVIEW = 200  # characters
 _encode = msgspec.json.Encoder().encode
 
@@ -47,6 +48,7 @@ class _Kept(msgspec.Struct, eq=False):
     refs: bytes
     held: dict[int, Held]
     at: float = 0.0
+    tokens: int = 0  # as they are counted among those kept
 
 
 class Reducer:
@@ -54,13 +56,15 @@ class Reducer:
 
     def __init__(self, settings: ReductionSettings, facts: FactsCache, count: Count) -> None:
         self._settings, self._facts, self._count = settings, facts, count
-        self._kept: dict[int, OrderedDict[bytes, _Kept]] = {}  # by session, by the first refs
-        self._order: OrderedDict[int, None] = OrderedDict()
+        self._kept: dict[int, OrderedDict[bytes, _Kept]] = {}  # by session and refs
+        self._order: OrderedDict[int, None] = OrderedDict()  # the sessions, the one that went on last at the end
+        self._tokens = 0
 
     def drop(self, session_id: int) -> None:
         """The log does not hold what was decided last."""
-        self._kept.pop(session_id, None)
         self._order.pop(session_id, None)
+        for kept in self._kept.pop(session_id, {}).values():
+            self._tokens -= kept.tokens
 
     def reduce(
         self,
@@ -96,20 +100,21 @@ class Reducer:
         for name in sorted(known, key=lambda name: common(refs, name), reverse=True):
             kept = known[name]
             if refs.startswith(name) or kept.fold.rewind(common(refs, name)):
-                del known[name]
+                self._tokens -= known.pop(name).tokens
                 return kept
         return _Kept(ContextFold(self._settings, self._count), b"", {})
 
     def _keep(self, session_id: int, kept: _Kept) -> None:
         of_session = self._kept.setdefault(session_id, OrderedDict())
         of_session[kept.refs] = kept
-        while len(of_session) > 4:
-            of_session.popitem(last=False)
+        kept.tokens = kept.fold.size
+        self._tokens += kept.tokens
         self._order[session_id] = None
         self._order.move_to_end(session_id)
-        while len(self._order) > _FOLDS:
-            oldest, _ = self._order.popitem(last=False)
-            self._kept.pop(oldest, None)
+        while len(of_session) > _OF_SESSION:
+            self._tokens -= of_session.popitem(last=False)[1].tokens
+        while self._tokens > _MOST_TOKENS and len(self._order) > 1:
+            self.drop(next(iter(self._order)))
 
     def _add(self, kept: _Kept, memory: SessionMemory, message: msgspec.Raw, facts: RequestFacts, index: int) -> None:
         known: list[Known] = []

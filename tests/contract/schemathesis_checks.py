@@ -7,7 +7,6 @@ import schemathesis
 _WAITS = "x-min-position"
 
 
-@schemathesis.hook
 def before_call(context: object, case: Any, kwargs: object) -> None:
     """A position that is not there yet is waited for: two seconds for each such request."""
     given = (case.headers or {}).get(_WAITS)
@@ -15,7 +14,10 @@ def before_call(context: object, case: Any, kwargs: object) -> None:
         case.headers[_WAITS] = "0"
 
 
-@schemathesis.check
 def no_bug(ctx: object, response: Any, case: object) -> None:
     """A 503 says that something is not there now; a 500 is a bug."""
     assert response.status_code != 500, response.text
+
+
+schemathesis.hook(before_call)
+schemathesis.check(no_bug)
