@@ -62,10 +62,15 @@ class ContextFold:
         self._lines = LineIndex()
         self._waiting: list[_Output] = []  # the newest results: not looked at yet
         self._pending: dict[int, Replacement] = {}  # found, but not worth it yet
-        self._taken: dict[int, list[Replacement]] = {}  # decided before, by the length of the request
+        self._taken: dict[int, list[Replacement]] = {}  # decided before, by the length up to the last answer
         self._turns = 0
         self._answered = 0  # the index behind the last assistant message
         self._tail: list[list[str]] = []  # of each message behind it: the words that it was the first to say
+
+    @property
+    def answered(self) -> int:
+        """How many messages there are up to the last assistant message: what is decided now belongs to these."""
+        return self._answered
 
     @property
     def tokens(self) -> int:

@@ -36,7 +36,7 @@ class Replacement(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A replacement of before. `at` is how many messages the request had in which it was decided."""
+    """A replacement of before. `at` is how many messages there were up to the last answer before the decision."""
 
     at: int
     replacement: Replacement

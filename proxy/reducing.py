@@ -120,11 +120,16 @@ class Reducer:
         known: list[Known] = []
         if memory.replaced:
             for held in memory.replaced.of(self._key(facts, index)):
-                found = held.known()
+                found = held.known() if self._belongs(held, facts) else None
                 if found is not None:
                     known.append(found)
                     kept.held[index] = held
         kept.fold.add(decode_message(message), self._facts.of(message).tokens, known)
+
+    def _belongs(self, held: Held, facts: RequestFacts) -> bool:
+        """Whether it was decided in this conversation, and not in one that went on from an earlier message of it."""
+        at = held.output.at
+        return at <= facts.count and self._key(facts, at - 1).hex() == held.output.within
 
     def _key(self, facts: RequestFacts, index: int) -> bytes:
         """Of the message at its place in the conversation."""
@@ -146,7 +151,7 @@ class Reducer:
         for found in (*decision.replacements, *decision.masked):
             raw = bytes(messages[found.index])
             message = with_content(raw, found.text)
-            output = self._output(facts, found, content_ref(message))
+            output = self._output(facts, found, content_ref(message), kept.fold.answered)
             kept.held[found.index] = Held(found.stage, output, message)
             memory.replaced.put(kept.held[found.index])
             bodies.append(Body(output.replacement_ref, message))
@@ -169,14 +174,15 @@ class Reducer:
             )
         return tuple(events), tuple(bodies)
 
-    def _output(self, facts: RequestFacts, found: Replacement, replacement_ref: str) -> ReplacedOutput:
+    def _output(self, facts: RequestFacts, found: Replacement, replacement_ref: str, answered: int) -> ReplacedOutput:
         index = found.index
         return ReplacedOutput(
             key=self._key(facts, index).hex(),
             hash=found.hash,
             ref=facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES].hex(),
             replacement_ref=replacement_ref,
-            at=facts.count,
+            at=answered,
+            within=self._key(facts, answered - 1).hex(),
             tool=found.tool[:_PREVIEW],
             tokens_before=found.tokens_before,
             tokens_after=found.tokens_after,

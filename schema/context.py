@@ -18,13 +18,15 @@ MaskTrigger = Literal["cache_price", "idle", "no_cache"]
 class ReplacedOutput(msgspec.Struct, frozen=True):
     """A tool's output, and what goes upstream for it from now on. `key` is a keyed hash (32 hex) of the conversation up
     to it, `hash` the sha256 (64 hex) of its text, `ref` and `replacement_ref` are those of the whole messages. `at` is
-    how many messages the request had that led to it."""
+    how many messages there were up to the last answer before the decision, `within` the keyed hash (32 hex) of these:
+    a conversation that went another way before that answer does not have the replacement."""
 
     key: str
     hash: str
     ref: str
     replacement_ref: str
     at: int
+    within: str
     tool: str
     tokens_before: int
     tokens_after: int

@@ -56,7 +56,7 @@ class Talk:
     def request(self, *, ratio: float = 0.1, idle: bool = False, fresh: int = 2) -> Decision:
         decision = self.fold.decide(ratio, idle=idle, fresh=fresh)
         for each in (*decision.replacements, *decision.masked):
-            self.known.setdefault(each.index, []).append(Known(len(self.messages), each))
+            self.known.setdefault(each.index, []).append(Known(self.fold.answered, each))
         return decision
 
     def restart(self) -> None:

@@ -132,6 +132,7 @@ OUTPUT = ReplacedOutput(
     ref="b" * 64,
     replacement_ref="c" * 64,
     at=7,
+    within="1" * 32,
     tool="bash",
     tokens_before=100,
     tokens_after=20,

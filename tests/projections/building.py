@@ -83,6 +83,7 @@ def replaced_output(name: str, ref: str | None = None, *, after: int) -> Replace
         ref=f"ref-{name}",
         replacement_ref=ref or f"for-{name}",
         at=9,
+        within="0" * 32,
         tool="bash",
         tokens_before=100,
         tokens_after=after,

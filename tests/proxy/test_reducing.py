@@ -64,6 +64,23 @@ def test_another_end_of_the_same_conversation_keeps_what_was_decided() -> None:
     assert (other.events, other.messages[2]) == ((), reduced.messages[2])
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_goes_back_to_where_an_output_was_the_newest_gets_it_whole(restarted: bool) -> None:
+    bench = Bench()
+    reduced = bench.reduce(1, talk(LONG))
+    assert reduced is not None
+    if restarted:
+        bench.reducer.drop(1)
+    assert bench.reduce(1, talk(LONG)[:3]) is None
+    if restarted:
+        bench.reducer.drop(1)
+    other = [*talk(LONG)[:3], {"role": "assistant", "content": "another way"}, {"role": "user", "content": "on"}]
+    assert bench.reduce(1, other) is not None  # decided anew: it is another conversation
+    again = bench.reduce(1, talk(LONG))
+    assert again is not None
+    assert (again.events, again.messages[2]) == ((), reduced.messages[2])
+
+
 def test_after_a_drop_the_decisions_come_from_the_memory() -> None:
     bench = Bench()
     reduced = bench.reduce(1, talk(LONG))
