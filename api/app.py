@@ -4,6 +4,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import (
+    compaction,
+    compaction_views,
+    compression,
     diagnostic,
     errors,
     events,
@@ -13,6 +16,7 @@ from api import (
     masks,
     messages,
     metrics,
+    pins,
     projections,
     providers,
     sessions,
@@ -35,6 +39,10 @@ _ROOMS = (
     events,
     exports,
     masks,
+    pins,
+    compaction_views,
+    compaction,
+    compression,
     providers,
     settings,
     projections,

@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from api.configuration_checks import check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_names import flat, shown_names
-from api.configuration_sections import FileModel, RateLimit, RecordingSection, Reduction, Sanitizer, Server
+from api.configuration_sections import Compaction, FileModel, RateLimit, RecordingSection, Reduction, Sanitizer, Server
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
+from context.compaction import CompactionSettings
 from context.replacements import ReductionSettings
+from proxy.compacting import AutoCompaction
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
 
@@ -45,6 +47,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     recording: RecordingSection
     sanitizer: Sanitizer
     reduction: Reduction
+    compaction: Compaction
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -72,6 +75,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "recording": self.recording.model_dump(),
             "sanitizer": self.sanitizer.model_dump(),
             "reduction": self.reduction.model_dump(),
+            "compaction": self.compaction.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -84,6 +88,27 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             threshold_tokens=self.sanitizer.threshold_tokens,
             keep_tokens=self.sanitizer.keep_tokens,
             command_tools=tuple(self.sanitizer.trigger_tags),
+        )
+
+    def auto_compaction(self) -> AutoCompaction:
+        """What section [compaction] says of compacting by itself."""
+        section = self.compaction
+        return AutoCompaction(
+            settings=self.compaction_settings(),
+            enabled=section.enabled,
+            auto=section.auto.auto_compact,
+            threshold=section.auto.auto_compact_threshold,
+            cooldown_ms=int(section.auto.auto_compact_cooldown * 60_000),
+            max_consecutive=section.auto.max_consecutive_auto_compactions,
+            preserve_messages=section.max_preserved_messages,
+            reserved_tokens=section.reserved_tokens,
+        )
+
+    def compaction_settings(self) -> CompactionSettings:
+        return CompactionSettings(
+            target_reduction_ratio=self.compaction.target_reduction_ratio,
+            min_tokens_to_compact=self.compaction.min_tokens_to_compact,
+            min_messages_to_compact=self.compaction.min_messages_to_compact,
         )
 
     @property
@@ -110,7 +135,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         update={key: value for key, value in (("host", overrides.host), ("port", overrides.port)) if value is not None}
     )
     try:
-        check_together(server, providers, models, default)
+        check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
     configuration = Configuration(
@@ -122,6 +147,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         recording=values.recording,
         sanitizer=values.sanitizer,
         reduction=values.reduction,
+        compaction=values.compaction,
         providers=providers,
         models=models,
         warnings=tuple(warnings),

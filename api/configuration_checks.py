@@ -8,11 +8,15 @@ from urllib.parse import urlsplit
 from api.configuration_file import ConfigurationError
 from api.configuration_sections import Server
 from api.configuration_warnings import dotted
-from proxy.providers import Catalogue, Model, Provider
+from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
 
 
 def check_together(
-    server: Server, providers: Sequence[Provider], models: Iterable[Model], default_model: str | None
+    server: Server,
+    providers: Sequence[Provider],
+    models: Iterable[Model],
+    default_model: str | None,
+    summary_model: str = "",
 ) -> None:
     """Raises ConfigurationError, whose text begins with the key."""
     _check_open(server)
@@ -25,6 +29,15 @@ def check_together(
         _check_provider(provider, server)
     if default_model and Catalogue(providers, models, default_model).default_provider() is None:
         raise ConfigurationError(f"default_model: there is no model {default_model!r}")
+    if summary_model:
+        _check_summary_model(Catalogue(providers, models, default_model), summary_model)
+
+
+def _check_summary_model(catalogue: Catalogue, model: str) -> None:
+    try:
+        catalogue.resolve(model, None)
+    except (ModelNotFoundError, ProviderNotConfiguredError) as error:
+        raise ConfigurationError(f"sanitizer.compression.model: {error}") from None
 
 
 def _check_open(server: Server) -> None:

@@ -75,6 +75,15 @@ class RecordingSection(Section):
     commit: Literal["before_client", "before_upstream"] = "before_client"
 
 
+class Compression(Section):
+    """`model` writes the summaries (a configured model or `provider/name`); empty: a digest that no model wrote."""
+
+    threshold_percentage: int = Field(default=85, ge=1, le=100)
+    preserve_recent_exchanges: int = Field(default=5, ge=0, le=1_000)
+    summary_max_tokens: int = Field(default=500, ge=50, le=100_000)
+    model: str = Field(default="", max_length=256)
+
+
 class Sanitizer(Section):
     """Output of tools: the switch, and how commands' output is shortened."""
 
@@ -83,6 +92,7 @@ class Sanitizer(Section):
     keep_tokens: Tokens = 1_200
     preview_length: int = Field(default=200, ge=1, le=10_000)
     trigger_tags: list[str] = []
+    compression: Compression = Compression()
 
     @model_validator(mode="after")
     def _shorter(self) -> "Sanitizer":
@@ -102,6 +112,44 @@ class Reduction(Section):
     mask_min_tokens: int = Field(default=120, ge=1, le=1_000_000)
     mask_min_saved: int = Field(default=2_000, ge=0, le=100_000_000)
     idle_seconds: int = Field(default=300, ge=1, le=86_400)
+
+
+class CompactionAuto(Section):
+    """`auto_compact_cooldown` in minutes, `auto_compact_threshold` a share of the window."""
+
+    auto_compact: bool = True
+    auto_compact_threshold: float = Field(default=0.85, ge=0.05, le=1)
+    auto_compact_cooldown: float = Field(default=5, ge=0, le=1_440)
+    max_consecutive_auto_compactions: int = Field(default=3, ge=1, le=1_000)
+
+
+class CompactionUi(Section):
+    show_compact_button: bool = True
+    manual_button_threshold: int = Field(default=70, ge=0, le=100)
+    show_detailed_tooltips: bool = True
+    show_compaction_notifications: bool = True
+
+
+class CompactionPreview(Section):
+    preview_messages_count: int = Field(default=5, ge=0, le=5)
+    preview_max_length: int = Field(default=200, ge=1, le=2_000)
+    show_savings_estimate: bool = True
+
+
+class Compaction(Section):
+    """Leaving out the beginning of a conversation that fills its window; percentages are of the window."""
+
+    enabled: bool = True
+    threshold_percentage: int = Field(default=80, ge=1, le=100)
+    critical_threshold: int = Field(default=95, ge=1, le=100)
+    max_preserved_messages: int = Field(default=2, ge=0, le=200)
+    target_reduction_ratio: float = Field(default=0.6, ge=0.1, le=0.95)
+    min_tokens_to_compact: int = Field(default=500, ge=0, le=100_000_000)
+    min_messages_to_compact: int = Field(default=6, ge=0, le=100_000)
+    reserved_tokens: int = Field(default=0, ge=0, le=1 << 40)
+    auto: CompactionAuto = CompactionAuto()
+    ui: CompactionUi = CompactionUi()
+    preview: CompactionPreview = CompactionPreview()
 
 
 class PriceEntry(Section):
@@ -156,5 +204,6 @@ class FileModel(Section):
     recording: RecordingSection = RecordingSection()
     sanitizer: Sanitizer = Sanitizer()
     reduction: Reduction = Reduction()
+    compaction: Compaction = Compaction()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from api.configuration_sections import (
+    Compaction,
+    CompactionAuto,
+    CompactionPreview,
+    CompactionUi,
+    Compression,
     FileModel,
     ModelEntry,
     PriceEntry,
@@ -19,12 +24,12 @@ from api.configuration_sections import (
 )
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
-LATER_SECTIONS = frozenset(("observation_masking", "compaction", "mcp", "cline", "context_pruning", "routing"))
+LATER_SECTIONS = frozenset(("observation_masking", "mcp", "cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     Server: frozenset({"enforce_context_limit"}),
     RateLimit: frozenset({"max_wait_ms"}),
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
-    Sanitizer: frozenset({"compression", "tmp_dir", "routing"}),
+    Sanitizer: frozenset({"tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
 }
 _SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -33,6 +38,13 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "recording": RecordingSection,
     "sanitizer": Sanitizer,
     "reduction": Reduction,
+    "compaction": Compaction,
+}
+_SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
+    ("sanitizer", "compression"): Compression,
+    ("compaction", "auto"): CompactionAuto,
+    ("compaction", "ui"): CompactionUi,
+    ("compaction", "preview"): CompactionPreview,
 }
 _ENTRIES: Mapping[str, type[BaseModel]] = {"providers": ProviderEntry, "models": ModelEntry}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -56,6 +68,8 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
             yield _unknown((name,), [*FileModel.model_fields, *LATER_SECTIONS])
     for name, model in _SECTIONS.items():
         yield from _section((name,), _table(values.get(name)), model)
+    for (name, inner), model in _SUBSECTIONS.items():
+        yield from _section((name, inner), _table(_table(values.get(name)).get(inner)), model)
     for name, model in _ENTRIES.items():
         for key, entry in _table(values.get(name)).items():
             yield from _section((name, key), _table(entry), model)

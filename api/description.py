@@ -45,6 +45,9 @@ _COMPLETION = {
                     ("X-Session-Id", "The session it belongs to."),
                     ("X-Session-Rule", "The rule by which the session was found."),
                     ("X-Exchange-Id", "The exchange, for /api/exchanges."),
+                    ("X-Context-Tokens", "Estimated tokens of what went upstream."),
+                    ("X-Context-Saved", "Estimated tokens that were received and did not go upstream."),
+                    ("X-Context-Limit", "Tokens of the model's window."),
                     ("X-Event-Position", "The position of its first event."),
                 )
             },

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from api.live_messages import Message, text_of
+from api.live_view import Message, text_of
 
 MAX_MESSAGES = 256
 MAX_BYTES = 4 << 20

@@ -7,12 +7,13 @@ for a client: each has a bounded queue, and where too much comes at once all of 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from api.live_client import LiveClient
-from api.live_messages import Message, init, render
+from api.live_messages import init, render
+from api.live_view import Message
 from api.session_answers import DetailRows, active_rows
 from projections.store import ReadPool
 from proxy.providers import Catalogue
@@ -28,8 +29,10 @@ _log = logging.getLogger("chronoproxy.live")
 class Hub:
     """Made and used on one event loop, but for `watching` and `applied`."""
 
-    def __init__(self, reads: ReadPool, log: EventLog, catalogue: Catalogue) -> None:
-        self._reads, self._events, self._catalogue = reads, log, catalogue
+    def __init__(
+        self, reads: ReadPool, log: EventLog, catalogue: Catalogue, redact: Callable[[str], str] = str
+    ) -> None:
+        self._reads, self._events, self._catalogue, self._redact = reads, log, catalogue, redact
         self._loop = asyncio.get_running_loop()
         self._clients: set[LiveClient] = set()
         self._resyncs = 0  # of clients that have left
@@ -119,7 +122,9 @@ class Hub:
     async def _messages(self, events: Sequence[Recorded], at: int, *, feed: bool) -> list[Message]:
         if not events:
             return []
-        return (await self._reads.run(render, self._catalogue, self._events, events, feed=feed, at=at)).value
+        catalogue, redact = self._catalogue, self._redact
+        read = await self._reads.run(render, catalogue, self._events, redact, events, feed=feed, at=at)
+        return read.value
 
 
 def _nothing(db: sqlite3.Connection, *, at: int) -> None:

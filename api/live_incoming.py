@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.live_messages import text_of
+from api.live_view import text_of
 
 _log = logging.getLogger("chronoproxy.page")
 _SHOWN = 200  # characters

@@ -17,6 +17,7 @@ from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
 from context.messages import count_message, decode_message, text_of
+from projections.compaction import pinned_refs
 from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.masks import ReplacementRow, replacements
@@ -45,6 +46,7 @@ class ListedExchange(msgspec.Struct, frozen=True):
     received: tuple[str, ...]
     sent: tuple[str, ...]
     known: dict[str, ReplacementRow]
+    pinned: frozenset[str]
 
 
 @router.get("/{session_id}/messages", response_model_exclude_unset=True)
@@ -69,6 +71,7 @@ async def messages(
     known = found.known if view == "sent" else {}
     every = await asyncio.to_thread(_shown, services, session_id, refs, content, known)
     for index, each in enumerate(every):
+        each.pinned = each.ref in found.pinned
         if answer is not None and index == len(every) - 1:
             each.origin = "assistant"
         elif each.ref not in own:
@@ -97,7 +100,8 @@ def listed_exchange(
     if exchange is None or refs is None or exchange.session_id != session_id:
         text = f"Session {session_id} has no exchange {exchange_id}."
         raise ApiError(404, "exchange_not_found", text, context={"exchange_id": exchange_id})
-    return ListedExchange(exchange, *refs, replacements(db, session_id, at=at))
+    pinned = pinned_refs(db, session_id, at=at)
+    return ListedExchange(exchange, *refs, replacements(db, session_id, at=at), pinned)
 
 
 async def difference(
@@ -111,12 +115,12 @@ async def difference(
     Raises ApiError 410."""
     if received == sent:
         return MsgDiff(added=[], removed=[], rewritten=[])
-    rewritten = [
-        Rewritten(ref_before=before, ref_after=after, stage=known[after].stage)
-        for before, after in zip(received, sent, strict=False)
-        if before != after and after in known and known[after].ref == before
-    ]
     before, after = frozenset(received), frozenset(sent)
+    rewritten = [
+        Rewritten(ref_before=known[ref].ref, ref_after=ref, stage=known[ref].stage)
+        for ref in sent
+        if ref not in before and ref in known and known[ref].ref in before
+    ]
     gone, come = {each.ref_before for each in rewritten}, {each.ref_after for each in rewritten}
     removed = [ref for ref in received if ref not in after and ref not in gone]
     added = [ref for ref in sent if ref not in before and ref not in come]

@@ -7,6 +7,8 @@ import msgspec
 from fastapi import Depends, Request
 
 from api.background import Background
+from api.configuration_sections import Compaction, Compression
+from api.context_desk import Desk
 from api.idempotency import Keys
 from api.live_hub import Hub
 from api.rebuilds import Rebuilds
@@ -19,6 +21,7 @@ from projections.store import ReadPool
 from projections.waiting import Waiter
 from proxy.providers import Catalogue
 from proxy.rate import RequestRate
+from proxy.summarizing import Summarizer
 from schema.log import EventLog
 
 
@@ -54,7 +57,8 @@ class Origin(msgspec.Struct, frozen=True):
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
-    `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown."""
+    `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown;
+    `summarizer` asks a model for summaries, where one is configured."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -70,6 +74,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rebuilds: Rebuilds
     vacuums: Vacuums
     hub: Hub
+    desk: Desk
+    summarizer: Summarizer | None = None
     count: TextCounter
     redact: Callable[[str], str]
     background: Background
@@ -78,6 +84,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     origin: Origin = Origin()
     sanitizer: SanitizerSettings = SanitizerSettings()
+    compaction: Compaction = Compaction()
+    compression: Compression = Compression()
     docs: bool = False
     tally: ExchangeTally = msgspec.field(default_factory=ExchangeTally)
 

@@ -95,7 +95,8 @@ async def timeline(
     if found.columns is None:
         return Response(status_code=304, headers=headers)
     most = services.catalogue.max_context(found.session.provider, found.session.model)
-    body = _body(found.session.id, found.position, found.columns, most, points)
+    default = found.session.defaults.reserved_tokens
+    body = _body(found.session.id, found.position, found.columns, most, points, default)
     return Response(msgspec.json.encode(body), 200, headers, "application/json")
 
 
@@ -112,7 +113,9 @@ def _tags(header: str | None) -> frozenset[str]:
     return frozenset(part.strip().removeprefix("W/") for part in (header or "").split(",") if part.strip())
 
 
-def _body(number: int, position: int, whole: TimelineColumns, most: int, points: int) -> dict[str, object]:
+def _body(
+    number: int, position: int, whole: TimelineColumns, most: int, points: int, default_reserved: int
+) -> dict[str, object]:
     columns = sampled(whole, points)
     count, begun = len(columns.position), whole.timestamp[0]
     types = list(dict.fromkeys(columns.type))
@@ -130,7 +133,7 @@ def _body(number: int, position: int, whole: TimelineColumns, most: int, points:
             "type": [indexes[name] for name in columns.type],
             "used": columns.used,
             "max": [most] * count,
-            "reserved": [0] * count,  # no event reserves tokens yet
+            "reserved": [reserved if reserved is not None else default_reserved for reserved in columns.reserved],
             "saved": columns.saved,
             "ratio": columns.ratio,
             "cost_usd": [None] * count,  # costs are not computed yet

@@ -15,17 +15,6 @@ from proxy.providers import VENDOR_URLS, Catalogue
 from schema.recorded import Recorded
 
 _PREVIEW = 100  # characters
-_AUTO_THRESHOLD = 0.85
-_READY_PERCENT = 80
-# No event compacts anything yet, and nothing is compacted automatically.
-_NO_COMPACTION = {
-    "reserved_tokens": 0,
-    "compaction_count": 0,
-    "last_compaction_at": None,
-    "auto_compaction_enabled": False,
-    "auto_compaction_threshold": _AUTO_THRESHOLD,
-    "consecutive_auto_compactions": 0,
-}
 
 
 def session(row: SessionRow) -> shapes.Session:
@@ -53,7 +42,7 @@ def session_detail(
         ),
         stats=_stats(stats),
         recent_metrics=[metric(exchange, catalogue) for exchange in exchanges[:limit]],
-        context=_context(stats.context_tokens, shown.max_context),
+        context=context(row, stats.context_tokens, shown.max_context),
     )
 
 
@@ -141,9 +130,21 @@ def percent(part: int, whole: int) -> float:
 def _session_fields(row: SessionRow) -> dict[str, object]:
     return {
         **msgspec.structs.asdict(row),
-        **_NO_COMPACTION,
+        **compaction_fields(row),
         "created_at": iso(row.created_at),
         "erased_at": None,
+    }
+
+
+def compaction_fields(row: SessionRow) -> dict[str, object]:
+    """What a session says of its compactions and the settings beside them."""
+    return {
+        "reserved_tokens": row.reserved_tokens,
+        "compaction_count": row.context.compactions,
+        "last_compaction_at": iso_or_none(row.context.last_at),
+        "auto_compaction_enabled": row.auto_compaction_enabled,
+        "auto_compaction_threshold": row.defaults.threshold,
+        "consecutive_auto_compactions": row.context.consecutive,
     }
 
 
@@ -151,16 +152,18 @@ def _stats(row: StatsRow) -> shapes.Stats:
     return shapes.Stats.model_validate({**msgspec.structs.asdict(row), "avg_tokens": row.avg_tokens})
 
 
-def _context(tokens: int, max_context: int) -> shapes.CtxState:
-    used = percent(tokens, max_context)
+def context(row: SessionRow, tokens: int, max_context: int) -> shapes.CtxState:
+    """How full a session's window is."""
+    reserved, ready = row.reserved_tokens, row.defaults.ready_percentage
+    with_reserved = percent(tokens + reserved, max_context)
     return shapes.CtxState(
         current_tokens=tokens,
         max_context=max_context,
-        percentage=used,
-        reserved_tokens=0,
-        percentage_with_reserved=used,
-        compaction_ready=used >= _READY_PERCENT,
-        threshold=_READY_PERCENT,
+        percentage=percent(tokens, max_context),
+        reserved_tokens=reserved,
+        percentage_with_reserved=with_reserved,
+        compaction_ready=with_reserved >= ready,
+        threshold=ready,
     )
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from api.app import make_app
 from api.background import Background
 from api.configuration import Configuration
+from api.context_desk import Desk
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
@@ -34,6 +35,7 @@ from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.beginning import Beginner, Recording
 from proxy.chains import ChainIndex
 from proxy.chat import ChatHandler, Settings
+from proxy.compacting import Compactor
 from proxy.demo import DemoUpstream
 from proxy.direct_upstream import DirectUpstream
 from proxy.facts import FactsCache
@@ -47,6 +49,7 @@ from proxy.resolution import Resolver
 from proxy.restoring import restore_chains
 from proxy.running import Registry
 from proxy.sending import Sender
+from proxy.summarizing import Summarizer
 from proxy.upstream import Upstream
 from schema.appending import Appender
 from schema.keys import KeyStore
@@ -73,22 +76,25 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
     """The application over a data directory that this process has locked. Serves from the moment it is entered."""
     async with AsyncExitStack() as stack:
         catalogue = configuration.catalogue()
-        store = await _store(stack, directory, catalogue)
+        store = await _store(stack, directory, catalogue, Redactor(configuration.secrets()))
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
         record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given)
         await store.handler.execute(record, Metadata(actor="system"))
         rate, registry = RequestRate(time.monotonic), Registry()
-        chat = await _chat(stack, configuration, store, catalogue, count, rate, registry)
+        seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
+        facts = FactsCache(seed, count, Redactor(configuration.secrets()))
+        chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry)
         background = Background()
         stack.push_async_callback(background.aclose)
-        services = _services(configuration, store, catalogue, rate, registry, background, count)
+        services = _services(configuration, store, catalogue, rate, registry, background, count, facts)
+        services = msgspec.structs.replace(services, summarizer=_summarizer(configuration, catalogue, chat))
         gate = _gate(configuration)
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
 
 
-async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue) -> Store:
+async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue, redact: Callable[[str], str]) -> Store:
     keys = KeyStore(directory / "keys.sqlite")
     stack.callback(keys.close)
     log = EventLog(directory / "events.sqlite", keys)
@@ -99,7 +105,7 @@ async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue) -
     waiter = Waiter()
     reads = ReadPool(read_path)
     stack.callback(reads.close)
-    hub = Hub(reads, log, catalogue)
+    hub = Hub(reads, log, catalogue, redact)
     runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
     stack.callback(runner.stop)
     stack.push_async_callback(hub.aclose)
@@ -116,12 +122,11 @@ async def _chat(
     store: Store,
     catalogue: Catalogue,
     count: SplintrCounter,
+    facts: FactsCache,
     rate: RequestRate,
     registry: Registry,
 ) -> ChatHandler:
     redact = Redactor(configuration.secrets())
-    seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
-    facts = FactsCache(seed, count, redact)
     chains, memories = ChainIndex(facts.hash), SessionMemories()
     restore_chains(store.log, chains, store.handler.state.sessions)
     resolver = Resolver(store.keys.secret("client keys"), chains, lambda: store.handler.state)
@@ -140,6 +145,7 @@ async def _chat(
         recording,
         _sender(configuration, store, facts, count),
     )
+    store.handler.subscribe(beginner.decided)
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
     by_proxy = AiohttpUpstream()
     stack.push_async_callback(by_proxy.aclose)
@@ -156,14 +162,27 @@ async def _chat(
 
 def _sender(configuration: Configuration, store: Store, facts: FactsCache, count: SplintrCounter) -> Sender:
     """Without contents there is nothing to give back, so nothing is taken away."""
-    reducer = None
+    reducer, compactor = None, None
     if configuration.reduction.enabled and configuration.recording.contents:
         reducer = Reducer(configuration.reduction_settings(), facts, count)
+    if configuration.recording.contents:
+        handler = store.handler
+        auto = configuration.auto_compaction()
+        compactor = Compactor(auto, facts, count, handler.decide, handler.next_decision_id, _now_ms)
     return Sender(
         reducer,
+        compactor,
         switched_on=lambda: store.handler.state.sanitizes(configuration.sanitizer.enabled),
         may_decide=lambda: store.appender.trouble is None,
     )
+
+
+def _summarizer(configuration: Configuration, catalogue: Catalogue, chat: ChatHandler) -> Summarizer | None:
+    section = configuration.sanitizer.compression
+    if not section.model:
+        return None
+    route = catalogue.resolve(section.model, None)
+    return Summarizer(chat, section.model, section.summary_max_tokens, route.max_context)
 
 
 def _chooser(upstream: Upstream, demo: Upstream) -> Callable[[Route], Upstream]:
@@ -189,6 +208,7 @@ def _services(
     registry: Registry,
     background: Background,
     count: SplintrCounter,
+    facts: FactsCache,
 ) -> Services:
     health = Health(
         writer_trouble=lambda: store.appender.trouble,
@@ -210,6 +230,16 @@ def _services(
         rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
         vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),
         hub=store.hub,
+        desk=Desk(
+            store.log,
+            facts,
+            count,
+            configuration.compaction_settings(),
+            reduces=configuration.reduction.enabled,
+            sanitizes=configuration.sanitizer.enabled,
+        ),
+        compaction=configuration.compaction,
+        compression=configuration.sanitizer.compression,
         background=background,
         count=count,
         redact=Redactor(configuration.secrets()),

@@ -16,13 +16,14 @@ from api.fields import TextPosition
 from api.idempotency import REPLAYED, checked, refusal_text
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
-from commands.errors import CommandError, UnavailableError
+from commands.errors import CommandError, StaleError, UnavailableError
 from commands.handling import Command, Outcome
 from projections.waiting import ProjectionLagError
 from schema.idempotency import KEPT_MS, Idempotent, Kept
 from schema.recorded import Metadata
 
 T = TypeVar("T")
+_RETRIES = 3
 Worked = Callable[[], Awaitable[Command]]  # work that goes before its command, which says what was done
 
 
@@ -44,6 +45,11 @@ class Writing:
         Raises what `append` does.
         """
         return await self.read(await self.append(command), query, *args)
+
+    async def caught_up(self) -> None:
+        """Wait until the tables show all that has happened, for work that a command comes from. Raises UnavailableError
+        and ProjectionLagError."""
+        await self._services.waiter.until(await self._services.handler.flushed())
 
     async def read(self, outcome: Outcome, query: Callable[..., T], *args: object) -> T:
         """`query(connection, *args, at=position)` as of the last event of what was appended."""
@@ -79,7 +85,16 @@ class Writing:
             raise
 
     async def _execute(self, work: Command | Worked, asked: Idempotent | None) -> Outcome:
-        command = await work() if callable(work) else work
+        if not callable(work):
+            return await self._once(work, asked)
+        for _ in range(_RETRIES):
+            try:
+                return await self._once(await work(), asked)
+            except StaleError:  # somebody was faster
+                continue
+        return await self._once(await work(), asked)
+
+    async def _once(self, command: Command, asked: Idempotent | None) -> Outcome:
         return await self._services.handler.execute(
             command, self._metadata, expected_position=self._expected, idempotent=asked
         )

@@ -3,6 +3,7 @@
 CommandError
 ├── NotFoundError            there is no such thing (404)
 ├── ConflictError            not in this state (409)
+│   └── StaleError           not in this state any more
 ├── InvalidCommandError      a value that no state accepts (422)
 └── UnavailableError         the log cannot take it now (503)
 """
@@ -22,6 +23,10 @@ class NotFoundError(CommandError):
 
 class ConflictError(CommandError):
     pass
+
+
+class StaleError(ConflictError):
+    """What the command was worked out from is not so any more: work it out again."""
 
 
 class InvalidCommandError(CommandError):

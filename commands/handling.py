@@ -6,11 +6,14 @@ loop.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
-from commands import retrievals, sessions, workspace
+from commands import compaction, pins, retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
+from schema import compaction as compaction_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
@@ -18,12 +21,19 @@ from schema.appends import Append, Committed, StoreUnavailableError, VersionConf
 from schema.context import ContentRetrieved, SanitizerDisabled, SanitizerEnabled
 from schema.idempotency import Idempotent
 from schema.log import EventLog
-from schema.recorded import Metadata, NewEvent
+from schema.recorded import Body, Metadata, NewEvent
 from schema.registry import Event
 
 _RETRIES = 3
 _FOLDED = tuple(
-    cls.__name__ for cls in (*workspace_events.EVENTS, *session_events.EVENTS, SanitizerEnabled, SanitizerDisabled)
+    cls.__name__
+    for cls in (
+        *workspace_events.EVENTS,
+        *session_events.EVENTS,
+        *compaction_events.EVENTS,
+        SanitizerEnabled,
+        SanitizerDisabled,
+    )
 )
 _SETTINGS = {  # the events of each global switch, by its commands
     workspace.EnableAutoSession: ("AutoSessionEnabled", "AutoSessionDisabled"),
@@ -32,7 +42,10 @@ _SETTINGS = {  # the events of each global switch, by its commands
     workspace.DisableSanitizer: ("SanitizerEnabled", "SanitizerDisabled"),
 }
 
-Command = workspace.Command | sessions.Command | retrievals.Command
+_CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
+
+Command = workspace.Command | sessions.Command | retrievals.Command | compaction.Command | pins.Command
+Listener = Callable[[Sequence[NewEvent]], None]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -45,7 +58,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def _stream_of(event: Event) -> str:
     """What was retrieved is of no consequence: it must not stand in a stream whose version is expected."""
+    if isinstance(event, _CONTEXT_STREAMS):
+        return f"session-{getattr(event, 'session_id', 0)}"
     return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
+
+
+def _bodies_of(event: Event, bodies: tuple[Body, ...]) -> tuple[Body, ...]:
+    return bodies if isinstance(event, compaction_events.PrefixDecision) else ()
 
 
 class CommandHandler:
@@ -59,8 +78,19 @@ class CommandHandler:
         self._stale = False  # it holds what the log will not hold
         self._behind = False  # it may lack what was queued when it was folded
         self._versions: dict[str, int] = {}
+        self._listeners: list[Listener] = []
         self.state = workspace.initial_state()
         self._reload()
+        self._next_decision_id = self.state.last_decision_id + 1
+
+    def subscribe(self, listener: Listener) -> None:
+        """It is called with what `execute` has appended, once that is committed and before anybody is told."""
+        self._listeners.append(listener)
+
+    def next_decision_id(self) -> int:
+        """Of a prefix decision: never given twice, also not after a refusal."""
+        self._next_decision_id += 1
+        return self._next_decision_id - 1
 
     def next_session_id(self) -> int:
         """Never given twice, also not after a refusal."""
@@ -75,11 +105,16 @@ class CommandHandler:
         self._refresh()
         if isinstance(command, sessions.Command):
             events = sessions.decide(self.state, command)
+        elif isinstance(command, compaction.Command):
+            events = compaction.decide(self.state, command)
+        elif isinstance(command, pins.Command):
+            events = pins.decide(self.state, command)
         elif isinstance(command, retrievals.Command):
             events = retrievals.decide(self.state, command)
         else:
             events = workspace.decide(self.state, command)
-        new = [NewEvent(_stream_of(event), event) for event in events]
+        bodies = command.bodies if isinstance(command, compaction.Decide) else ()
+        new = [NewEvent(_stream_of(event), event, _bodies_of(event, bodies)) for event in events]
         for event in new:
             self.state = workspace.evolve(self.state, event.event)
             self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
@@ -116,6 +151,10 @@ class CommandHandler:
         """Keep a refusal. Raises UnavailableError."""
         await self._committed(Append(events=(), metadata=metadata, idempotent=refused, durable=True))
 
+    async def flushed(self) -> int:
+        """Wait until the log holds all that was handed to it; its head then. Raises UnavailableError."""
+        return (await self._committed(Append(events=(), metadata=Metadata(actor="system")))).head
+
     async def _attempt(self, command: Command, metadata: Metadata, idempotent: Idempotent | None) -> Outcome:
         before = dict(self._versions)
         new = self.decide(command)
@@ -137,12 +176,15 @@ class CommandHandler:
     async def _append(self, append: Append) -> Committed:
         """Shielded: a caller who leaves does not hide from us how the append ended."""
         future = self._appender.append(append)
-        future.add_done_callback(self._ended)
+        future.add_done_callback(partial(self._ended, append.events))
         return await asyncio.shield(future)
 
-    def _ended(self, future: "asyncio.Future[Committed]") -> None:
+    def _ended(self, events: Sequence[NewEvent], future: "asyncio.Future[Committed]") -> None:
         if future.cancelled() or future.exception() is not None:
             self._stale = True
+            return
+        for listener in self._listeners if events else ():
+            listener(events)
 
     def _refresh(self) -> None:
         if self._stale or (self._behind and self._appender.idle):

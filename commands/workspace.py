@@ -9,6 +9,19 @@ from typing import Any, assert_never
 import msgspec
 
 from commands.errors import session_not_found
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionPerformed,
+    Kind,
+    MessagePinned,
+    MessageUnpinned,
+    SkipReason,
+    TokensReserved,
+)
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -91,14 +104,36 @@ Command = (
 )
 
 
+class Made(msgspec.Struct):
+    """A prefix decision (schema/compaction.py) as later ones need it."""
+
+    kind: Kind
+    within: str
+    builds_on: int | None
+    removed_refs: tuple[str, ...]
+    tokens_saved: int
+    in_force: bool = True
+
+
 class LiveSession(msgspec.Struct):
-    """What decisions need of a living session; `name` is None once erased."""
+    """What decisions need of a living session; `name` is None once erased, `auto_compaction` and
+    `reserved_tokens` while nobody has set them. `decisions` are by their number, in the order in which they were
+    made."""
 
     name: str | None
     model: str | None = None
     parent_id: int | None = None
     key_hash: str | None = None
     scope: str | None = None
+    reserved_tokens: int | None = None
+    auto_compaction: bool | None = None
+    skip_reason: SkipReason | None = None
+    decisions: dict[int, Made] = msgspec.field(default_factory=dict)
+    pins: set[str] = msgspec.field(default_factory=set)
+
+    def auto_compacts(self, configured: bool) -> bool:
+        """Whether it is compacted by itself; `configured` holds while nobody has switched it."""
+        return configured if self.auto_compaction is None else self.auto_compaction
 
 
 class Workspace(msgspec.Struct):
@@ -109,6 +144,7 @@ class Workspace(msgspec.Struct):
     auto_session: bool = True
     sanitizer: bool | None = None  # None while nobody has switched it
     configuration_hash: str | None = None
+    last_decision_id: int = 0  # of the prefix decisions of all sessions, also of deleted ones
 
     def sanitizes(self, configured: bool) -> bool:
         """Whether outputs of tools are shortened and masked; `configured` holds while nobody has switched it."""
@@ -142,8 +178,48 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case ConfigurationLoaded():
             state.configuration_hash = event.hash
         case _:
-            pass
+            _evolve_context(state, event)
     return state
+
+
+def _evolve_context(state: Workspace, event: Event) -> None:
+    """What a session's context is made of, beside its messages."""
+    number = getattr(event, "session_id", None)
+    if isinstance(event, CompactionPerformed | CompressionPerformed):
+        last = event.history_id if isinstance(event, CompactionPerformed) else event.log_id
+        state.last_decision_id = max(state.last_decision_id, last)
+    session = state.sessions.get(number) if number is not None else None
+    if session is None:
+        return
+    match event:
+        case CompactionPerformed(history_id=made):
+            session.decisions[made] = _made("compaction", event)
+            session.skip_reason = None
+        case CompressionPerformed(log_id=made):
+            session.decisions[made] = _made("compression", event)
+        case CompactionReverted():
+            undone = event.history_id if event.history_id is not None else event.log_id
+            if undone in session.decisions:
+                session.decisions[undone].in_force = False
+        case AutoCompactionSkipped(reason=reason):
+            session.skip_reason = reason
+        case TokensReserved(to=tokens):
+            session.reserved_tokens = tokens
+        case AutoCompactionEnabled():
+            session.auto_compaction = True
+        case AutoCompactionDisabled():
+            session.auto_compaction = False
+        case MessagePinned(ref=ref):
+            session.pins.add(ref)
+        case MessageUnpinned(ref=ref):
+            session.pins.discard(ref)
+        case _:
+            pass
+
+
+def _made(kind: Kind, event: CompactionPerformed | CompressionPerformed) -> Made:
+    edit, saved = event.edit, event.tokens_before - event.tokens_after
+    return Made(kind, edit.within, edit.builds_on, event.removed_refs, saved)
 
 
 def decide(state: Workspace, command: Command) -> list[Event]:

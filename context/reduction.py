@@ -77,9 +77,11 @@ class ContextFold:
         """Of all messages, as they go upstream."""
         return sum(self._tokens)
 
-    def add(self, message: Mapping[str, Any], tokens: int, known: Sequence[Known] = ()) -> None:
+    def add(
+        self, message: Mapping[str, Any], tokens: int, known: Sequence[Known] = (), *, pinned: bool = False
+    ) -> None:
         """One more message; `known` tells how it was replaced before, in order. After a restart the fold over all
-        messages, each with what is known of it, comes to the state that it had."""
+        messages, each with what is known of it, comes to the state that it had. A pinned one is never replaced."""
         index, role = self.length, message.get("role")
         if role == "assistant":
             self._turn()
@@ -92,7 +94,7 @@ class ContextFold:
             self._assistant(message)
             return
         self._tail.append([])
-        if role == "tool":
+        if role == "tool" and not pinned:
             self._output(index, message, tokens)
             for each in known if index in self._by_index else ():
                 self._taken.setdefault(each.at, []).append(msgspec.structs.replace(each.replacement, index=index))

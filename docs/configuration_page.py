@@ -5,6 +5,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.configuration_sections import (
+    Compaction,
+    CompactionAuto,
+    CompactionPreview,
+    CompactionUi,
+    Compression,
     FileModel,
     ModelEntry,
     PriceEntry,
@@ -24,7 +29,12 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("rate_limit", RateLimit),
     ("recording", RecordingSection),
     ("sanitizer", Sanitizer),
+    ("sanitizer.compression", Compression),
     ("reduction", Reduction),
+    ("compaction", Compaction),
+    ("compaction.auto", CompactionAuto),
+    ("compaction.ui", CompactionUi),
+    ("compaction.preview", CompactionPreview),
 )
 
 MEANINGS = {
@@ -41,6 +51,29 @@ MEANINGS = {
     "reduction.mask_min_tokens": "Outputs of fewer tokens are not masked.",
     "reduction.mask_min_saved": "Tokens that masking must save, together, to be done.",
     "reduction.idle_seconds": "After such a pause the provider's cache is taken to be empty.",
+    "sanitizer.compression.threshold_percentage": "How full a context must be to be compressed without force.",
+    "sanitizer.compression.preserve_recent_exchanges": "Answers at the end that a compression keeps word for word.",
+    "sanitizer.compression.summary_max_tokens": "Longest summary that the model may write.",
+    "sanitizer.compression.model": "Writes the summaries, at its price; empty: a digest that no model wrote.",
+    "compaction.enabled": "Compact by itself at all; what somebody asks for is always done.",
+    "compaction.threshold_percentage": "From here on a context is shown as ready to be compacted.",
+    "compaction.critical_threshold": "From here on a page warns.",
+    "compaction.max_preserved_messages": "Messages at the end that stay, unless a request says otherwise.",
+    "compaction.target_reduction_ratio": "Share of the removed tokens to save: digests take no more than the rest.",
+    "compaction.min_tokens_to_compact": "Contexts of fewer tokens are left alone.",
+    "compaction.min_messages_to_compact": "Contexts of fewer messages are left alone.",
+    "compaction.reserved_tokens": "Tokens of the window to keep free; a session may have its own number.",
+    "compaction.auto.auto_compact": "Sessions are compacted by themselves, until one is switched.",
+    "compaction.auto.auto_compact_threshold": "Share of the window at which that happens, with what is reserved.",
+    "compaction.auto.auto_compact_cooldown": "Minutes between two automatic compactions of a session.",
+    "compaction.auto.max_consecutive_auto_compactions": "So many in a row, and then none while the context stays full.",
+    "compaction.ui.show_compact_button": "For pages.",
+    "compaction.ui.manual_button_threshold": "For pages: how full a context is when the button appears.",
+    "compaction.ui.show_detailed_tooltips": "For pages.",
+    "compaction.ui.show_compaction_notifications": "For pages.",
+    "compaction.preview.preview_messages_count": "Messages that a preview shows.",
+    "compaction.preview.preview_max_length": "Characters of each.",
+    "compaction.preview.show_savings_estimate": "For pages.",
     "providers.NAME.cached_price_ratio": "Price of a cached input token; 1 for a provider without a cache.",
     "default_model": "Model of requests that name none; the first of `[models]` if absent.",
     "server.host": "Address to listen on. Beyond loopback, `token` must be set.",
@@ -105,7 +138,7 @@ def page() -> str:
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     properties: dict[str, Any] = model.model_json_schema()["properties"]
-    return properties
+    return {name: schema for name, schema in properties.items() if "$ref" not in schema}  # those have their own table
 
 
 def _table(rows: dict[str, dict[str, Any]], prefix: str) -> str:

@@ -5,12 +5,18 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import context, exchanges, sessions, workspace
+from schema import compaction, context, exchanges, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
 
-_SLICES = ((workspace, "Workspace"), (sessions, "Sessions"), (exchanges, "Exchanges"), (context, "Context"))
+_SLICES = (
+    (workspace, "Workspace"),
+    (sessions, "Sessions"),
+    (exchanges, "Exchanges"),
+    (context, "Context"),
+    (compaction, "Compaction"),
+)
 _PARTS = (
     exchanges.Resolution,
     exchanges.MessageRefs,
@@ -19,6 +25,9 @@ _PARTS = (
     exchanges.Blob,
     exchanges.ReductionStep,
     context.ReplacedOutput,
+    compaction.PrefixEdit,
+    compaction.Inserted,
+    compaction.LeftOut,
 )
 
 

@@ -1,5 +1,6 @@
 """All projections, in the order in which they are applied. A name, once given, is never reused for another."""
 
+from projections.compaction import COMPACTION
 from projections.exchanges import EXCHANGES
 from projections.masks import MASKS
 from projections.session_stats import SESSION_STATS
@@ -7,4 +8,4 @@ from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, TIMELINE)
+PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, TIMELINE)

@@ -7,6 +7,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.paging import Page
+from schema.compaction import CompactionPerformed, CompressionPerformed, LeftOut, PrefixDecision
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, ReplacedOutput, Stage
 from schema.recorded import Recorded
 
@@ -116,6 +117,14 @@ def _outputs_masked(db: sqlite3.Connection, recorded: Recorded, event: OutputsMa
         _insert(db, recorded, event.session_id, number, "mask", output, preview)
 
 
+def _left_out(db: sqlite3.Connection, recorded: Recorded, event: PrefixDecision) -> None:
+    """What a digest names can be had back like what a mask names."""
+    previews: list[Any] = msgspec.json.decode(event.previews) if event.previews else []
+    for number, output in enumerate(event.outputs):
+        preview = previews[number] if number < len(previews) else None
+        _insert_mask(db, recorded, event.session_id, number, output, preview)
+
+
 def _insert(
     db: sqlite3.Connection,
     recorded: Recorded,
@@ -125,20 +134,8 @@ def _insert(
     output: ReplacedOutput,
     preview: str | None,
 ) -> None:
-    db.execute(
-        "INSERT OR IGNORE INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            recorded.position,
-            number,
-            session_id,
-            output.hash,
-            output.ref,
-            output.tool,
-            output.tokens_before,
-            recorded.timestamp,
-            preview,
-        ),
-    )
+    whole = LeftOut(output.hash, output.ref, output.tool, output.tokens_before)
+    _insert_mask(db, recorded, session_id, number, whole, preview)
     db.execute(
         "INSERT OR IGNORE INTO replacements VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -154,18 +151,39 @@ def _insert(
     )
 
 
+def _insert_mask(
+    db: sqlite3.Connection, recorded: Recorded, session_id: int, number: int, output: LeftOut, preview: str | None
+) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            recorded.position,
+            number,
+            session_id,
+            output.hash,
+            output.ref,
+            output.tool,
+            output.tokens,
+            recorded.timestamp,
+            preview,
+        ),
+    )
+
+
 def _retrieved(db: sqlite3.Connection, recorded: Recorded, event: ContentRetrieved) -> None:
     db.execute("INSERT INTO mask_retrievals VALUES (?, ?, ?)", (recorded.position, event.session_id, event.hash))
 
 
 MASKS = Projection(
     name="masks",
-    version=1,
+    version=2,
     tables=TABLES,
     handles=dict(
         (
             on(ContentMasked, _content_masked),
             on(OutputsMasked, _outputs_masked),
+            on(CompactionPerformed, _left_out),
+            on(CompressionPerformed, _left_out),
             on(ContentRetrieved, _retrieved),
         )
     ),

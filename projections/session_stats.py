@@ -12,6 +12,7 @@ import msgspec
 from projections.chain_tokens import ChainTokens
 from projections.declaration import Projection, on
 from projections.rows import Rows
+from schema.compaction import CompactionPerformed, CompactionReverted, CompressionPerformed, PrefixDecision
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -33,6 +34,7 @@ TABLES = (
     " STRICT, WITHOUT ROWID",
     "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, messages INTEGER NOT NULL)"
     " STRICT",
+    "CREATE TABLE decision_exchanges(number INTEGER PRIMARY KEY, exchange_id INTEGER NOT NULL) STRICT",
     "CREATE TABLE chain_tokens(session_id INTEGER NOT NULL, chain INTEGER NOT NULL, tokens INTEGER NOT NULL,"
     " PRIMARY KEY(session_id, chain)) STRICT, WITHOUT ROWID",
 )
@@ -114,6 +116,28 @@ class SessionTotals:
         after = _with_usage(self._stats_of(event.session_id), usage, used, tokens.longest())
         self._append(recorded, event.session_id, after)
 
+    def decided(self, recorded: Recorded, event: PrefixDecision) -> None:
+        """The context is less from here on. One that was decided on the way of its exchange is counted with that."""
+        number = event.history_id if isinstance(event, CompactionPerformed) else getattr(event, "log_id", 0)
+        self._db.execute("INSERT INTO decision_exchanges VALUES (?, ?)", (number, event.decided_on))
+        self._change(recorded, event.session_id, event.decided_on, event.tokens_after - event.tokens_before)
+
+    def reverted(self, recorded: Recorded, event: CompactionReverted) -> None:
+        number = event.history_id if event.history_id is not None else event.log_id
+        query = "SELECT exchange_id FROM decision_exchanges WHERE number = ?"
+        row = self._db.execute(query, (number,)).fetchone()
+        if row is not None:
+            self._change(recorded, event.session_id, int(row[0]), event.tokens_restored)
+
+    def _change(self, recorded: Recorded, session_id: int, exchange_id: int, more: int) -> None:
+        """The chain of an exchange holds more tokens, or less."""
+        chain, tokens = self._chain_of(exchange_id), self._tokens_of(session_id)
+        if chain is None or chain[0] not in tokens.by_chain:
+            return
+        tokens.put(chain[0], max(tokens.by_chain[chain[0]] + more, 0))
+        after = msgspec.structs.replace(self._stats_of(session_id), context_tokens=tokens.longest())
+        self._append(recorded, session_id, after)
+
     def write(self) -> None:
         for session_id, tokens in self._tokens.items():
             if tokens.cleared:
@@ -180,12 +204,15 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, context_tokens: int) 
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=1,
+    version=2,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(
         (
             on(ExchangeStarted, SessionTotals.started),
+            on(CompactionPerformed, SessionTotals.decided),
+            on(CompressionPerformed, SessionTotals.decided),
+            on(CompactionReverted, SessionTotals.reverted),
             *(
                 on(cls, SessionTotals.finished)
                 for cls in (ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)

@@ -6,12 +6,16 @@ from typing import TypeVar
 
 import msgspec
 
+from projections.context_state import ContextState
+
 T = TypeVar("T")
 
 COMPACTIONS = frozenset(("CompactionPerformed", "CompressionPerformed", "CompactionReverted"))
 _ROWS = (
     "SELECT t.position, t.timestamp, t.type, s.context_tokens, e.received_tokens,"
-    " coalesce(e.sent_tokens, e.received_tokens) FROM timeline t"
+    " coalesce(e.sent_tokens, e.received_tokens), c.state, d.tokens_before, d.tokens_after FROM timeline t"
+    " LEFT JOIN context_states c ON c.session_id = t.session_id AND c.position = t.position"
+    " LEFT JOIN prefix_decisions d ON d.position = t.position"
     " LEFT JOIN session_stats s ON s.session_id = t.session_id AND s.position = t.position"
     " LEFT JOIN exchanges e ON e.started_position = t.position"
     " WHERE t.session_id = ? AND t.position <= ? ORDER BY t.position"
@@ -21,7 +25,8 @@ _LAST = "SELECT max(position) FROM timeline WHERE session_id = ? AND position <=
 
 class TimelineColumns(msgspec.Struct, frozen=True):
     """All of one length. `timestamp` in ms since the epoch; `used` are the tokens in the context after the event;
-    `saved` and `ratio` (percent, None where nothing) say what it took off a request."""
+    `saved` and `ratio` (percent, None where nothing) say what it took off a request or a context; `reserved` is None
+    where nobody has set it."""
 
     position: list[int]
     timestamp: list[int]
@@ -29,6 +34,7 @@ class TimelineColumns(msgspec.Struct, frozen=True):
     used: list[int]
     saved: list[int]
     ratio: list[float | None]
+    reserved: list[int | None]
 
 
 def last_position(db: sqlite3.Connection, session_id: int, *, at: int) -> int:
@@ -37,10 +43,14 @@ def last_position(db: sqlite3.Connection, session_id: int, *, at: int) -> int:
 
 
 def session_timeline(db: sqlite3.Connection, session_id: int, *, at: int) -> TimelineColumns:
-    columns = TimelineColumns([], [], [], [], [], [])
-    used = 0
-    for position, timestamp, name, tokens, received, sent in db.execute(_ROWS, (session_id, at)):
+    columns = TimelineColumns([], [], [], [], [], [], [])
+    used, reserved = 0, None
+    for position, timestamp, name, tokens, received, sent, state, before, after in db.execute(_ROWS, (session_id, at)):
         used = used if tokens is None else tokens
+        if state is not None:
+            reserved = msgspec.json.decode(state, type=ContextState).reserved_tokens
+        if before is not None:
+            received, sent = before, after
         saved = received - sent if received is not None else 0
         columns.position.append(position)
         columns.timestamp.append(timestamp)
@@ -48,6 +58,7 @@ def session_timeline(db: sqlite3.Connection, session_id: int, *, at: int) -> Tim
         columns.used.append(used)
         columns.saved.append(saved)
         columns.ratio.append(round(100 * saved / received, 2) if saved and received else None)
+        columns.reserved.append(reserved)
     return columns
 
 
@@ -72,6 +83,7 @@ def sampled(columns: TimelineColumns, points: int) -> TimelineColumns:
         _picked(columns.used, chosen),
         _picked(columns.saved, chosen),
         _picked(columns.ratio, chosen),
+        _picked(columns.reserved, chosen),
     )
 
 

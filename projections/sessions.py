@@ -4,10 +4,14 @@ import sqlite3
 
 import msgspec
 
+from projections.context_state import ContextState
 from projections.declaration import Projection, on
 from projections.paging import Page
-from projections.workspace import active_session_id
+from projections.workspace import CompactionDefaults, active_session_id, compaction_defaults
+from schema.compaction import EVENTS as COMPACTION_EVENTS
+from schema.compaction import AutoCompactionSkipped, CompressionFailed
 from schema.recorded import Recorded
+from schema.registry import Event
 from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import SessionActivated
 
@@ -25,6 +29,10 @@ TABLES = (
     "CREATE TABLE session_counts(position INTEGER PRIMARY KEY, listed INTEGER NOT NULL) STRICT",
 )
 _SHOWN = "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position"
+_STATE = (
+    "(SELECT state FROM context_states c WHERE c.session_id = v.session_id AND c.position <= :at"
+    " ORDER BY c.position DESC LIMIT 1)"
+)
 _LISTED = (
     "created_position <= :at AND from_position <= :at AND (to_position IS NULL OR to_position > :at) AND deleted = 0"
     " AND (:q = '' OR instr(name_folded, :q) > 0)"
@@ -33,7 +41,8 @@ _LISTED = (
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     """A session as of a position. `created_at` in ms since the epoch; `position` is that of the last decision about
-    it; `name` is "[erased]" and `erased` true once its key was destroyed."""
+    it; `name` is "[erased]" and `erased` true once its key was destroyed. `context` is the state of its context, for
+    which `defaults` hold where nobody has said otherwise."""
 
     id: int
     name: str
@@ -48,16 +57,28 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     deleted: bool
     erased: bool
+    context: ContextState
+    defaults: CompactionDefaults
+
+    @property
+    def reserved_tokens(self) -> int:
+        reserved = self.context.reserved_tokens
+        return self.defaults.reserved_tokens if reserved is None else reserved
+
+    @property
+    def auto_compaction_enabled(self) -> bool:
+        """The session's own switch."""
+        return self.defaults.auto if self.context.auto is None else self.context.auto
 
 
 def get_session(db: sqlite3.Connection, session_id: int, *, at: int) -> SessionRow | None:
     """The session, also a deleted one (`deleted` says so); None where it did not exist yet."""
     row = db.execute(
-        f"SELECT {_SHOWN} FROM session_versions WHERE session_id = ? AND from_position <= ?"
+        f"SELECT {_SHOWN}, {_STATE} FROM session_versions v WHERE session_id = :session_id AND from_position <= :at"
         " ORDER BY from_position DESC LIMIT 1",
-        (session_id, at),
+        {"session_id": session_id, "at": at},
     ).fetchone()
-    return _session(row, active_session_id(db, at=at)) if row else None
+    return _session(row, active_session_id(db, at=at), compaction_defaults(db, at=at)) if row else None
 
 
 def list_sessions(
@@ -66,7 +87,7 @@ def list_sessions(
     """Sessions that are not deleted, newest first; `q` is searched in their names, whatever the case."""
     values = {"at": at, "q": (q or "").casefold(), "limit": limit, "offset": offset}
     rows = db.execute(
-        f"SELECT {_SHOWN} FROM session_versions WHERE {_LISTED}"
+        f"SELECT {_SHOWN}, {_STATE} FROM session_versions v WHERE {_LISTED}"
         " ORDER BY created_position DESC LIMIT :limit OFFSET :offset",
         values,
     ).fetchall()
@@ -74,8 +95,8 @@ def list_sessions(
         (total,) = db.execute(f"SELECT count(*) FROM session_versions WHERE {_LISTED}", values).fetchone()
     else:
         total = _listed(db, at=at)
-    active = active_session_id(db, at=at)
-    return Page([_session(row, active) for row in rows], total)
+    active, defaults = active_session_id(db, at=at), compaction_defaults(db, at=at)
+    return Page([_session(row, active, defaults) for row in rows], total)
 
 
 def sessions_by_provider(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
@@ -96,8 +117,9 @@ def _listed(db: sqlite3.Connection, *, at: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _session(row: tuple[object, ...], active: int | None) -> SessionRow:
-    fields = dict(zip(_SHOWN.split(", "), row, strict=True))
+def _session(row: tuple[object, ...], active: int | None, defaults: CompactionDefaults) -> SessionRow:
+    *shown, state = row
+    fields = dict(zip(_SHOWN.split(", "), shown, strict=True))
     number, name = fields.pop("session_id"), fields.pop("name")
     return msgspec.convert(
         {
@@ -108,6 +130,8 @@ def _session(row: tuple[object, ...], active: int | None) -> SessionRow:
             "position": fields["from_position"],
             "deleted": bool(fields["deleted"]),
             "erased": name is None,
+            "context": msgspec.json.decode(state, type=ContextState) if isinstance(state, str) else ContextState(),
+            "defaults": defaults,
         },
         SessionRow,
     )
@@ -147,6 +171,12 @@ def _activated(db: sqlite3.Connection, recorded: Recorded, event: SessionActivat
     _next_version(db, event.session_id, recorded.position)
 
 
+def _decided(db: sqlite3.Connection, recorded: Recorded, event: Event) -> None:
+    """A decision about its context: what it says stands in the tables of that (projections/compaction.py)."""
+    if recorded.session_id is not None:
+        _next_version(db, recorded.session_id, recorded.position)
+
+
 def _deleted(db: sqlite3.Connection, recorded: Recorded, event: SessionDeleted) -> None:
     _next_version(db, event.session_id, recorded.position)
     db.execute(
@@ -177,7 +207,7 @@ def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> Non
 
 SESSIONS = Projection(
     name="sessions",
-    version=1,
+    version=2,
     tables=TABLES,
     handles=dict(
         (
@@ -185,6 +215,7 @@ SESSIONS = Projection(
             on(SessionRenamed, _renamed),
             on(SessionActivated, _activated),
             on(SessionDeleted, _deleted),
+            *(on(cls, _decided) for cls in COMPACTION_EVENTS if cls not in (AutoCompactionSkipped, CompressionFailed)),
         )
     ),
 )

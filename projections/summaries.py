@@ -3,6 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionFailed,
+    CompressionPerformed,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+)
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import (
     ExchangeCancelled,
@@ -110,6 +122,56 @@ def _sanitizer_disabled(_: SanitizerDisabled, __: str) -> tuple[str, Words]:
     return "sanitizer switched off", ()
 
 
+def _compaction(event: CompactionPerformed, _: str) -> tuple[str, Words]:
+    return f"compaction {event.history_id} of session {event.session_id} ({event.trigger_reason}): {_less(event)}", ()
+
+
+def _compression(event: CompressionPerformed, _: str) -> tuple[str, Words]:
+    by = f" by {event.model}" if event.model else ""
+    return f"compression {event.log_id} of session {event.session_id}{by}: {_less(event)}", (event.model,)
+
+
+def _less(event: CompactionPerformed | CompressionPerformed) -> str:
+    tokens = f"{event.tokens_before:,} to {event.tokens_after:,} tokens"
+    return f"{tokens}, {len(event.removed_refs):,} messages left out"
+
+
+def _compression_failed(event: CompressionFailed, _: str) -> tuple[str, Words]:
+    text = f"no summary of session {event.session_id} by {event.model} ({event.error_code}): a digest took its place"
+    return text, (event.model, event.error_message)
+
+
+def _compaction_reverted(event: CompactionReverted, _: str) -> tuple[str, Words]:
+    number = event.history_id if event.history_id is not None else event.log_id
+    tokens = f"{event.tokens_restored:,} tokens restored"
+    return f"{event.kind} {number} of session {event.session_id} undone: {tokens}", ()
+
+
+def _auto_skipped(event: AutoCompactionSkipped, _: str) -> tuple[str, Words]:
+    size = f"{event.tokens:,} of {event.threshold_tokens:,} tokens"
+    return f"session {event.session_id} not compacted by itself ({event.reason}): {size}", (event.reason,)
+
+
+def _reserved(event: TokensReserved, _: str) -> tuple[str, Words]:
+    return f"{event.to:,} tokens reserved in session {event.session_id}, before {event.from_:,}", ()
+
+
+def _auto_compaction_enabled(event: AutoCompactionEnabled, _: str) -> tuple[str, Words]:
+    return f"automatic compaction of session {event.session_id} switched on", ()
+
+
+def _auto_compaction_disabled(event: AutoCompactionDisabled, _: str) -> tuple[str, Words]:
+    return f"automatic compaction of session {event.session_id} switched off", ()
+
+
+def _pinned(event: MessagePinned, _: str) -> tuple[str, Words]:
+    return f"message {event.ref[:16]} pinned in session {event.session_id}", (event.ref, event.reason)
+
+
+def _unpinned(event: MessageUnpinned, _: str) -> tuple[str, Words]:
+    return f"message {event.ref[:16]} unpinned in session {event.session_id}", (event.ref, event.reason)
+
+
 def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     size = f"{event.received.count:,} messages, about {event.received.tokens:,} tokens"
     words = (event.model_requested, event.client_family, event.resolution.rule)
@@ -157,6 +219,16 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(ContentRetrieved, _retrieved),
         _says(SanitizerEnabled, _sanitizer_enabled),
         _says(SanitizerDisabled, _sanitizer_disabled),
+        _says(CompactionPerformed, _compaction),
+        _says(CompressionPerformed, _compression),
+        _says(CompressionFailed, _compression_failed),
+        _says(CompactionReverted, _compaction_reverted),
+        _says(AutoCompactionSkipped, _auto_skipped),
+        _says(TokensReserved, _reserved),
+        _says(AutoCompactionEnabled, _auto_compaction_enabled),
+        _says(AutoCompactionDisabled, _auto_compaction_disabled),
+        _says(MessagePinned, _pinned),
+        _says(MessageUnpinned, _unpinned),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

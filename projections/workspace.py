@@ -28,6 +28,16 @@ class Configured(msgspec.Struct, frozen=True):
     given: tuple[str, ...] = ()
 
 
+class CompactionDefaults(msgspec.Struct, frozen=True, array_like=True):
+    """What holds for sessions where nobody has said otherwise."""
+
+    enabled: bool = True
+    auto: bool = True
+    threshold: float = 0.85
+    reserved_tokens: int = 0
+    ready_percentage: int = 80
+
+
 class Toggle(msgspec.Struct, frozen=True):
     """A global switch; `position` is that of the event that set it, None while it is as it was made."""
 
@@ -67,6 +77,21 @@ def configured(db: sqlite3.Connection, *, at: int) -> Configured:
         "SELECT loaded FROM configurations WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
     ).fetchone()
     return msgspec.json.decode(row[0], type=Configured) if row else Configured()
+
+
+def compaction_defaults(db: sqlite3.Connection, *, at: int) -> CompactionDefaults:
+    """Of the configuration in force."""
+    row = db.execute(
+        "SELECT loaded ->> '$.values.compaction.enabled', loaded ->> '$.values.compaction.auto.auto_compact',"
+        " loaded ->> '$.values.compaction.auto.auto_compact_threshold',"
+        " loaded ->> '$.values.compaction.reserved_tokens',"
+        " loaded ->> '$.values.compaction.threshold_percentage' FROM configurations WHERE from_position <= ?"
+        " ORDER BY from_position DESC LIMIT 1",
+        (at,),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return CompactionDefaults()
+    return CompactionDefaults(bool(row[0]), bool(row[1]), float(row[2]), int(row[3]), int(row[4]))
 
 
 def _configured(db: sqlite3.Connection, recorded: Recorded, event: ConfigurationLoaded) -> None:

@@ -6,6 +6,7 @@ runs beside the upstream call.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -17,6 +18,7 @@ from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
+from proxy.remembering import remembered
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
 from proxy.sending import Sender, Sending
@@ -25,6 +27,7 @@ from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.blobs import content_ref
+from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.exchanges import ExchangeStarted, MessageRefs, Resolution
 from schema.log import EventLog
 from schema.recorded import Body, Metadata, NewEvent
@@ -73,6 +76,16 @@ class Beginner:
         self._sender = sender
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
+    def decided(self, events: Sequence[NewEvent]) -> None:
+        """What was decided beside the traffic holds for the next request."""
+        for new in events:
+            if isinstance(new.event, COMPACTION_EVENTS):
+                session_id = getattr(new.event, "session_id", 0)
+                memory = self._memories.get(session_id)
+                if memory is not None:
+                    memory.decided(new, time.time_ns() // 1_000_000)
+                self._sender.drop(session_id)
+
     async def facts(self, request: ChatRequest) -> RequestFacts:
         """What is known of the messages. Waits only where a long text must be counted first."""
         facts = self._facts.of_request(request.messages, _INLINE_BYTES)
@@ -107,7 +120,9 @@ class Beginner:
         memory = self._memories.get(match.session_id)
         if memory is None:
             memory = self._memories.put(match.session_id, SessionMemory())
-        sending = self._sender.sending(incoming, facts, match.session_id, memory)
+        tools = self._tokens(incoming, facts) - facts.tokens
+        sending = self._sender.sending(incoming, facts, match.session_id, exchange_id, memory, tools)
+        new_events += sending.decided
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
@@ -131,11 +146,12 @@ class Beginner:
             scope=scope,
             canons=facts.canons,
             tokens=self._tokens(incoming, facts) - sending.saved,
+            saved=sending.saved,
             metadata=metadata,
             committed=committed,
             arrived=incoming.arrived,
             body=sending.body,
-            decided=bool(sending.events),
+            decided=bool(sending.events or sending.decided),
         )
         self._registry.add(running)
         return running
@@ -205,6 +221,7 @@ class Beginner:
             chain=self._chains.prefix(scope.chains, facts.canons, facts.count).hex(),
             skipped_reason=sending.skipped_reason,
             steps=sending.steps or None,
+            over_threshold=sending.over_threshold or None,
             preview=facts.preview if self._recording.contents else None,
         )
         kept = tuple(bodies) if self._recording.contents else ()
@@ -235,7 +252,7 @@ class Beginner:
         return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
 
     async def _remember(self, session_id: int) -> None:
-        memory = await asyncio.to_thread(_folded, self._log, session_id)
+        memory = await asyncio.to_thread(remembered, self._log, session_id)
         if self._memories.get(session_id) is None:
             self._memories.put(session_id, memory)
 
@@ -245,18 +262,3 @@ class Beginner:
             self._memories.drop(session_id)
             self._handler.dropped()
             self._sender.drop(session_id)
-
-
-def _folded(log: EventLog, session_id: int) -> SessionMemory:
-    memory = SessionMemory()
-    places: dict[str, int] = {}
-    for recorded in log.read(session_id=session_id):
-        memory.apply(recorded)
-        if isinstance(recorded.event, ExchangeStarted) and recorded.event.blob is not None:
-            for ref in recorded.event.blob.refs:
-                places.setdefault(ref, recorded.position)
-    for held in memory.replaced.all():
-        ref = held.output.replacement_ref
-        if ref in places:
-            held.message = log.body(places[ref], ref)
-    return memory

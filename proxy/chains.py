@@ -14,9 +14,8 @@ from typing import Literal
 
 import msgspec
 
-from proxy.facts import RequestFacts
+from proxy.facts import CANON_BYTES, RequestFacts
 
-CANON_BYTES = 16
 _TRAIL = 3 * CANON_BYTES
 _CHAINS_PER_SESSION = 16
 _PREFIXES_PER_SESSION = 20_000

@@ -109,6 +109,7 @@ class ChatHandler:
             model_key=route.model_key,
             model_sent=route.upstream_model,
             cached_price_ratio=route.provider.cached_price_ratio,
+            max_context=route.max_context,
         )
         running = await self._beginner.begin(incoming)
         await self._watched(receive, send, incoming, route, running, injected=forward.injected)
@@ -267,6 +268,7 @@ def _added_headers(running: Running, request_id: str, context_limit: int | None)
         (b"x-session-rule", running.rule.encode()),
         (b"x-exchange-id", b"%d" % running.exchange_id),
         (b"x-context-tokens", b"%d" % running.tokens),
+        (b"x-context-saved", b"%d" % running.saved),
         (b"x-request-id", request_id.encode()),
     ]
     if context_limit is not None:

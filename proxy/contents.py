@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import msgspec
 
 from proxy.envelope import join
+from schema.compaction import CompactionPerformed, CompressionPerformed, PrefixDecision
 from schema.exchanges import EVENTS, ExchangeStarted, Finished, MessageRefs
 from schema.log import EventLog
 from schema.recorded import Recorded
 
 _BATCH = 1_000
 _CACHED_BYTES = 32 << 20
-_TYPES = tuple(cls.__name__ for cls in EVENTS)
+_TYPES = tuple(cls.__name__ for cls in (*EVENTS, CompactionPerformed, CompressionPerformed))
 
 
 class MissingContentError(LookupError):
@@ -31,17 +32,17 @@ class _Lists(msgspec.Struct, frozen=True):
 
 
 class SessionContents:
-    """The contents of one session. Reads the session's events once, and bodies when they are asked for; not for
-    several threads at once."""
+    """The contents of one session, up to event `upto`. Reads the session's events once, and bodies when they are asked
+    for; not for several threads at once."""
 
-    def __init__(self, log: EventLog, session_id: int) -> None:
+    def __init__(self, log: EventLog, session_id: int, *, upto: int | None = None) -> None:
         self._log = log
         self._places: dict[str, int] = {}
         self._lists: dict[int, _Lists] = {}
         self._answers: dict[int, str | None] = {}
         self._bodies: dict[str, bytes] = {}
         self._cached = 0
-        for recorded in _events(log, session_id):
+        for recorded in _events(log, session_id, upto):
             self._fold(recorded)
 
     def exchange_ids(self) -> list[int]:
@@ -59,6 +60,15 @@ class SessionContents:
         lists = self._lists[exchange_id]
         return self._joined(lists.sent_envelope_ref, self._refs(exchange_id, sent=True))
 
+    def received_messages(self, exchange_id: int) -> list[bytes]:
+        """The messages as the client sent them. Raises as `received` does."""
+        return [self.body(ref) for ref in self._refs(exchange_id, sent=False)]
+
+    def message_refs(self) -> set[str]:
+        """Of all messages that were received or answered."""
+        received = (ref for lists in self._lists.values() for ref in lists.received.added)
+        return {*received, *(ref for ref in self._answers.values() if ref is not None)}
+
     def answer(self, exchange_id: int) -> bytes | None:
         """The assistant message of choice 0, None where none came. Raises MissingContentError."""
         ref = self._answers.get(exchange_id)
@@ -70,15 +80,15 @@ class SessionContents:
         if known is not None:
             return known
         position = self._places.get(ref)
-        body = self._log.body(position, ref) if position is not None else None
-        if body is None:
+        found = self._log.bodies(position) if position is not None else {}
+        if ref not in found:
             raise MissingContentError(ref)
         if self._cached > _CACHED_BYTES:
             self._bodies.clear()
             self._cached = 0
-        self._bodies[ref] = body
-        self._cached += len(body)
-        return body
+        self._bodies.update(found)  # they are asked for together, too
+        self._cached += sum(map(len, found.values()))
+        return found[ref]
 
     def _fold(self, recorded: Recorded) -> None:
         event = recorded.event
@@ -87,7 +97,7 @@ class SessionContents:
             self._lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
         if isinstance(event, Finished):
             self._answers[event.exchange_id] = event.answer_ref
-        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
+        if isinstance(event, ExchangeStarted | Finished | PrefixDecision) and event.blob is not None:
             for ref in event.blob.refs:
                 self._places.setdefault(ref, recorded.position)
 
@@ -109,8 +119,8 @@ class SessionContents:
         return join(self.body(envelope_ref), [self.body(ref) for ref in refs])
 
 
-def _events(log: EventLog, session_id: int) -> Iterator[Recorded]:
+def _events(log: EventLog, session_id: int, upto: int | None) -> Iterator[Recorded]:
     after = 0
-    while batch := log.read(after, limit=_BATCH, session_id=session_id, types=_TYPES):
+    while batch := log.read(after, upto=upto, limit=_BATCH, session_id=session_id, types=_TYPES):
         yield from batch
         after = batch[-1].position

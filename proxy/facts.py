@@ -16,6 +16,7 @@ from context.tokens import TextCounter
 from proxy.json_depth import within_depth
 
 MAX_DEPTH = 128  # levels of a request body
+CANON_BYTES = 16  # of a message's canon
 PREVIEW = 100  # characters
 _MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
 _GENERATION = 100_000  # messages, about 20 MB
@@ -85,8 +86,8 @@ class FactsCache:
             facts.append(each)
         return _joined(facts)
 
-    def of_long_request(self, messages: Sequence[msgspec.Raw]) -> RequestFacts:
-        """The same without a limit, for a thread."""
+    def of_long_request(self, messages: Sequence[bytes | msgspec.Raw]) -> RequestFacts:
+        """The same without a limit, for a thread, or where nearly all is known."""
         return _joined([self.of(raw) for raw in messages])
 
     def text_tokens(self, data: bytes) -> int:

@@ -5,13 +5,17 @@ append was refused) it is dropped and folded from the log again.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from projections.context_state import ContextState, evolve
+from proxy.prefixes import Prefixes
 from proxy.replaced import Replaced
+from schema.compaction import MessagePinned, MessageUnpinned, PrefixDecision
 from schema.exchanges import ExchangeStarted, Finished, MessageRefs
-from schema.recorded import Recorded
+from schema.recorded import NewEvent, Recorded
+from schema.registry import Event
 
 REF_BYTES = 32
 _FULL_LIST_EVERY = 32
@@ -94,13 +98,17 @@ class Lists:
 
 class SessionMemory:
     """The refs whose bodies the log holds for this session, the lists of its latest exchanges as they were received and
-    as they were sent, and which outputs were replaced by what."""
+    as they were sent, which outputs were replaced by what and which beginnings by what, and which messages are
+    pinned."""
 
     def __init__(self) -> None:
         self._stored: set[bytes] = set()
         self.received = Lists()
         self.sent = Lists()
         self.replaced = Replaced()
+        self.prefixes = Prefixes()
+        self.pins: set[bytes] = set()  # refs
+        self.context = ContextState()
 
     def is_stored(self, ref: bytes) -> bool:
         return ref in self._stored
@@ -111,7 +119,7 @@ class SessionMemory:
     def apply(self, recorded: Recorded) -> None:
         """Fold one event of the session."""
         event = recorded.event
-        if isinstance(event, ExchangeStarted | Finished) and event.blob is not None:
+        if isinstance(event, ExchangeStarted | Finished | PrefixDecision) and event.blob is not None:
             self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
         if isinstance(event, ExchangeStarted):
             self.received.apply(event.exchange_id, event.received)
@@ -121,6 +129,21 @@ class SessionMemory:
             elif refs is not None:
                 self.sent.began(event.exchange_id, refs, event.received)
         self.replaced.apply(event)
+        self.context = evolve(self.context, event, recorded.timestamp)
+        self._decided(event, {})
+
+    def decided(self, new: NewEvent, timestamp: int) -> None:
+        """Fold a decision that was made beside the traffic, or on the way of a request before the log had it."""
+        self.stored(bytes.fromhex(body.ref) for body in new.bodies)
+        self.context = evolve(self.context, new.event, timestamp)
+        self._decided(new.event, {body.ref: body.data for body in new.bodies})
+
+    def _decided(self, event: Event, bodies: Mapping[str, bytes]) -> None:
+        self.prefixes.apply(event, bodies)
+        if isinstance(event, MessagePinned):
+            self.pins.add(bytes.fromhex(event.ref))
+        elif isinstance(event, MessageUnpinned):
+            self.pins.discard(bytes.fromhex(event.ref))
 
 
 class SessionMemories:

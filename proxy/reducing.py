@@ -12,7 +12,7 @@ import msgspec
 from context.messages import decode_message
 from context.reduction import ContextFold, Count
 from context.replacements import Decision, Known, ReductionSettings, Replacement
-from proxy.facts import FactsCache, RequestFacts
+from proxy.facts import CANON_BYTES, FactsCache, RequestFacts
 from proxy.json_members import members, replaced
 from proxy.memory import REF_BYTES, SessionMemory, common
 from proxy.replaced import Held
@@ -22,7 +22,6 @@ from schema.exchanges import ReductionStep
 from schema.recorded import Body
 from schema.registry import Event
 
-_CANON_BYTES = 16
 _MOST_TOKENS = 2_000_000  # of all conversations whose folds are kept: about 40 MB
 _OF_SESSION = 4  # conversations
 _PREVIEW = 200  # characters
@@ -31,7 +30,8 @@ _encode = msgspec.json.Encoder().encode
 
 class Reduced(msgspec.Struct, frozen=True):
     """`messages` and their refs as they go upstream, and the tokens that this saves; new `events` with the `bodies`
-    that they speak of."""
+    that they speak of, and the `new` replacements themselves; `after` are the tokens of each message that was
+    replaced, by index."""
 
     messages: list[bytes | msgspec.Raw]
     refs: bytes
@@ -39,6 +39,8 @@ class Reduced(msgspec.Struct, frozen=True):
     steps: tuple[ReductionStep, ...]
     events: tuple[Event, ...] = ()
     bodies: tuple[Body, ...] = ()
+    new: tuple[Held, ...] = ()
+    after: dict[int, int] = {}
 
 
 class _Kept(msgspec.Struct, eq=False):
@@ -70,28 +72,34 @@ class Reducer:
         self,
         session_id: int,
         memory: SessionMemory,
-        messages: Sequence[msgspec.Raw],
+        messages: Sequence[bytes | msgspec.Raw],
         facts: RequestFacts,
         *,
         ratio: float,
         now: float,
         decide: bool,
+        fresh: int | None = None,
     ) -> Reduced | None:
-        """None where all goes upstream as it came. Without `decide` nothing new is replaced."""
+        """None where all goes upstream as it came. Without `decide` nothing new is replaced; the last `fresh` messages
+        have not gone upstream yet, where they are not the same as in the latest exchanges."""
         kept = self._continued(session_id, facts.refs)
         begun = kept.fold.length
         for index in range(begun, facts.count):
             self._add(kept, memory, messages[index], facts, index)
         if decide:
             idle = begun > 0 and now - kept.at > self._settings.idle_seconds
-            went = begun or memory.received.shared(facts.refs)  # after a restart the log knows what went upstream
-            decision = kept.fold.decide(ratio, idle=idle, fresh=facts.count - went)
+            if begun or fresh is None:
+                went = begun or memory.received.shared(facts.refs)  # after a restart the log knows what went upstream
+                fresh = facts.count - went
+            decision = kept.fold.decide(ratio, idle=idle, fresh=fresh)
         else:
             decision = Decision()
-        events, bodies = self._new(session_id, kept, memory, messages, facts, decision)
+        new, events, bodies = self._new(session_id, kept, memory, messages, facts, decision)
         kept.refs, kept.at = facts.refs, now
         self._keep(session_id, kept)
-        return self._reduced(kept, messages, facts, events, bodies) if kept.held else None
+        if not kept.held:
+            return None
+        return msgspec.structs.replace(self._reduced(kept, messages, facts), events=events, bodies=bodies, new=new)
 
     def _continued(self, session_id: int, refs: bytes) -> _Kept:
         """The fold of a conversation that `refs` go on, or part from behind its last assistant message, taken out; else
@@ -116,15 +124,18 @@ class Reducer:
         while self._tokens > _MOST_TOKENS and len(self._order) > 1:
             self.drop(next(iter(self._order)))
 
-    def _add(self, kept: _Kept, memory: SessionMemory, message: msgspec.Raw, facts: RequestFacts, index: int) -> None:
+    def _add(
+        self, kept: _Kept, memory: SessionMemory, message: bytes | msgspec.Raw, facts: RequestFacts, index: int
+    ) -> None:
         known: list[Known] = []
-        if memory.replaced:
+        pinned = bool(memory.pins) and facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES] in memory.pins
+        if memory.replaced and not pinned:
             for held in memory.replaced.of(self._key(facts, index)):
                 found = held.known() if self._belongs(held, facts) else None
                 if found is not None:
                     known.append(found)
                     kept.held[index] = held
-        kept.fold.add(decode_message(message), self._facts.of(message).tokens, known)
+        kept.fold.add(decode_message(message), self._facts.of(message).tokens, known, pinned=pinned)
 
     def _belongs(self, held: Held, facts: RequestFacts) -> bool:
         """Whether it was decided in this conversation, and not in one that went on from an earlier message of it."""
@@ -133,17 +144,18 @@ class Reducer:
 
     def _key(self, facts: RequestFacts, index: int) -> bytes:
         """Of the message at its place in the conversation."""
-        return self._facts.hash(facts.canons[: (index + 1) * _CANON_BYTES])
+        return self._facts.hash(facts.canons[: (index + 1) * CANON_BYTES])
 
     def _new(
         self,
         session_id: int,
         kept: _Kept,
         memory: SessionMemory,
-        messages: Sequence[msgspec.Raw],
+        messages: Sequence[bytes | msgspec.Raw],
         facts: RequestFacts,
         decision: Decision,
-    ) -> tuple[tuple[Event, ...], tuple[Body, ...]]:
+    ) -> tuple[tuple[Held, ...], tuple[Event, ...], tuple[Body, ...]]:
+        new: list[Held] = []
         events: list[Event] = []
         bodies: list[Body] = []
         previews: list[str] = []
@@ -154,6 +166,7 @@ class Reducer:
             output = self._output(facts, found, content_ref(message), kept.fold.answered)
             kept.held[found.index] = Held(found.stage, output, message)
             memory.replaced.put(kept.held[found.index])
+            new.append(kept.held[found.index])
             bodies.append(Body(output.replacement_ref, message))
             preview = self._preview(raw)
             if found.stage == "mask":
@@ -172,7 +185,7 @@ class Reducer:
                     previews=_encode(previews).decode(),
                 )
             )
-        return tuple(events), tuple(bodies)
+        return tuple(new), tuple(events), tuple(bodies)
 
     def _output(self, facts: RequestFacts, found: Replacement, replacement_ref: str, answered: int) -> ReplacedOutput:
         index = found.index
@@ -194,10 +207,8 @@ class Reducer:
     def _reduced(
         self,
         kept: _Kept,
-        messages: Sequence[msgspec.Raw],
+        messages: Sequence[bytes | msgspec.Raw],
         facts: RequestFacts,
-        events: tuple[Event, ...],
-        bodies: tuple[Body, ...],
     ) -> Reduced:
         sent: list[bytes | msgspec.Raw] = list(messages)
         refs = bytearray(facts.refs)
@@ -211,7 +222,8 @@ class Reducer:
             step[1] += self._facts.of(messages[index]).tokens - output.tokens_after
         saved = sum(step[1] for step in steps.values())
         found = tuple(ReductionStep(stage, *steps[stage]) for stage in sorted(steps))
-        return Reduced(sent, bytes(refs), saved, found, events, bodies)
+        after = {index: held.output.tokens_after for index, held in kept.held.items()}
+        return Reduced(sent, bytes(refs), saved, found, after=after)
 
 
 def with_content(message: bytes, text: str) -> bytes:

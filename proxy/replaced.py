@@ -35,6 +35,10 @@ class Replaced:
     def put(self, held: Held) -> None:
         self._held.setdefault(bytes.fromhex(held.output.key), []).append(held)
 
+    def withdraw(self, held: Held) -> None:
+        """It was not decided after all; it must be the last one of its occurrence."""
+        self._held[bytes.fromhex(held.output.key)].remove(held)
+
     def of(self, key: bytes) -> list[Held]:
         return self._held.get(key, [])
 

@@ -31,6 +31,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     model_key: str
     model_sent: str
     cached_price_ratio: float = 0.1
+    max_context: int = 262_144
 
 
 class Running(msgspec.Struct, kw_only=True, eq=False):
@@ -45,6 +46,7 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     scope: Scope
     canons: bytes
     tokens: int
+    saved: int
     metadata: Metadata
     committed: asyncio.Future[Committed]
     arrived: float

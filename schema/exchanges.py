@@ -70,7 +70,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ExchangeStarted(Event, frozen=True, kw_only=True):
     """A request was accepted and goes upstream. `sent` and `sent_envelope_ref` are None where what went upstream equals
     what was received. An envelope is all of the body outside the messages (see proxy/envelope.py); `chain` is the
-    canonical hash of the received messages; `steps` say what `sent` saves."""
+    canonical hash of the received messages; `steps` say what `sent` saves; `over_threshold` that the context was full
+    enough for an automatic compaction, as later stages found it."""
 
     session_id: int
     exchange_id: int
@@ -88,6 +89,7 @@ class ExchangeStarted(Event, frozen=True, kw_only=True):
     chain: str | None = None
     skipped_reason: str | None = None
     steps: tuple[ReductionStep, ...] | None = None
+    over_threshold: bool | None = None
     preview: SealedText = None
     blob: Blob | None = None
 

@@ -130,11 +130,15 @@ class EventLog:
 
         Raises SealError when the stored bytes were changed.
         """
+        return self.bodies(position).get(ref)
+
+    def bodies(self, position: int) -> dict[str, bytes]:
+        """All bodies stored with the event at `position`, by their refs. Raises SealError."""
         with self.recorder.datastore.transaction(commit=False) as cursor:
             cursor.execute("SELECT session_id, data FROM blobs WHERE position = ?", (position,))
             row = cursor.fetchone()
         bodies = unpack(self.sealer, row[0], bytes(row[1])) if row else None
-        return next((body for body in bodies or () if content_ref(body) == ref), None)
+        return {content_ref(body): body for body in bodies or ()}
 
     def chain_break(self, after: int = 0) -> int | None:
         """The first position above `after` whose hash does not follow from the stored values, or None."""

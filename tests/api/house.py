@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.app import make_app
 from api.background import Background
+from api.context_desk import Desk
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
@@ -21,10 +22,12 @@ from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
+from context.compaction import CompactionSettings
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
+from proxy.facts import FactsCache
 from proxy.intake import Headers, Receive, Send
 from proxy.providers import Catalogue, Model, Provider
 from proxy.rate import RequestRate
@@ -151,6 +154,14 @@ async def open_house(
             rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
             vacuums=Vacuums(path, keys, appender, runner),
             hub=hub,
+            desk=Desk(
+                log,
+                FactsCache(1, len, str),
+                len,
+                CompactionSettings(min_tokens_to_compact=100),
+                reduces=True,
+                sanitizes=True,
+            ),
             background=background,
             count=len,
             redact=lambda text: text.replace("sk-s3cret", "[redacted]"),

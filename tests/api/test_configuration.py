@@ -138,7 +138,7 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         enabled = true
         routing.x = 1
         [compaction.auto]
-        auto_compact = false
+        auto_compacts = false
         [server]
         hosts = "x"
         enforce_context_limit = true
@@ -156,7 +156,7 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         "unknown key providers.local.api_keys; is api_key meant?",
         "unknown key srever; is server meant?",
         "sanitizer.routing has no effect yet",
-        "[compaction] has no effect yet",
+        "unknown key compaction.auto.auto_compacts; is auto_compact meant?",
         "unknown key server.hosts; is host meant?",
         "server.enforce_context_limit has no effect yet",
         "models.m.price has no effect yet",

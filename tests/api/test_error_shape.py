@@ -18,12 +18,17 @@ _EXAMPLES = {
     "{model_id}": "none",
     "{model_id:path}": "none",
 }
+_COMPACTION = ("stats", "history", "history-chart", "preview", "auto-status")
+_REF = "0" * 64
+_BODY = {"name": "n", "session_ids": [1], "messages": [{"role": "user"}], "refs": [_REF]}  # what any route asks for
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
     "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
     "/api/settings", "/api/sessions/{session_id}/timeline", "/api/mask", "/api/mask/{content_hash}",
-    "/api/sanitizer/stats",
+    "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
+    "/api/sessions/{session_id}/pins",
+    *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
 
@@ -70,6 +75,16 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/sessions/{session_id}/events"), ("GET", "/api/sessions/diagnostic"),
         ("GET", "/api/mask"), ("GET", "/api/mask/{content_hash}"), ("GET", "/api/sanitizer/stats"),
         ("POST", "/api/sanitizer/toggle"), ("GET", "/metrics"),
+        ("POST", "/api/compaction/{session_id}"), ("GET", "/api/compaction/stats"),
+        ("GET", "/api/compaction/config/ui"),
+        *(("GET", f"/api/compaction/{{session_id}}/{name}") for name in _COMPACTION),
+        *(
+            ("POST", f"/api/compaction/{{session_id}}/{name}")
+            for name in ("reserved", "simulate", "toggle-auto", "revert")
+        ),
+        ("POST", "/api/compress/{session_id}"), ("GET", "/api/compress/stats"),
+        ("GET", "/api/compress/{session_id}/stats"),
+        *((method, "/api/sessions/{session_id}/pins") for method in ("GET", "POST", "DELETE")),
         ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
     }  # fmt: skip
@@ -107,7 +122,7 @@ async def test_unknown_paths(house: House) -> None:
 
 async def test_every_route_takes_at_or_refuses_it(house: House) -> None:
     for method, path in routes(house.app):
-        body = None if method == "GET" else {"name": "n", "session_ids": [1]}
+        body = None if method == "GET" else _BODY
         answer = await house.client.request(method, f"{filled(path)}?at=yesterday", json=body)
         assert answer.status_code == 422, (method, path)
         taken = method == "GET" and path in _PAST
@@ -120,7 +135,7 @@ async def test_every_path_id_is_strict(house: House) -> None:
         if name is None:
             continue
         for bad in ("0", "-1", "x", "1.0", "01", "%201", "9007199254740992", "9" * 30, "1_0", "%D9%A3"):
-            body = {"name": "n"} if method == "PATCH" else {}
+            body = {} if method == "GET" else _BODY
             answer = await house.client.request(method, path.replace(f"{{{name}}}", bad), json=body)
             assert answer.status_code == 422, (method, path, bad)
             assert answer.json()["detail"][0]["loc"] == ["path", name]

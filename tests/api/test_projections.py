@@ -21,6 +21,7 @@ async def test_the_state_of_each_projection(house: House) -> None:
         "exchanges",
         "session_stats",
         "masks",
+        "compaction",
         "timeline",
     }
     for each in found["projections"]:
@@ -46,7 +47,7 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     assert [session["id"] for session in after] == [session["id"] for session in before]
     (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
     assert isinstance(rebuilt, ReadModelRebuilt)
-    assert (rebuilt.equal, len(rebuilt.names)) == (True, 6)
+    assert (rebuilt.equal, len(rebuilt.names)) == (True, 7)
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 

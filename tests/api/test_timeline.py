@@ -66,7 +66,9 @@ async def test_what_is_not_answered(house: House) -> None:
 def _columns(used: list[int], types: dict[int, str] | None = None) -> TimelineColumns:
     count = len(used)
     names = [(types or {}).get(index, "ExchangeCompleted") for index in range(count)]
-    return TimelineColumns(list(range(1, count + 1)), [0] * count, names, used, [0] * count, [None] * count)
+    return TimelineColumns(
+        list(range(1, count + 1)), [0] * count, names, used, [0] * count, [None] * count, [None] * count
+    )
 
 
 def test_sampling_keeps_peaks_and_valleys_and_every_compaction() -> None:

@@ -39,6 +39,47 @@ class Running:
         self.client.post(f"/api/sessions/{self.active}/activate")
         return number
 
+    def long(self) -> int:
+        """A new session that is not active, with a conversation that is worth compacting."""
+        number = self.session()
+        self._converse(number)
+        self.client.post(f"/api/sessions/{self.active}/activate")
+        return number
+
+    def given(self, kind: str) -> int:
+        """A new session that is not active, of a conversation of that kind (table.py)."""
+        if kind == "short":
+            return self.idle()
+        number = self.idle() if kind == "pinned" else self.long()
+        if kind == "compacted":
+            assert self.client.post(f"/api/compaction/{number}", json={}).json()["success"]
+        if kind == "pinned":
+            pinned = self.client.post(f"/api/sessions/{number}/pins", json={"refs": [self.ref(number)]})
+            assert pinned.json()["changed"] == 1
+        return number
+
+    def ref(self, number: int) -> str:
+        """Of the session's first message."""
+        headers = {"X-Min-Position": str(self.head())}
+        found = self.client.get(f"/api/sessions/{number}/messages", headers=headers).json()
+        return str(found["messages"][0]["ref"])
+
+    def _converse(self, number: int) -> None:
+        messages: list[dict[str, object]] = [{"role": "system", "content": "You are an agent."}]
+        for turn in range(8):
+            function = {"name": "bash", "arguments": f'{{"command":"cat file_{turn}.py"}}'}
+            output = "\n".join(f"line {line} of the file number {turn}" for line in range(20))
+            messages += [
+                {"role": "user", "content": f"question {turn} of {number}"},
+                {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{turn}", "function": function}]},
+                {"role": "tool", "tool_call_id": f"c{turn}", "content": output},
+                {"role": "assistant", "content": f"answer {turn}"},
+            ]
+        messages.append({"role": "user", "content": "and now?"})
+        body = {"model": "demo/echo", "messages": messages}
+        answer = self.client.post("/v1/chat/completions", json=body, headers={"X-Session-Id": str(number)})
+        self.proxy.finished(answer.headers["x-exchange-id"])
+
     def complete(self, model: str, session_id: int | None = None) -> int:
         """The id of an exchange, once it has ended."""
         body = {"model": model, "messages": [{"role": "user", "content": f"for {session_id}"}]}

@@ -1,6 +1,7 @@
 """Every pair of method and path that exists: what it answers, and what it refuses (contract 3).
 
-A path's `{session_id}` is a living session that is not active, `{exchange_id}` a finished exchange of the active one.
+A path's `{session_id}` is a living session that is not active, of a conversation as `given` says; `{ref}` a message of
+it, `{exchange_id}` a finished exchange of the active session.
 """
 
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 Auth = Literal["api", "openai", "open"]
+Given = Literal["short", "long", "compacted", "pinned"]
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     at: bool = False
     events: tuple[str, ...] = ()
     auth: Auth = "api"
+    given: Given = "short"
     bad: tuple[str, Any, int, str]
 
 
@@ -145,6 +148,117 @@ PAIRS = (
     _post(
         "25", "/api/sanitizer/toggle", "{enabled, message}", ("", {"enabled": "no"}, 422, INVALID),
         body={"enabled": False}, events=("SanitizerDisabled",),
+    ),
+    _post(
+        "42", "/api/compaction/{session_id}",
+        "{success, message, session_id, result:CompResult, compaction_ratio, history_id, current_stats:CtxState}",
+        ("", {"preserve_messages": 201}, 422, INVALID), body={"preserve_messages": 2}, given="long",
+        events=("CompactionPerformed",),
+    ),
+    _post(
+        "42", "/api/compaction/{session_id}", "{success, message, session_id, reason}",
+        ("", {"preserve_messages": None}, 422, INVALID), body={"force": False},
+    ),
+    _get(
+        "43", "/api/compaction/stats",
+        "{global:{global:{total_compactions, total_tokens_saved:int?, avg_compaction_ratio:number?,"
+        " last_compaction_at:time?}, sessions:{session_id, compaction_count, session_tokens_saved:int}[]},"
+        " config:{threshold_percentage:int, max_preserved_messages, min_tokens_to_compact:int,"
+        " target_reduction_ratio}, active_session:CompState?}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    _get(
+        "44", "/api/compaction/{session_id}/stats", "{session_id, compaction:CompState, context:CtxState}",
+        ("?at=x", None, 422, INVALID), at=True, given="compacted",
+    ),
+    _get(
+        "45", "/api/compaction/{session_id}/history", "{session_id, history:HistoryRow[], total_entries:int}",
+        ("?limit=1001", None, 422, INVALID), at=True, given="compacted",
+    ),
+    _get(
+        "46", "/api/compaction/{session_id}/history-chart",
+        "{session_id, labels:str[], datasets:object[], timestamps:time[], positions:int[], kinds:str[]}",
+        ("?limit=501", None, 422, INVALID), at=True, given="compacted",
+    ),
+    _get(
+        "47", "/api/compaction/{session_id}/preview",
+        "{can_compact, session_id, preview:{messages_preview:{role, preview, full_length:int}[], total_messages,"
+        " messages_to_summarize, messages_to_preserve}, estimate:{original_tokens:int, compacted_tokens:int,"
+        " tokens_saved, savings_percentage, show_savings}, config:{preserved_messages, target_reduction:number},"
+        " removed_refs, summary_text}",
+        ("?preserve_messages=201", None, 422, INVALID), at=True, given="long",
+    ),
+    _get(
+        "47", "/api/compaction/{session_id}/preview",
+        "{can_compact, reason, message, current_messages, min_required?:int}",
+        ("?preserve_messages=-1", None, 422, INVALID), at=True,
+    ),
+    _post(
+        "48", "/api/compaction/{session_id}/reserved", "{success, session_id, reserved_tokens, message}",
+        ("", {"reserved_tokens": 262_144}, 422, "reserved_too_large"), body={"reserved_tokens": 1_000},
+        events=("TokensReserved",),
+    ),
+    _post(
+        "49", "/api/compaction/{session_id}/simulate", "{simulated:bool, result:CompResult}",
+        ("", {"messages": [{}]}, 422, INVALID), body={"messages": [{"role": "user", "content": "hi"}]},
+    ),
+    _post(
+        "50", "/api/compaction/{session_id}/toggle-auto",
+        "{success, session_id, auto_compaction_enabled:bool, message}", ("", {"enabled": 0}, 422, INVALID),
+        body={"enabled": False}, events=("AutoCompactionDisabled",),
+    ),
+    _get(
+        "51", "/api/compaction/{session_id}/auto-status",
+        "{session_id, status:{enabled, session_auto_enabled:bool, threshold:number, cooldown_minutes:int,"
+        " cooldown_remaining_seconds:number, max_consecutive, consecutive_count, is_pending, last_compaction_at:time?,"
+        " total_compactions}, context:{current_tokens, max_context, usage_ratio, usage_percentage}, alert:object?}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    _get(
+        "52", "/api/compaction/config/ui",
+        "{show_compact_button, manual_button_threshold:int, show_detailed_tooltips, show_notifications,"
+        " threshold_percentage:int, critical_threshold:int, preview:{preview_messages_count, preview_max_length:int,"
+        " show_savings_estimate}}",
+        NO_AT,
+    ),
+    _post(
+        "53", "/api/compress/{session_id}", "Compressed", ("", {}, 409, "below_threshold"), body={"force": True},
+        given="long", events=("CompressionPerformed",),
+    ),
+    _post(
+        "53", "/api/compress/{session_id}", "Compressed", ("", {"force": "yes"}, 422, INVALID), body={"force": True},
+    ),
+    _get(
+        "54", "/api/compress/stats",
+        "{global:CompTotals, config:{threshold_percentage:int, preserve_recent_exchanges:int, summary_max_tokens}}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    _get(
+        "55", "/api/compress/{session_id}/stats",
+        "{session_id, compression_stats:CompTotals, current_context:{total_tokens, max_context, percentage,"
+        " can_compress}, config:{threshold_percentage:int, preserve_recent_exchanges:int}}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    _post(
+        "N10", "/api/compaction/{session_id}/revert",
+        '{success, session_id, kind:"compaction"/"compression", history_id:int?, log_id:int?, restored_refs,'
+        " tokens_restored, current_stats:CtxState}",
+        ("", {"history_id": 999_999}, 404, "compaction_not_found"), given="compacted", events=("CompactionReverted",),
+    ),
+    _get(
+        "N5", "/api/sessions/{session_id}/pins",
+        "{session_id, pins:{ref, role, preview, tokens, pinned_at, reason:str?}[], total}",
+        ("?limit=501", None, 422, INVALID), at=True, given="pinned",
+    ),
+    _post(
+        "N6", "/api/sessions/{session_id}/pins", "{success, session_id, pinned_refs, changed:int}",
+        ("", {"refs": ["0" * 64]}, 404, "message_not_found"), body={"refs": ["{ref}"], "reason": "the plan"},
+        events=("MessagePinned",),
+    ),
+    Pair(
+        row="N6", method="DELETE", path="/api/sessions/{session_id}/pins", body={"refs": ["{ref}"]},
+        answer="{success, session_id, pinned_refs, changed:int}", given="pinned", events=("MessageUnpinned",),
+        bad=("", {"refs": []}, 422, INVALID),
     ),
     _get(
         "N11", "/api/events", "{events:EventSummary[], next_cursor:str?, head, total}",

@@ -26,7 +26,9 @@ JSON = {"Content-Type": "application/json"}
 def filled(pair: Pair, running: Running) -> tuple[str, Any]:
     """Path and body, about things that are there."""
     whole = json.dumps([pair.path, pair.body])
-    number = running.idle() if "{session_id}" in whole else 0
+    number = running.given(pair.given) if "{session_id}" in whole else 0
+    if "{ref}" in whole:
+        whole = whole.replace("{ref}", running.ref(number))
     whole = whole.replace('"{session_id}"', str(number)).replace("{session_id}", str(number))
     whole = whole.replace("{mask}", running.mask)
     path, body = json.loads(whole.replace("{exchange_id}", str(running.exchange)))

@@ -32,6 +32,11 @@ _SUMMARY = (
     'position, type, session_id:int?, timestamp, actor:"api"/"proxy"/"ws"/"mcp"/"system", correlation_id:str?,'
     " causation_position:int?, summary, by:str?"
 )
+_HISTORY = (
+    "id, session_id, timestamp, tokens_before:int, tokens_after:int, tokens_saved, preserved_messages,"
+    ' summarized_messages:int, compaction_ratio, trigger_reason:"manual"/"auto_threshold", position,'
+    " reverted_at:time?, removed_refs, summary_ref:str?"
+)
 _EVENT = f"{_SUMMARY}, version:int, data:object, hash, prev_hash"
 
 NOTATION = Notation(
@@ -56,6 +61,17 @@ NOTATION = Notation(
         "Detail": "{session:SessionX, provider:ProviderRef, memory:MemStat, stats:Stats, recent_metrics:Metric[],"
         " context:CtxState}",
         "Deleted": "{success, deleted_count, failed_ids, results:{deleted_count, failed_ids}}",
+        "CompResult": "{compacted:bool, session_id, original_tokens:int, compacted_tokens:int, tokens_saved,"
+        " compaction_ratio, messages_before, messages_after, system_preserved:int, recent_preserved:int,"
+        " summarized_count, timestamp, summary_text?:str, reason?:str}",
+        "CompState": "{session_id, reserved_tokens, compaction_count, last_compaction_at:time?,"
+        " auto_compaction_enabled:bool, auto_compaction_threshold:number, consecutive_auto_compactions:int,"
+        f" history:{{{_HISTORY}}}[], total_tokens_saved}}",
+        "HistoryRow": f"{{{_HISTORY}, cumulative_saved:int}}",
+        "CompTotals": "{total_compressions, total_original_tokens, total_compressed_tokens, avg_compression_ratio}",
+        "Compressed": "{compressed:bool, session_id, original_tokens:int, compressed_tokens:int, tokens_saved,"
+        " compression_ratio, messages_before, messages_after, system_preserved:int, recent_preserved:int, log_id?,"
+        ' summary?, reason?:"no_messages"/"insufficient_messages"}',
         "Rate": "{current_rpm:int, max_rpm, percentage}",
     }
 )

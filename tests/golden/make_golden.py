@@ -1,17 +1,34 @@
-"""Writes v1.events.sql and v1.keys.sql: `python -m tests.golden.make_golden`, on purpose only.
+"""Writes NAME.events.sql and NAME.keys.sql: `python -m tests.golden.make_golden NAME`, on purpose and once only.
 
-They are textual dumps of a small log of format 1 with every event type in it. The next part freezes the format: from
-then on these two files are never written again, and a program of any later version must read them as the events below.
-A new format gets files of its own beside them.
+They are textual dumps of a small log of format 1. Once written they are never written again, and a program of any later
+version must read them as the events below. New event types, and a new format, get files of their own beside them.
 """
 
 import sqlite3
+import sys
 import tempfile
 from concurrent.futures import Future
 from pathlib import Path
 
+import msgspec
+
 from schema.appends import Append, Committed, Result
 from schema.blobs import content_ref
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionFailed,
+    CompressionPerformed,
+    Inserted,
+    LeftOut,
+    MessagePinned,
+    MessageUnpinned,
+    PrefixEdit,
+    TokensReserved,
+)
 from schema.context import (
     ContentMasked,
     ContentRetrieved,
@@ -168,16 +185,76 @@ EVENTS = (
     NewEvent("workspace", SanitizerDisabled()),
     NewEvent("workspace", SanitizerEnabled()),
 )
+DIGEST = Body(content_ref(b'{"role":"assistant","content":"-"}'), b'{"role":"assistant","content":"-"}')
+COMPACTED = CompactionPerformed(
+    session_id=1,
+    history_id=1,
+    decided_on=1,
+    trigger_reason="auto_threshold",
+    edit=PrefixEdit(cut=4, within="0" * 32, removed=((1, 3),), inserted=(Inserted(3, DIGEST.ref),)),
+    removed_refs=("a" * 64, "b" * 64),
+    summary_ref=DIGEST.ref,
+    outputs=(LeftOut("c" * 64, "b" * 64, "bash", 50),),
+    tokens_before=100,
+    tokens_after=40,
+    messages_before=6,
+    messages_after=5,
+    system_preserved=1,
+    recent_preserved=2,
+    summary="Grüße",
+    previews='["Grüße"]',
+)
+COMPRESSED = CompressionPerformed(
+    session_id=1,
+    log_id=2,
+    decided_on=2,
+    trigger_reason="manual",
+    edit=PrefixEdit(cut=3, within="1" * 32, removed=((0, 1), (2, 3)), inserted=(), builds_on=1),
+    removed_refs=("d" * 64, "e" * 64),
+    summary_ref=DIGEST.ref,
+    tokens_before=40,
+    tokens_after=10,
+    messages_before=5,
+    messages_after=3,
+    system_preserved=0,
+    recent_preserved=2,
+    summary="shorter",
+    model="demo/echo",
+    summary_exchange_id=3,
+)
+COMPACTION_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent("session-1", TokensReserved(session_id=1, from_=0, to=1_000)),
+    NewEvent("session-1", AutoCompactionDisabled(session_id=1)),
+    NewEvent("session-1", AutoCompactionEnabled(session_id=1)),
+    NewEvent("session-1", COMPACTED, (DIGEST,)),
+    NewEvent("exchange-1", msgspec.structs.replace(STARTED_1, over_threshold=True), (QUESTION, ENVELOPE)),
+    NewEvent(
+        "session-1", AutoCompactionSkipped(session_id=1, reason="cooldown", tokens=90_000, threshold_tokens=85_000)
+    ),
+    NewEvent(
+        "session-1",
+        CompressionFailed(session_id=1, model="demo/fail", error_code="http_500", error_message="no answer"),
+    ),
+    NewEvent("session-1", COMPRESSED, (DIGEST,)),
+    NewEvent(
+        "session-1",
+        CompactionReverted(session_id=1, kind="compression", log_id=2, restored_refs=("d" * 64,), tokens_restored=30),
+    ),
+    NewEvent("session-1", MessagePinned(session_id=1, ref="a" * 64, reason="the plan")),
+    NewEvent("session-1", MessageUnpinned(session_id=1, ref="a" * 64)),
+)
+GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS}
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
 
-def write(directory: Path) -> None:
-    """A log of `EVENTS` in `directory`."""
+def write(directory: Path, events: tuple[NewEvent, ...]) -> None:
+    """A log of `events` in `directory`."""
     keys = KeyStore(directory / "keys.sqlite")
     log = EventLog(directory / "events.sqlite", keys)
     result: Future[Result] = Future()
     writer = LogWriter(log, clock=lambda: TIMESTAMP * 1_000_000)
-    writer.submit(Append(events=EVENTS, metadata=METADATA, idempotent=IDEMPOTENT), result.set_result)
+    writer.submit(Append(events=events, metadata=METADATA, idempotent=IDEMPOTENT), result.set_result)
     writer.start()
     writer.close()
     log.close()
@@ -186,14 +263,14 @@ def write(directory: Path) -> None:
         raise RuntimeError(result.result(0))
 
 
-def main() -> None:
+def main(golden: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        write(Path(directory))
+        write(Path(directory), GOLDEN[golden])
         for name in NAMES:
             db = sqlite3.connect(Path(directory) / f"{name}.sqlite")
-            (HERE / f"v1.{name}.sql").write_text("\n".join(db.iterdump()) + "\n", encoding="utf-8")
+            (HERE / f"{golden}.{name}.sql").write_text("\n".join(db.iterdump()) + "\n", encoding="utf-8")
             db.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

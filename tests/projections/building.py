@@ -8,6 +8,14 @@ from typing import Any
 from projections import tracking
 from projections.applying import Progress, apply_batch
 from projections.declaration import Projection
+from schema.compaction import (
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionPerformed,
+    Inserted,
+    Kind,
+    PrefixEdit,
+)
 from schema.context import ReplacedOutput
 from schema.exchanges import (
     ExchangeCancelled,
@@ -87,6 +95,43 @@ def replaced_output(name: str, ref: str | None = None, *, after: int) -> Replace
         tool="bash",
         tokens_before=100,
         tokens_after=after,
+    )
+
+
+def compacted(number: int, session_id: int = 1, decided_on: int = 1, **fields: Any) -> CompactionPerformed:
+    return CompactionPerformed(session_id=session_id, history_id=number, **_decision(decided_on, fields))
+
+
+def compressed(number: int, session_id: int = 1, decided_on: int = 1, **fields: Any) -> CompressionPerformed:
+    return CompressionPerformed(session_id=session_id, log_id=number, **_decision(decided_on, fields))
+
+
+def _decision(decided_on: int, fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "decided_on": decided_on,
+        "trigger_reason": "manual",
+        "edit": PrefixEdit(cut=2, within="0" * 32, removed=((0, 2),), inserted=(Inserted(2, "digest"),)),
+        "removed_refs": ("a", "b"),
+        "summary_ref": "digest",
+        "tokens_before": 100,
+        "tokens_after": 40,
+        "messages_before": 6,
+        "messages_after": 5,
+        "system_preserved": 1,
+        "recent_preserved": 2,
+        "summary": "shorter",
+        **fields,
+    }
+
+
+def undone(number: int, session_id: int = 1, *, kind: Kind = "compaction", tokens: int = 60) -> CompactionReverted:
+    return CompactionReverted(
+        session_id=session_id,
+        kind=kind,
+        history_id=number if kind == "compaction" else None,
+        log_id=number if kind == "compression" else None,
+        restored_refs=("a", "b"),
+        tokens_restored=tokens,
     )
 
 

@@ -3,6 +3,14 @@
 import sqlite3
 from itertools import product
 
+from projections.compaction import (
+    context_state,
+    decision_totals,
+    list_decisions,
+    list_pins,
+    pinned_refs,
+    savings_by_session,
+)
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import Outcome
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
@@ -70,6 +78,25 @@ def check_totals_of_sessions(db: sqlite3.Connection, at: int, oracle: Oracle) ->
         assert stats.avg_tokens == (sums[2] / len(used) if used else None)
         assert stats.context_tokens == oracle.context(number)
         assert [row.id for row in recent_metrics(db, number, at=at, limit=2)] == begun[:2]
+
+
+def check_compactions(db: sqlite3.Connection, at: int, oracle: Oracle) -> None:
+    saved = 0
+    for number in (1, 2, 3):
+        page, made = list_decisions(db, number, "compaction", at=at, limit=100), oracle.compactions(number)
+        shown = [(row.number, row.saved, row.reverted_at is None) for row, _ in page.rows]
+        assert (shown, page.total) == (made, len(made))
+        in_force = sum(tokens for _, tokens, force in made if force)
+        assert [sums for _, sums in page.rows][:1] == [in_force][: len(made)]
+        state = context_state(db, number, at=at)
+        assert (state.compactions, state.tokens_saved) == (len(made), in_force)
+        assert state.consecutive == oracle.consecutive(number)
+        assert pinned_refs(db, number, at=at) == oracle.pins(number)
+        assert {row.ref for row in list_pins(db, number, at=at, limit=9, offset=0).rows} == oracle.pins(number)
+        saved += in_force
+    assert (decision_totals(db, "compaction", at=at).saved or 0) >= saved
+    for each in savings_by_session(db, at=at, limit=9):
+        assert each.count == len(oracle.compactions(each.session_id))
 
 
 def check_timeline(db: sqlite3.Connection, at: int, oracle: Oracle, *, every: int = 1) -> None:

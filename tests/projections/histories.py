@@ -6,12 +6,33 @@ from typing import Literal
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompactionPerformed,
+    CompressionPerformed,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+)
 from schema.exchanges import ExchangeStarted, MessageRefs, Resolution, Usage, UsageSource
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
-from tests.projections.building import cancelled, completed, failed, interrupted, record, session, started
+from tests.projections.building import (
+    cancelled,
+    compacted,
+    completed,
+    compressed,
+    failed,
+    interrupted,
+    record,
+    session,
+    started,
+    undone,
+)
 
 tried = settings(deadline=None, max_examples=60)  # a deadline would fail where the machine is busy
 
@@ -36,12 +57,20 @@ class History:
         self._auto = True
         self._begun: list[ExchangeStarted] = []
         self._open: list[ExchangeStarted] = []
+        self._numbers = 0  # of compactions and compressions
+        self._made: list[CompactionPerformed | CompressionPerformed] = []  # those in force
+        self._pins: set[tuple[int, str]] = set()
 
     def step(self) -> None:
         """Add an event that may follow."""
         kinds: list[Callable[[], None]] = [self._start_session, self._switch, self._configure]
         if self._names:
             kinds += [self._rename, self._activate, self._begin, self._begin, self._begin]
+            kinds += [self._reserve, self._switch_auto, self._pin]
+        if self._begun:
+            kinds += [self._compact, self._skip]
+        if self._made:
+            kinds.append(self._undo)
         if set(self._names) - {self._active}:
             kinds.append(self._delete)
         if self._open:
@@ -88,10 +117,53 @@ class History:
             resolution=Resolution(rule="hash_chain", branch=self._draw(_BRANCHES)),
             received=self._list(number, f"r{exchange_id}"),
             sent=self._list(number, f"s{exchange_id}") if self._draw(st.booleans()) else None,
+            over_threshold=self._draw(st.sampled_from([None, True])),
         )
         self.events.append(event)
         self._begun.append(event)
         self._open.append(event)
+
+    def _compact(self) -> None:
+        """On an exchange that is there or, by itself, on the one that comes next."""
+        begun = self._draw(st.sampled_from(self._begun))
+        self._numbers += 1
+        before, auto = self._draw(st.integers(1, 900)), self._draw(st.booleans())
+        event = self._draw(st.sampled_from([compacted, compressed]))(
+            self._numbers,
+            begun.session_id,
+            len(self._begun) + 1 if auto else begun.exchange_id,
+            tokens_before=before,
+            tokens_after=self._draw(st.integers(0, before - 1)),
+            trigger_reason="auto_threshold" if auto else "manual",
+        )
+        self.events.append(event)
+        self._made.append(event)
+
+    def _undo(self) -> None:
+        made = self._draw(st.sampled_from(self._made))
+        self._made.remove(made)
+        saved = made.tokens_before - made.tokens_after
+        if isinstance(made, CompactionPerformed):
+            self.events.append(undone(made.history_id, made.session_id, tokens=saved))
+        else:
+            self.events.append(undone(made.log_id, made.session_id, kind="compression", tokens=saved))
+
+    def _skip(self) -> None:
+        number = self._draw(st.sampled_from(self._begun)).session_id
+        self.events.append(AutoCompactionSkipped(session_id=number, reason="cooldown", tokens=9, threshold_tokens=8))
+
+    def _reserve(self) -> None:
+        self.events.append(TokensReserved(session_id=self._one_session(), from_=0, to=self._draw(st.integers(0, 99))))
+
+    def _switch_auto(self) -> None:
+        switch = self._draw(st.sampled_from([AutoCompactionEnabled, AutoCompactionDisabled]))
+        self.events.append(switch(session_id=self._one_session()))
+
+    def _pin(self) -> None:
+        pin = self._one_session(), self._draw(st.sampled_from(["m1", "m2"]))
+        event = MessageUnpinned if pin in self._pins else MessagePinned
+        self._pins ^= {pin}
+        self.events.append(event(session_id=pin[0], ref=pin[1]))
 
     def _list(self, session_id: int, new: str) -> MessageRefs:
         """A message list, often one that goes on from an earlier exchange of the session."""

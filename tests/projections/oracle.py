@@ -2,8 +2,19 @@
 
 from collections.abc import Sequence
 
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionPerformed,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+)
 from schema.exchanges import ExchangeStarted, Finished, MessageRefs
 from schema.recorded import Recorded
+from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, SessionActivated
 
@@ -35,6 +46,17 @@ class Oracle:
                 self.positions[number] = recorded.position
             case SessionDeleted(session_id=number):
                 self.deleted.add(number)
+                self.positions[number] = recorded.position
+            case (
+                CompactionPerformed(session_id=number)
+                | CompressionPerformed(session_id=number)
+                | CompactionReverted(session_id=number)
+                | TokensReserved(session_id=number)
+                | AutoCompactionEnabled(session_id=number)
+                | AutoCompactionDisabled(session_id=number)
+                | MessagePinned(session_id=number)
+                | MessageUnpinned(session_id=number)
+            ):
                 self.positions[number] = recorded.position
             case ExchangeStarted() as event:
                 self.begun[event.exchange_id] = event
@@ -91,7 +113,61 @@ class Oracle:
                 used = event.usage.prompt_tokens + event.usage.completion_tokens
                 tokens[chains[event.exchange_id]] = used
                 shown = max(tokens.values())
+            else:
+                shown = self._changed(event, session_id, chains, tokens, shown)
         return shown
+
+    def _changed(
+        self, event: Event, session_id: int, chains: dict[int, int], tokens: dict[int, int], shown: int
+    ) -> int:
+        """The same after a compaction or its undoing."""
+        if isinstance(event, CompactionPerformed | CompressionPerformed):
+            exchange, more = event.decided_on, event.tokens_after - event.tokens_before
+        elif isinstance(event, CompactionReverted):
+            exchange, more = self.decision(event).decided_on, event.tokens_restored
+        else:
+            return shown
+        chain = chains.get(exchange)
+        if event.session_id != session_id or chain not in tokens:
+            return shown
+        tokens[chain] = max(tokens[chain] + more, 0)
+        return max(tokens.values())
+
+    def decision(self, undone: CompactionReverted) -> CompactionPerformed | CompressionPerformed:
+        """What was undone."""
+        for recorded in self.lines:
+            event = recorded.event
+            if isinstance(event, CompactionPerformed) and event.history_id == undone.history_id:
+                return event
+            if isinstance(event, CompressionPerformed) and event.log_id == undone.log_id:
+                return event
+        raise LookupError(undone)
+
+    def compactions(self, session_id: int) -> list[tuple[int, int, bool]]:
+        """(number, tokens saved, in force) of the session's compactions, newest first."""
+        events = [recorded.event for recorded in self.lines]
+        gone = {event.history_id for event in events if isinstance(event, CompactionReverted)}
+        made = [event for event in events if isinstance(event, CompactionPerformed) and event.session_id == session_id]
+        return [(e.history_id, e.tokens_before - e.tokens_after, e.history_id not in gone) for e in reversed(made)]
+
+    def consecutive(self, session_id: int) -> int:
+        """Automatic compactions since the context was last found below the threshold."""
+        count = 0
+        for recorded in self.lines:
+            event = recorded.event
+            if isinstance(event, CompactionPerformed) and event.session_id == session_id:
+                count += event.trigger_reason == "auto_threshold"
+            elif isinstance(event, ExchangeStarted) and event.session_id == session_id and not event.over_threshold:
+                count = 0
+        return count
+
+    def pins(self, session_id: int) -> set[str]:
+        found: set[str] = set()
+        for recorded in self.lines:
+            event = recorded.event
+            if isinstance(event, MessagePinned | MessageUnpinned) and event.session_id == session_id:
+                found ^= {event.ref}
+        return found
 
     def _chain(self, event: ExchangeStarted, chains: dict[int, int]) -> int:
         base = event.received.base_exchange

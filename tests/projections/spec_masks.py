@@ -1,8 +1,9 @@
 """What was masked, and what stands for what."""
 
 from projections.masks import MASKS
+from schema.compaction import LeftOut
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked
-from tests.projections.building import START_MS, replaced_output
+from tests.projections.building import START_MS, compacted, compressed, replaced_output
 from tests.projections.spec import Spec
 
 SPECS = (
@@ -36,6 +37,16 @@ SPECS = (
         ),
         select="SELECT replacement_ref, ref, stage, tokens_after, position FROM replacements ORDER BY position",
         rows=[("for-a", "ref-a", "truncate", 90, 1), ("later", "ref-a", "mask", 20, 2)],
+    ),
+    Spec(
+        title="what a digest names is there like what a mask names",
+        projection=MASKS,
+        given=(
+            compacted(1, 5, outputs=(LeftOut("hash-a", "ref-a", "bash", 100),), previews='["begin"]'),
+            compressed(2, 5, outputs=(LeftOut("hash-b", "ref-b", "read", 50),)),
+        ),
+        select="SELECT position, hash, ref, tool, tokens, preview FROM masks ORDER BY 1",
+        rows=[(1, "hash-a", "ref-a", "bash", 100, "begin"), (2, "hash-b", "ref-b", "read", 50, None)],
     ),
     Spec(
         title="who asked for it is counted",

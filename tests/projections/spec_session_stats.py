@@ -2,7 +2,18 @@
 
 from projections.session_stats import SESSION_STATS
 from schema.exchanges import Resolution, Usage
-from tests.projections.building import cancelled, completed, failed, interrupted, measured, refs, started
+from tests.projections.building import (
+    cancelled,
+    compacted,
+    completed,
+    compressed,
+    failed,
+    interrupted,
+    measured,
+    refs,
+    started,
+    undone,
+)
 from tests.projections.spec import Spec
 
 _COUNTS = "SELECT session_id, position, total_requests, counted_requests FROM session_stats ORDER BY position"
@@ -51,6 +62,26 @@ SPECS = (
         ),
         select=_CONTEXT,
         rows=[(1, 0), (2, 120), (3, 120), (4, 90), (5, 90), (6, 90)],
+    ),
+    Spec(
+        title="a compaction takes from the context, its undoing gives back, and what comes later counts from there",
+        projection=SESSION_STATS,
+        given=(
+            started(1),
+            completed(1, usage=measured(100, 20)),
+            compacted(1, decided_on=1),
+            undone(1),
+            compressed(2, decided_on=1, tokens_before=500, tokens_after=40),
+        ),
+        select=_CONTEXT,
+        rows=[(1, 0), (2, 120), (3, 60), (4, 120), (5, 0)],
+    ),
+    Spec(
+        title="one decided on the way of its own exchange is counted with that",
+        projection=SESSION_STATS,
+        given=(compacted(1, decided_on=1), started(1), completed(1, usage=measured(40, 10)), undone(1)),
+        select=_CONTEXT,
+        rows=[(2, 0), (3, 50), (4, 110)],
     ),
     Spec(
         title="a fork is a chain of its own",

@@ -1,9 +1,16 @@
 """Sessions as versions."""
 
 from projections.sessions import SESSIONS
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+)
 from schema.sessions import SessionDeleted, SessionRenamed
 from schema.workspace import SessionActivated
-from tests.projections.building import START_MS, session
+from tests.projections.building import START_MS, compacted, compressed, session, undone
 from tests.projections.spec import Spec
 
 _VERSIONS = "SELECT session_id, from_position, to_position, name, deleted FROM session_versions ORDER BY 1, 2"
@@ -31,6 +38,23 @@ SPECS = (
                 *("header", "header:x-session-id", 2, "cline", 0),
             )
         ],
+    ),
+    Spec(
+        title="every decision about a context is one about its session",
+        projection=SESSIONS,
+        given=(
+            session(1),
+            compacted(1),
+            compressed(2),
+            undone(2, kind="compression"),
+            TokensReserved(session_id=1, from_=0, to=1),
+            AutoCompactionDisabled(session_id=1),
+            AutoCompactionEnabled(session_id=1),
+            MessagePinned(session_id=1, ref="m"),
+            MessageUnpinned(session_id=1, ref="m"),
+        ),
+        select="SELECT from_position, to_position FROM session_versions ORDER BY 1",
+        rows=[(position, position + 1) for position in range(1, 9)] + [(9, None)],
     ),
     Spec(
         title="a new name is a new version",

@@ -1,6 +1,15 @@
 """Every event as one line."""
 
 from projections.timeline import TIMELINE
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompressionFailed,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+)
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import Usage
 from schema.sessions import SessionDeleted, SessionRenamed
@@ -16,7 +25,9 @@ from schema.workspace import (
 from tests.projections.building import (
     START_MS,
     cancelled,
+    compacted,
     completed,
+    compressed,
     failed,
     interrupted,
     measured,
@@ -24,12 +35,42 @@ from tests.projections.building import (
     replaced_output,
     session,
     started,
+    undone,
 )
 from tests.projections.spec import Spec
 
 _SUMMARIES = "SELECT position, session_id, exchange_id, summary FROM timeline ORDER BY position"
 
 SPECS = (
+    Spec(
+        title="decisions about a context",
+        projection=TIMELINE,
+        given=(
+            compacted(1),
+            compressed(2, model="demo/echo"),
+            CompressionFailed(session_id=1, model="demo/fail", error_code="http_500", error_message="no answer"),
+            undone(2, kind="compression"),
+            AutoCompactionSkipped(session_id=1, reason="cooldown", tokens=90_000, threshold_tokens=85_000),
+            TokensReserved(session_id=1, from_=0, to=1_000),
+            AutoCompactionDisabled(session_id=1),
+            AutoCompactionEnabled(session_id=1),
+            MessagePinned(session_id=1, ref="0123456789abcdef0", reason="the plan"),
+            MessageUnpinned(session_id=1, ref="0123456789abcdef0"),
+        ),
+        select="SELECT summary FROM timeline ORDER BY position",
+        rows=[
+            ("compaction 1 of session 1 (manual): 100 to 40 tokens, 2 messages left out",),
+            ("compression 2 of session 1 by demo/echo: 100 to 40 tokens, 2 messages left out",),
+            ("no summary of session 1 by demo/fail (http_500): a digest took its place",),
+            ("compression 2 of session 1 undone: 60 tokens restored",),
+            ("session 1 not compacted by itself (cooldown): 90,000 of 85,000 tokens",),
+            ("1,000 tokens reserved in session 1, before 0",),
+            ("automatic compaction of session 1 switched off",),
+            ("automatic compaction of session 1 switched on",),
+            ("message 0123456789abcdef pinned in session 1",),
+            ("message 0123456789abcdef unpinned in session 1",),
+        ],
+    ),
     Spec(
         title="a line carries the event's columns",
         projection=TIMELINE,

@@ -10,6 +10,7 @@ from projections.catalogue import PROJECTIONS
 from schema.recorded import Recorded
 from tests.projections.building import apply, memory
 from tests.projections.checks import (
+    check_compactions,
     check_exchanges,
     check_timeline,
     check_totals_of_sessions,
@@ -52,6 +53,14 @@ def test_totals_of_sessions(events: list[Recorded]) -> None:
     with _positions(events) as positions:
         for db, at, oracle in positions:
             check_totals_of_sessions(db, at, oracle)
+
+
+@tried
+@given(histories())
+def test_compactions(events: list[Recorded]) -> None:
+    with _positions(events) as positions:
+        for db, at, oracle in positions:
+            check_compactions(db, at, oracle)
 
 
 @tried

@@ -7,6 +7,7 @@ from projections.declaration import Projection
 from projections.summaries import SUMMARIES
 from schema.catalogue import REGISTRY
 from tests.projections import (
+    spec_compaction,
     spec_exchanges,
     spec_masks,
     spec_session_stats,
@@ -19,7 +20,15 @@ from tests.projections.spec import Spec
 
 SPECS = [
     spec
-    for module in (spec_workspace, spec_sessions, spec_exchanges, spec_session_stats, spec_masks, spec_timeline)
+    for module in (
+        spec_workspace,
+        spec_sessions,
+        spec_exchanges,
+        spec_session_stats,
+        spec_masks,
+        spec_compaction,
+        spec_timeline,
+    )
     for spec in module.SPECS
 ]
 

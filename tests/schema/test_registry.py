@@ -11,7 +11,12 @@ from schema.sessions import SessionRenamed
 from schema.workspace import AutoSessionEnabled
 
 SEALED = {
+    "CompactionPerformed": ["summary", "previews"],
+    "CompressionFailed": ["error_message"],
+    "CompressionPerformed": ["summary", "previews"],
     "ContentMasked": ["preview"],
+    "MessagePinned": ["reason"],
+    "MessageUnpinned": ["reason"],
     "OutputsMasked": ["previews"],
     "ExchangeFailed": ["error_message"],
     "ExchangeStarted": ["preview"],
@@ -34,8 +39,15 @@ class Unregistered(Event, frozen=True):
 def test_the_names_in_the_log_are_pinned() -> None:
     """What stands here stands in logs for ever: a renamed class needs an upcast, never an edit of this list."""
     assert [(name, REGISTRY.named(name).version) for name in REGISTRY.names()] == [
+        ("AutoCompactionDisabled", 1),
+        ("AutoCompactionEnabled", 1),
+        ("AutoCompactionSkipped", 1),
         ("AutoSessionDisabled", 1),
         ("AutoSessionEnabled", 1),
+        ("CompactionPerformed", 1),
+        ("CompactionReverted", 1),
+        ("CompressionFailed", 1),
+        ("CompressionPerformed", 1),
         ("ConfigurationLoaded", 1),
         ("ContentMasked", 1),
         ("ContentRetrieved", 1),
@@ -45,6 +57,8 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("ExchangeFailed", 1),
         ("ExchangeInterrupted", 1),
         ("ExchangeStarted", 1),
+        ("MessagePinned", 1),
+        ("MessageUnpinned", 1),
         ("OutputsMasked", 1),
         ("ReadModelRebuilt", 1),
         ("RecordingGap", 1),
@@ -54,6 +68,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("SessionDeleted", 1),
         ("SessionRenamed", 1),
         ("SessionStarted", 1),
+        ("TokensReserved", 1),
     ]
 
 

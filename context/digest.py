@@ -1,0 +1,99 @@
+"""What stands for turns of the assistant that are left out: one line for each action, without a model."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from context.messages import text_of
+from context.turns import RESULTS, call_list, role_of
+
+HEAD = "[condensed by the proxy; mask:<hash> names a whole output]"
+_AGAIN = "[condensed]"
+_decode = msgspec.json.Decoder().decode
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """How much is said, in characters: of what the assistant wrote, and of a call's arguments."""
+
+    said: int
+    arguments: int
+
+
+DETAILS = (Detail(240, 160), Detail(120, 80), Detail(60, 40), Detail(0, 24), Detail(0, 0))
+
+
+def hash_of(text: str) -> str:
+    """Of an output, as masks name it: sha256 of its text, 64 hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail: Detail, *, first: bool) -> str:
+    """Of whole turns in order; `tokens` of each message; the first digest of a conversation explains itself."""
+    lines = list(_lines(messages, tokens, detail))
+    return "\n".join([HEAD if first else _AGAIN, *lines]) if lines else shortest(len(messages))
+
+
+def shortest(count: int) -> str:
+    """Where not even a line for each action pays."""
+    return f"[{count} messages left out]" if count != 1 else "[left out]"
+
+
+def _lines(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail: Detail) -> Iterator[str]:
+    results: dict[str, list[str]] = {}
+    loose: list[str] = []
+    for message, size in zip(messages, tokens, strict=True):
+        if role_of(message) in RESULTS:
+            found = _result(message, size)
+            if role_of(message) == "tool":
+                results.setdefault(str(message.get("tool_call_id")), []).append(found)
+            else:
+                loose.append(found)
+    for message in messages:
+        if role_of(message) != "assistant":
+            continue
+        said = one_line(text_of(message.get("content")), detail.said)
+        if said:
+            yield f"- said: {said}"
+        for call in call_list(message):
+            waiting = results.get(str(call.get("id")))
+            result = f" -> {waiting.pop(0)}" if waiting else ""
+            yield f"- {_called(call.get('function'), detail)}{result}"
+        if isinstance(message.get("function_call"), dict):
+            result = f" -> {loose.pop(0)}" if loose else ""
+            yield f"- {_called(message['function_call'], detail)}{result}"
+    for left in (*(each for waiting in results.values() for each in waiting), *loose):
+        yield f"- output: {left}"
+
+
+def _result(message: Mapping[str, Any], size: int) -> str:
+    content = message.get("content")
+    if not isinstance(content, str):
+        return f"{size:,} tokens"
+    return f"{content.count(chr(10)) + 1:,} lines, {size:,} tokens, mask:{hash_of(content)[:16]}"
+
+
+def _called(function: object, detail: Detail) -> str:
+    if not isinstance(function, dict):
+        return "a call"
+    name, arguments = function.get("name"), function.get("arguments")
+    shown = one_line(_plain(arguments) if isinstance(arguments, str) else "", detail.arguments)
+    return f"{one_line(name, 60) if isinstance(name, str) else 'a call'}({shown})"
+
+
+def _plain(arguments: str) -> str:
+    """The values of arguments, where they are a flat object of few; else as they are."""
+    try:
+        values = _decode(arguments)
+    except (msgspec.MsgspecError, RecursionError):
+        return arguments
+    if isinstance(values, dict) and 0 < len(values) <= 4:
+        return ", ".join(value if isinstance(value, str) else str(value) for value in values.values())
+    return arguments
+
+
+def one_line(text: str, most: int) -> str:
+    """The beginning of a text without line breaks, with … where something is left out."""
+    flat = " ".join(text[: 8 * most + 200].split())
+    return flat if len(flat) <= most else f"{flat[: max(most - 1, 0)].rstrip()}…" if most else ""

@@ -1,0 +1,339 @@
+"""Prefix decisions (compactions, compressions and their undoing), pinned messages, and the state of each session's
+context as versions."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from projections.context_state import ContextState, evolve
+from projections.declaration import Projection, on
+from projections.paging import Page
+from projections.rows import Rows
+from schema.compaction import (
+    AutoCompactionDisabled,
+    AutoCompactionEnabled,
+    AutoCompactionSkipped,
+    CompactionPerformed,
+    CompactionReverted,
+    CompressionPerformed,
+    Kind,
+    MessagePinned,
+    MessageUnpinned,
+    TokensReserved,
+    Trigger,
+)
+from schema.exchanges import ExchangeStarted
+from schema.recorded import Recorded
+from schema.registry import Event
+
+TABLES = (
+    "CREATE TABLE context_states("
+    "session_id INTEGER NOT NULL, position INTEGER NOT NULL, consecutive INTEGER NOT NULL, state TEXT NOT NULL,"
+    " PRIMARY KEY(session_id, position)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE prefix_decisions("
+    "position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL UNIQUE,"
+    " exchange_id INTEGER NOT NULL, timestamp INTEGER NOT NULL, trigger TEXT NOT NULL, tokens_before INTEGER NOT NULL,"
+    " tokens_after INTEGER NOT NULL, messages_before INTEGER NOT NULL, messages_after INTEGER NOT NULL,"
+    " system_preserved INTEGER NOT NULL, recent_preserved INTEGER NOT NULL, removed_refs TEXT NOT NULL,"
+    " summary_ref TEXT NOT NULL, summary TEXT, model TEXT, reverted_position INTEGER, reverted_at INTEGER) STRICT",
+    "CREATE INDEX prefix_decisions_of_session ON prefix_decisions(session_id, kind, position)",
+    "CREATE TABLE pins("
+    "session_id INTEGER NOT NULL, ref TEXT NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
+    " pinned_at INTEGER NOT NULL, reason TEXT, PRIMARY KEY(session_id, ref, from_position)) STRICT, WITHOUT ROWID",
+)
+_INSERT_STATE = "INSERT INTO context_states VALUES (?, ?, ?, ?)"
+_ANY = (1 << 63) - 1  # as of the last position
+_SHOWN = (
+    "number, session_id, kind, timestamp, tokens_before, tokens_after, messages_before, messages_after,"
+    " system_preserved, recent_preserved, trigger, position, removed_refs, summary_ref, summary, model,"
+    " iif(reverted_position <= :at, reverted_at, NULL)"
+)
+_OF = "FROM prefix_decisions WHERE kind = :kind AND position <= :at"
+_IN_FORCE = "(reverted_position IS NULL OR reverted_position > :at)"
+_SAVED = "tokens_before - tokens_after"
+_encode = msgspec.json.Encoder().encode
+
+
+class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
+    """A compaction or compression by its `number`; times in ms since the epoch, `reverted_at` None while in force."""
+
+    number: int
+    session_id: int
+    kind: Kind
+    timestamp: int
+    tokens_before: int
+    tokens_after: int
+    messages_before: int
+    messages_after: int
+    system_preserved: int
+    recent_preserved: int
+    trigger: Trigger
+    position: int
+    removed_refs: str
+    summary_ref: str
+    summary: str | None
+    model: str | None
+    reverted_at: int | None
+
+    @property
+    def saved(self) -> int:
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def refs(self) -> list[str]:
+        return self.removed_refs.split()
+
+
+class Totals(msgspec.Struct, frozen=True, array_like=True):
+    """Of all decisions of a kind; sums and means are of those in force, None without any."""
+
+    count: int
+    saved: int | None
+    before: int | None
+    after: int | None
+    ratio: float | None
+    last_at: int | None
+
+
+class SessionSaving(msgspec.Struct, frozen=True, array_like=True):
+    session_id: int
+    count: int
+    saved: int
+
+
+class PinRow(msgspec.Struct, frozen=True, array_like=True):
+    ref: str
+    pinned_at: int
+    reason: str | None
+
+
+def context_state(db: sqlite3.Connection, session_id: int, *, at: int) -> ContextState:
+    """As it was made where nothing was decided yet."""
+    row = db.execute(
+        "SELECT state FROM context_states WHERE session_id = ? AND position <= ? ORDER BY position DESC LIMIT 1",
+        (session_id, at),
+    ).fetchone()
+    return msgspec.json.decode(row[0], type=ContextState) if row else ContextState()
+
+
+def list_decisions(
+    db: sqlite3.Connection, session_id: int, kind: Kind, *, at: int, limit: int, offset: int = 0
+) -> Page[tuple[DecisionRow, int]]:
+    """Newest first, each with the tokens that those in force had saved by then."""
+    values = {"at": at, "kind": kind, "session_id": session_id, "limit": limit, "offset": offset}
+    where = f"{_OF} AND session_id = :session_id"
+    rows = db.execute(
+        f"SELECT {_SHOWN}, sum(iif({_IN_FORCE}, {_SAVED}, 0)) OVER (ORDER BY position) {where}"
+        " ORDER BY position DESC LIMIT :limit OFFSET :offset",
+        values,
+    )
+    found = [(DecisionRow(*row[:-1]), int(row[-1])) for row in rows]
+    (total,) = db.execute(f"SELECT count(*) {where}", values).fetchone()
+    return Page(found, total)
+
+
+def get_decision(db: sqlite3.Connection, number: int, *, at: int) -> DecisionRow | None:
+    row = db.execute(
+        f"SELECT {_SHOWN} FROM prefix_decisions WHERE number = :number AND position <= :at",
+        {"number": number, "at": at},
+    ).fetchone()
+    return DecisionRow(*row) if row else None
+
+
+def decision_at(db: sqlite3.Connection, position: int) -> DecisionRow | None:
+    """The decision that the event at `position` is."""
+    row = db.execute(
+        f"SELECT {_SHOWN} FROM prefix_decisions WHERE position = :position", {"position": position, "at": position}
+    ).fetchone()
+    return DecisionRow(*row) if row else None
+
+
+def decision_totals(db: sqlite3.Connection, kind: Kind, *, at: int, session_id: int | None = None) -> Totals:
+    """Of all sessions, or of one."""
+    about = "" if session_id is None else " AND session_id = :session_id"
+    only = f"FILTER (WHERE {_IN_FORCE})"
+    row = db.execute(
+        f"SELECT count(*), sum({_SAVED}) {only}, sum(tokens_before) {only}, sum(tokens_after) {only},"
+        f" avg(100.0 * ({_SAVED}) / max(tokens_before, 1)) {only}, max(timestamp) {_OF}{about}",
+        {"at": at, "kind": kind, "session_id": session_id},
+    ).fetchone()
+    return Totals(*row)
+
+
+def savings_by_session(db: sqlite3.Connection, *, at: int, limit: int) -> list[SessionSaving]:
+    """Of compactions, those that saved most first."""
+    rows = db.execute(
+        f"SELECT session_id, count(*), sum(iif({_IN_FORCE}, {_SAVED}, 0)) AS saved {_OF}"
+        " GROUP BY session_id ORDER BY saved DESC, session_id DESC LIMIT :limit",
+        {"at": at, "kind": "compaction", "limit": limit},
+    )
+    return [SessionSaving(*row) for row in rows]
+
+
+def list_pins(db: sqlite3.Connection, session_id: int, *, at: int, limit: int, offset: int) -> Page[PinRow]:
+    """Pinned last first."""
+    where = "FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)"
+    rows = db.execute(
+        f"SELECT ref, pinned_at, reason {where} ORDER BY from_position DESC LIMIT ? OFFSET ?",
+        (session_id, at, at, limit, offset),
+    )
+    found = [PinRow(*row) for row in rows]
+    (total,) = db.execute(f"SELECT count(*) {where}", (session_id, at, at)).fetchone()
+    return Page(found, total)
+
+
+def pinned_refs(db: sqlite3.Connection, session_id: int, *, at: int) -> frozenset[str]:
+    rows = db.execute(
+        "SELECT ref FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)",
+        (session_id, at, at),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
+    """The last exchange of the session's longest chain, whose messages its context is; None where it has had none."""
+    values = {"session_id": session_id, "at": at}
+    (anew,) = db.execute(
+        "SELECT coalesce(max(started_position), 0) FROM exchanges WHERE session_id = :session_id"
+        " AND started_position <= :at AND branch = 'client_compaction'",
+        values,
+    ).fetchone()
+    longest = db.execute(
+        "SELECT exchange_id, max(started_position), prompt_tokens + completion_tokens AS tokens"
+        " FROM exchanges JOIN exchange_chains USING (exchange_id)"
+        " WHERE session_id = :session_id AND started_position <= :at AND finished_position <= :at"
+        " AND started_position >= :anew AND usage_source != 'none'"
+        " GROUP BY chain ORDER BY tokens DESC, 2 DESC LIMIT 1",
+        {**values, "anew": anew},
+    ).fetchone()
+    latest = (
+        longest
+        or db.execute(
+            "SELECT exchange_id FROM exchanges WHERE session_id = :session_id AND started_position <= :at"
+            " ORDER BY started_position DESC LIMIT 1",
+            values,
+        ).fetchone()
+    )
+    return int(latest[0]) if latest else None
+
+
+class Contexts:
+    """The state of sessions' contexts while events come in."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._rows = Rows(db, _INSERT_STATE)
+        self._states: dict[int, ContextState] = {}
+        self._counting: set[int] | None = None  # the sessions with consecutive automatic compactions
+
+    def started(self, recorded: Recorded, event: ExchangeStarted) -> None:
+        if event.session_id in self._counted():
+            self._put(recorded, event.session_id, event)
+
+    def decided(self, recorded: Recorded, event: Event) -> None:
+        session_id: int = getattr(event, "session_id", 0)
+        self._put(recorded, session_id, event)
+        if isinstance(event, CompactionPerformed | CompressionPerformed):
+            _performed(self._db, recorded, event)
+        elif isinstance(event, CompactionReverted):
+            _reverted(self._db, recorded, event)
+
+    def pinned(self, recorded: Recorded, event: MessagePinned) -> None:
+        self._db.execute(
+            "INSERT INTO pins VALUES (?, ?, ?, NULL, ?, ?)",
+            (event.session_id, event.ref, recorded.position, recorded.timestamp, event.reason),
+        )
+
+    def unpinned(self, recorded: Recorded, event: MessageUnpinned) -> None:
+        self._db.execute(
+            "UPDATE pins SET to_position = ? WHERE session_id = ? AND ref = ? AND to_position IS NULL",
+            (recorded.position, event.session_id, event.ref),
+        )
+
+    def write(self) -> None:
+        self._rows.write()
+
+    def forget(self) -> None:
+        self._rows.clear()
+        self._states.clear()
+        self._counting = None
+
+    def _put(self, recorded: Recorded, session_id: int, event: Event) -> None:
+        before = self._states.get(session_id)
+        if before is None:
+            before = context_state(self._db, session_id, at=_ANY)
+        after = self._states[session_id] = evolve(before, event, recorded.timestamp)
+        if after is before:
+            return
+        counted = self._counted()
+        counted.add(session_id) if after.consecutive else counted.discard(session_id)
+        self._rows.add(_INSERT_STATE, (session_id, recorded.position, after.consecutive, _encode(after).decode()))
+
+    def _counted(self) -> set[int]:
+        if self._counting is None:
+            rows = self._db.execute(
+                "SELECT session_id FROM context_states s WHERE consecutive > 0 AND position ="
+                " (SELECT max(position) FROM context_states WHERE session_id = s.session_id)"
+            )
+            self._counting = {int(row[0]) for row in rows}
+        return self._counting
+
+
+def _performed(db: sqlite3.Connection, recorded: Recorded, event: CompactionPerformed | CompressionPerformed) -> None:
+    compaction = isinstance(event, CompactionPerformed)
+    row: tuple[Any, ...] = (
+        recorded.position,
+        event.session_id,
+        "compaction" if compaction else "compression",
+        event.history_id if isinstance(event, CompactionPerformed) else event.log_id,
+        event.decided_on,
+        recorded.timestamp,
+        event.trigger_reason,
+        event.tokens_before,
+        event.tokens_after,
+        event.messages_before,
+        event.messages_after,
+        event.system_preserved,
+        event.recent_preserved,
+        " ".join(event.removed_refs),
+        event.summary_ref,
+        event.summary,
+        event.model if isinstance(event, CompressionPerformed) else None,
+    )
+    db.execute(f"INSERT INTO prefix_decisions VALUES ({', '.join('?' * len(row))}, NULL, NULL)", row)
+
+
+def _reverted(db: sqlite3.Connection, recorded: Recorded, event: CompactionReverted) -> None:
+    number = event.history_id if event.history_id is not None else event.log_id
+    db.execute(
+        "UPDATE prefix_decisions SET reverted_position = ?, reverted_at = ? WHERE number = ?",
+        (recorded.position, recorded.timestamp, number),
+    )
+
+
+COMPACTION = Projection(
+    name="compaction",
+    version=1,
+    tables=TABLES,
+    fold=Contexts,
+    handles=dict(
+        (
+            on(ExchangeStarted, Contexts.started),
+            *(
+                on(cls, Contexts.decided)
+                for cls in (
+                    CompactionPerformed,
+                    CompressionPerformed,
+                    CompactionReverted,
+                    AutoCompactionSkipped,
+                    TokensReserved,
+                    AutoCompactionEnabled,
+                    AutoCompactionDisabled,
+                )
+            ),
+            on(MessagePinned, Contexts.pinned),
+            on(MessageUnpinned, Contexts.unpinned),
+        )
+    ),
+)
