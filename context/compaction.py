@@ -23,6 +23,7 @@ CONTINUE = "Continue."
 _CARD = 400  # tokens
 _MOST_LINES = 6_000  # tokens of all digests
 _CHARS_PER_TOKEN = 3.2
+_OURS_SHARE = 0.25  # of the context: digests of before take no more, or they are condensed again
 _STANDS = ("system", "developer", "user")
 _encode = msgspec.json.Encoder().encode
 
@@ -36,12 +37,13 @@ class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A message of the context: its tokens as it goes upstream now, and whole."""
+    """A message of the context: its tokens as it goes upstream now, and whole; `ours` is a digest of before."""
 
     message: Mapping[str, Any]
     ref: str
     tokens: int
     whole: int
+    ours: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -180,8 +182,18 @@ def _too_little(items: Sequence[Item], tokens: int, settings: CompactionSettings
 
 def _removed(items: Sequence[Item], found: Turns, cut: int, pinned: Collection[str]) -> list[int]:
     """Turns go whole, or not at all where one of their messages is pinned; of what belongs to no turn only results
-    without a call go."""
-    kept = {found.owner[index] for index in range(cut) if items[index].ref in pinned} - {None}
+    without a call go. Digests of before go, to be condensed again, only beside others, and where they are too many."""
+    pins = {found.owner[index] for index in range(cut) if items[index].ref in pinned} - {None}
+    ours = {index for index in range(cut) if items[index].ours}
+    removed = _without(items, found, cut, pins | ours, pinned)
+    crowded = sum(items[index].tokens for index in ours) > _OURS_SHARE * sum(item.tokens for item in items)
+    return _without(items, found, cut, pins, pinned) if removed and crowded else removed
+
+
+def _without(
+    items: Sequence[Item], found: Turns, cut: int, kept: Collection[int | None], pinned: Collection[str]
+) -> list[int]:
+    """`kept` are the owners of turns that stay."""
     removed: list[int] = []
     for index in range(cut):
         owner, role = found.owner[index], role_of(items[index].message)

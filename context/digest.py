@@ -53,6 +53,10 @@ def _lines(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail:
     for message in messages:
         if role_of(message) != "assistant":
             continue
+        earlier = _of_digest(message.get("content"))
+        if earlier is not None:
+            yield from earlier
+            continue
         said = one_line(text_of(message.get("content")), detail.said)
         if said:
             yield f"- said: {said}"
@@ -65,6 +69,13 @@ def _lines(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail:
             yield f"- {_called(message['function_call'], detail)}{result}"
     for left in (*(each for waiting in results.values() for each in waiting), *loose):
         yield f"- output: {left}"
+
+
+def _of_digest(content: object) -> list[str] | None:
+    """The lines of a digest, which is condensed already; None for any other text."""
+    if not isinstance(content, str) or not content.startswith((HEAD, _AGAIN)):
+        return None
+    return [line for line in content.split("\n")[1:] if line.startswith(("- ", "["))]
 
 
 def _result(message: Mapping[str, Any], size: int) -> str:

@@ -87,7 +87,7 @@ class Compactor:
         reason = self._reason(memory)
         if reason is None:
             made = plan(
-                items_of(found, after, self._facts),
+                items_of(found, after, self._facts, memory),
                 keep_tokens(min(TAIL_TOKENS, int(TAIL_SHARE * window)), self._auto.preserve_messages),
                 self._auto.settings,
                 self._count,
@@ -123,13 +123,14 @@ class Compactor:
         return self._auto.reserved_tokens if reserved is None else reserved
 
 
-def items_of(found: Shortened, after: dict[int, int], facts: FactsCache) -> list[Item]:
+def items_of(found: Shortened, after: dict[int, int], facts: FactsCache, memory: SessionMemory) -> list[Item]:
     """The messages of a context for a plan; `after` are the tokens of those that go upstream shorter, by index."""
+    ours = memory.prefixes.digests()
     items: list[Item] = []
     for index, message in enumerate(found.messages):
         whole = facts.of(message).tokens
         ref = found.facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES].hex()
-        items.append(Item(decode_message(message), ref, after.get(index, whole), whole))
+        items.append(Item(decode_message(message), ref, after.get(index, whole), whole, ref in ours))
     return items
 
 

@@ -23,7 +23,7 @@ class Conversation(msgspec.Struct, frozen=True):
     memory: SessionMemory
 
     def items(self, facts: FactsCache) -> list[Item]:
-        return items_of(self.found, self.after, facts)
+        return items_of(self.found, self.after, facts, self.memory)
 
 
 def conversation(

@@ -52,6 +52,10 @@ class Prefixes:
             number = event.history_id if event.history_id is not None else event.log_id
             self._prefixes.pop(number or 0, None)
 
+    def digests(self) -> set[str]:
+        """The refs of all messages that stand for others."""
+        return {inserted.ref for prefix in self._prefixes.values() for inserted in prefix.edit.inserted}
+
     def all(self) -> list[Prefix]:
         return list(self._prefixes.values())
 

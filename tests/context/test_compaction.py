@@ -206,3 +206,24 @@ def test_a_very_large_output_is_one_line() -> None:
     messages[3]["content"] = "x y z\n" * 900_000
     made = planned(messages, keep_last(2))
     assert made.tokens_after < 2_000
+
+
+def test_digests_of_before_stay_until_they_are_too_many() -> None:
+    messages = talk(4)
+    made = planned(messages, keep_last(2))
+    later = [*after(messages, made), *talk(6)[1:]]
+    found = [
+        Item(
+            message, f"ref-{index}", tokens(message), tokens(message), str(message["content"]).startswith("[condensed")
+        )
+        for index, message in enumerate(later)
+    ]
+    again = plan(found, keep_last(2), SETTINGS, size)
+    assert isinstance(again, Plan)
+    assert all(not found[index].ours for index in again.removed)
+    only = [item for item in found if item.ours or item.message["role"] == "user"] * 8
+    alone = plan(only, keep_last(2), SETTINGS, size)
+    assert isinstance(alone, Refused) and alone.reason == "not_enough_messages_to_summarize"
+    crowded = plan([*only, *found[-6:]], keep_last(2), SETTINGS, size)
+    assert isinstance(crowded, Plan)
+    assert any(found.ours for found in (([*only, *found[-6:]])[index] for index in crowded.removed))

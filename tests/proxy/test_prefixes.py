@@ -8,6 +8,7 @@ import msgspec
 from context.compaction import CompactionSettings, Plan, keep_last, plan
 from proxy.compacting import bodies_of, decision_fields, items_of
 from proxy.facts import FactsCache
+from proxy.memory import SessionMemory
 from proxy.prefixes import Prefixes, Shortened
 from schema.compaction import CompactionPerformed, CompactionReverted
 
@@ -23,7 +24,11 @@ class Bench:
 
     def __init__(self) -> None:
         self.facts = FactsCache(1, count, str)
-        self.prefixes = Prefixes()
+        self.memory = SessionMemory()
+
+    @property
+    def prefixes(self) -> Prefixes:
+        return self.memory.prefixes
 
     def shown(self, messages: list[Message]) -> Shortened:
         raw: list[bytes | msgspec.Raw] = [json.dumps(message).encode() for message in messages]
@@ -35,7 +40,9 @@ class Bench:
 
     def compact(self, number: int, messages: list[Message], *, preserve: int = 2) -> CompactionPerformed:
         found = self.shown(messages)
-        made = plan(items_of(found, {}, self.facts), keep_last(preserve), CompactionSettings(), count, force=True)
+        made = plan(
+            items_of(found, {}, self.facts, self.memory), keep_last(preserve), CompactionSettings(), count, force=True
+        )
         assert isinstance(made, Plan)
         fields = decision_fields(made, found, 1, "manual", self.facts)
         event = CompactionPerformed(session_id=1, history_id=number, **fields)
@@ -103,6 +110,6 @@ def test_one_goes_on_from_the_other_and_both_can_be_undone() -> None:
 def test_without_the_texts_of_its_digests_it_does_not_hold() -> None:
     bench = Bench()
     event = bench.compact(1, talk(6))
-    bench.prefixes = Prefixes()
+    bench.memory = SessionMemory()
     bench.prefixes.apply(event, {})
     assert bench.sent(talk(6)) == talk(6)
