@@ -57,6 +57,7 @@ class Server(Section):
     max_body_bytes: int = Field(default=20_971_520, ge=1_024, le=1 << 31)
     data_dir: str | None = None
     docs: bool = False
+    enforce_context_limit: bool = False
     connect_timeout_s: Seconds = 10.0
     read_timeout_s: Seconds = 600.0
 

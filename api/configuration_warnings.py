@@ -26,7 +26,6 @@ from api.configuration_sections import (
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
 LATER_SECTIONS = frozenset(("observation_masking", "mcp", "cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
-    Server: frozenset({"enforce_context_limit"}),
     RateLimit: frozenset({"max_wait_ms"}),
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),

@@ -15,15 +15,18 @@ from api.configuration_names import flat
 from api.services import Services
 from api.times import iso
 from context.messages import count_message, decode_message, text_of
+from projections.compaction import pinned_refs
 from projections.exchanges import get_exchange
 from projections.session_stats import session_stats
-from projections.sessions import get_session
+from projections.sessions import SessionRow, get_session
 from projections.timeline import get_event
 from projections.workspace import active_session_id, auto_session, configured, sanitizer
 from proxy.contents import MissingContentError, SessionContents
+from schema.compaction import CompactionReverted, MessagePinned, MessageUnpinned, PrefixDecision
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
 from schema.recorded import Recorded
+from schema.registry import Event
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 
 Fields = Mapping[str, object]
@@ -71,7 +74,7 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
         session = get_session(db, number, at=at) if number is not None else None
         if session is not None:
             stats = session_stats(db, session.id, at=at)
-            yield f"session:{session.id}", {**_fields(session), **_fields(stats)}
+            yield f"session:{session.id}", {**_session(session), **_fields(stats), **_pins(db, event, session.id, at)}
     if recorded.exchange_id is not None:
         exchange = get_exchange(db, recorded.exchange_id, at=at)
         if exchange is not None:
@@ -83,6 +86,18 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
         yield "workspace", {"sanitizer": switch.enabled if switch is not None else None}
     if isinstance(event, ConfigurationLoaded):
         yield "configuration", flat(configured(db, at=at).values)
+
+
+def _session(row: SessionRow) -> Fields:
+    """What is known of its context stands under the names that answers give it."""
+    fields = {key: value for key, value in _fields(row).items() if not key.startswith(("context.", "defaults."))}
+    return {**fields, **views.compaction_fields(row)}
+
+
+def _pins(db: sqlite3.Connection, event: Event, session_id: int, at: int) -> Fields:
+    if not isinstance(event, MessagePinned | MessageUnpinned):
+        return {}
+    return {"pinned_refs": sorted(pinned_refs(db, session_id, at=at))}
 
 
 def _fields(row: msgspec.Struct) -> dict[str, Any]:
@@ -103,6 +118,12 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         named = [*event.received.added, *(event.sent.added if event.sent else ())]
     elif isinstance(event, Finished):
         named = [*((event.answer_ref,) if event.answer_ref else ()), *event.other_refs]
+    elif isinstance(event, PrefixDecision):
+        named = [*event.removed_refs, *(inserted.ref for inserted in event.edit.inserted), event.summary_ref]
+    elif isinstance(event, CompactionReverted):
+        named = [*event.restored_refs]
+    elif isinstance(event, MessagePinned | MessageUnpinned):
+        named = [event.ref]
     else:
         return []
     contents = SessionContents(services.log, event.session_id)

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Annotated
 
 from annotated_types import Interval
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from api.bodies import RequestBody, documented, read
@@ -104,15 +104,17 @@ async def get(
     reads: Reads,
     services: Use,
     writes: Writes,
+    request: Request,
     peek: TextFlag = False,
     lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] = None,
     grep: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> MaskedContent:
     """The original of a mask, by the hash that stands in it or more of it. Without `peek` it is recorded that somebody
-    asked; that changes nothing of what goes upstream. `lines` is from-to, `grep` a text; both select lines."""
+    asked; that changes nothing of what goes upstream; a page of another site that makes a browser ask leaves no trace.
+    `lines` is from-to, `grep` a text; both select lines."""
     row = await _one(reads, content_hash)
     text = await asyncio.to_thread(_original, services, row)
-    if not peek and not reads.past:
+    if not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
         await writes.append(RetrieveContent(row.session_id, row.hash))
     item = _item(services, row)
     return MaskedContent(

@@ -144,6 +144,7 @@ async def _chat(
         registry,
         recording,
         _sender(configuration, store, facts, count),
+        enforced=configuration.server.enforce_context_limit,
     )
     store.handler.subscribe(beginner.decided)
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)

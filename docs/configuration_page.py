@@ -84,6 +84,7 @@ MEANINGS = {
     "server.allowed_origins": "Origins of browser pages that may call; an entry may end in `*`.",
     "server.max_body_bytes": "Longest request body, after inflation; longer ones get 413.",
     "server.data_dir": "Where `events.sqlite`, `keys.sqlite` and `read.sqlite` live; absent: the user's.",
+    "server.enforce_context_limit": "Refuse what is longer than the window after reduction, before it is sent.",
     "server.docs": "Serve the interactive API page.",
     "server.connect_timeout_s": "Seconds to connect to a provider.",
     "server.read_timeout_s": "Seconds without a byte from a provider.",

@@ -21,6 +21,7 @@ from schema.exchanges import (
     ExchangeCompleted,
     ExchangeFailed,
     ExchangeInterrupted,
+    ExchangeRefused,
     ExchangeStarted,
     Finished,
 )
@@ -178,6 +179,13 @@ def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     return f"exchange {event.exchange_id} started in session {event.session_id}: {size}, {label}", words
 
 
+def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
+    requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
+    size = f"{event.tokens:,} tokens, {event.limit:,} allowed"
+    label = model_label(event.provider, event.model_sent)
+    return f"{requests} refused in session {event.session_id} ({event.code}): {size}, {label}", (event.code,)
+
+
 def _completed(event: ExchangeCompleted, label: str) -> tuple[str, Words]:
     return _ended(event, "completed", label)
 
@@ -229,6 +237,7 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(AutoCompactionDisabled, _auto_compaction_disabled),
         _says(MessagePinned, _pinned),
         _says(MessageUnpinned, _unpinned),
+        _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
         _says(ExchangeFailed, _failed),

@@ -17,7 +17,11 @@ from commands.sessions import StartSession
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
-from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
+from proxy.memory import SessionMemories, SessionMemory
+from proxy.new_bodies import envelope_of, new_messages
+from proxy.openai_errors import Refusal
+from proxy.reducing import Prepared
+from proxy.refusals import Refusals
 from proxy.remembering import remembered
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
@@ -26,11 +30,10 @@ from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, si
 from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
-from schema.blobs import content_ref
 from schema.compaction import EVENTS as COMPACTION_EVENTS
-from schema.exchanges import ExchangeStarted, MessageRefs, Resolution
+from schema.exchanges import ExchangeRefused, ExchangeStarted, Resolution
 from schema.log import EventLog
-from schema.recorded import Body, Metadata, NewEvent
+from schema.recorded import Metadata, NewEvent
 
 _INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
 
@@ -49,7 +52,7 @@ def context_stream(session_id: int) -> str:
 
 
 class Beginner:
-    """Begins exchanges; runs on the event loop."""
+    """Begins exchanges; runs on the event loop. With `enforced`, what does not fit the model's window is refused."""
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ class Beginner:
         registry: Registry,
         recording: Recording,
         sender: Sender,
+        *,
+        enforced: bool = False,
     ) -> None:
         self._log = log
         self._appender = appender
@@ -74,6 +79,8 @@ class Beginner:
         self._registry = registry
         self._recording = recording
         self._sender = sender
+        self._enforced = enforced
+        self._refusals = Refusals()
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
     def decided(self, events: Sequence[NewEvent]) -> None:
@@ -94,21 +101,43 @@ class Beginner:
         return facts
 
     async def begin(self, incoming: Incoming) -> Running:
-        """Waits only where a session of an earlier run must be read first."""
+        """Waits only where a session of an earlier run must be read first. Raises Refusal."""
         request, facts = incoming.request, incoming.facts
         headers = session_headers(incoming.headers)
         family = client_family(headers.get(USER_AGENT))
         scope = self._resolver.scope(incoming.credential, family)
         body = BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
         resolve = partial(self._resolver.resolve, signal_of(headers, body), scope, facts, retry=is_retry(headers))
-        resolved = resolve()
-        while isinstance(resolved, Found) and self._memories.get(resolved.match.session_id) is None:
-            await self._remember(resolved.match.session_id)
-            resolved = resolve()  # what was true before the wait may not be now
-        return self._begin(incoming, facts, scope, family, resolved)
+        prepared: Prepared | None = None
+        looked = not self._sender.is_long(facts)
+        while True:  # what was true before a wait may not be after it
+            resolved = resolve()
+            if isinstance(resolved, Found) and self._memories.get(resolved.match.session_id) is None:
+                await self._remember(resolved.match.session_id)
+            elif not looked:
+                looked, prepared = True, await self._prepared(incoming, resolved)
+                if prepared is None:
+                    break
+            else:
+                break
+        if prepared is not None and prepared.session_id != _known(resolved):
+            prepared = None
+        return self._begin(incoming, facts, scope, family, resolved, prepared)
+
+    async def _prepared(self, incoming: Incoming, resolved: Found | New) -> Prepared | None:
+        """What a long conversation that is new, or new after a restart, needs before it can be reduced."""
+        session_id = _known(resolved)
+        memory = self._memories.get(session_id) if session_id is not None else None
+        return await self._sender.prepare(incoming, session_id, memory or SessionMemory())
 
     def _begin(
-        self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, resolved: Found | New
+        self,
+        incoming: Incoming,
+        facts: RequestFacts,
+        scope: Scope,
+        family: str | None,
+        resolved: Found | New,
+        prepared: Prepared | None = None,
     ) -> Running:
         new_events: list[NewEvent] = []
         if isinstance(resolved, New):
@@ -120,9 +149,14 @@ class Beginner:
         memory = self._memories.get(match.session_id)
         if memory is None:
             memory = self._memories.put(match.session_id, SessionMemory())
+        if prepared is not None:
+            self._sender.adopt(match.session_id, prepared)
         tools = self._tokens(incoming, facts) - facts.tokens
         sending = self._sender.sending(incoming, facts, match.session_id, exchange_id, memory, tools)
         new_events += sending.decided
+        tokens = tools + facts.tokens - sending.saved
+        if self._enforced and tokens > incoming.max_context:
+            raise self._refuse(incoming, match.session_id, memory, sending, tokens, new_events)
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
@@ -145,7 +179,7 @@ class Beginner:
             chain=self._chains.begin(match, exchange_id, scope.chains, facts),
             scope=scope,
             canons=facts.canons,
-            tokens=self._tokens(incoming, facts) - sending.saved,
+            tokens=tokens,
             saved=sending.saved,
             metadata=metadata,
             committed=committed,
@@ -155,6 +189,39 @@ class Beginner:
         )
         self._registry.add(running)
         return running
+
+    def _refuse(
+        self,
+        incoming: Incoming,
+        session_id: int,
+        memory: SessionMemory,
+        sending: Sending,
+        tokens: int,
+        events: list[NewEvent],
+    ) -> Refusal:
+        """More than the model's window holds, although it was reduced: what was masked for it is not."""
+        for held in sending.new:
+            memory.replaced.withdraw(held)
+        self._sender.drop(session_id)
+        limit = incoming.max_context
+        count = self._refusals.count(session_id, time.monotonic())
+        if count:
+            refused = ExchangeRefused(
+                session_id=session_id,
+                code="context_length_exceeded",
+                count=count,
+                tokens=tokens,
+                limit=limit,
+                model_sent=incoming.model_sent,
+                provider=incoming.provider,
+            )
+            events = [*events, NewEvent(context_stream(session_id), refused)]
+        if events:
+            metadata = Metadata(actor="proxy", correlation_id=incoming.request_id)
+            committed = self._appender.append(Append(events=events, metadata=metadata, keep=True))
+            committed.add_done_callback(partial(self._settled, session_id))
+        text = f"The request has about {tokens:,} tokens, the model's window {limit:,}."
+        return Refusal(400, text, "context_length_exceeded", "messages")
 
     def _start_session(
         self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, new: New
@@ -198,13 +265,13 @@ class Beginner:
         if sending.refs != facts.refs:
             sent_list = memory.sent.difference(sending.refs, base, tokens - sending.saved, facts.system_tokens)
         memory.sent.began(exchange_id, sending.refs, sent_list or received)
-        bodies = self._new_messages(incoming, facts, memory, received)
+        bodies = new_messages(incoming, facts, memory, received)
         for body in sending.bodies:
             memory.stored((bytes.fromhex(body.ref),))
             bodies.append(body)
-        envelope = sent = self._envelope(incoming.request.envelope, memory, bodies)
+        envelope = sent = envelope_of(incoming.request.envelope, memory, bodies)
         if incoming.sent_body is not incoming.body:
-            sent = self._envelope(sending.envelope, memory, bodies)
+            sent = envelope_of(sending.envelope, memory, bodies)
         event = ExchangeStarted(
             session_id=match.session_id,
             exchange_id=exchange_id,
@@ -228,25 +295,6 @@ class Beginner:
         (decided,) = exchanges.decide(exchanges.initial_state(), exchanges.BeginExchange(event))
         return NewEvent(exchanges.stream(exchange_id), decided, kept)
 
-    def _new_messages(
-        self, incoming: Incoming, facts: RequestFacts, memory: SessionMemory, received: MessageRefs
-    ) -> list[Body]:
-        bodies: list[Body] = []
-        for index in range(received.keep, facts.count):
-            ref = facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES]
-            if not memory.is_stored(ref):
-                memory.stored((ref,))
-                bodies.append(Body(ref.hex(), bytes(incoming.request.messages[index])))
-        return bodies
-
-    def _envelope(self, envelope: bytes, memory: SessionMemory, bodies: list[Body]) -> str:
-        ref = content_ref(envelope)
-        key = bytes.fromhex(ref)
-        if not memory.is_stored(key):
-            memory.stored((key,))
-            bodies.append(Body(ref, envelope))
-        return ref
-
     def _tokens(self, incoming: Incoming, facts: RequestFacts) -> int:
         tools = incoming.request.tools
         return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
@@ -262,3 +310,7 @@ class Beginner:
             self._memories.drop(session_id)
             self._handler.dropped()
             self._sender.drop(session_id)
+
+
+def _known(resolved: Found | New) -> int | None:
+    return resolved.match.session_id if isinstance(resolved, Found) else None

@@ -111,7 +111,11 @@ class ChatHandler:
             cached_price_ratio=route.provider.cached_price_ratio,
             max_context=route.max_context,
         )
-        running = await self._beginner.begin(incoming)
+        try:
+            running = await self._beginner.begin(incoming)
+        except Refusal as refusal:
+            await _refuse(send, refusal, request_id)
+            return
         await self._watched(receive, send, incoming, route, running, injected=forward.injected)
 
     async def _watched(

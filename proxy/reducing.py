@@ -51,6 +51,14 @@ class _Kept(msgspec.Struct, eq=False):
     held: dict[int, Held]
     at: float = 0.0
     tokens: int = 0  # as they are counted among those kept
+    prepared: bool = False  # its messages have been looked at, but no request has gone upstream
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A fold that was made for a session, None for one that is to be started."""
+
+    session_id: int | None
+    kept: _Kept
 
 
 class Reducer:
@@ -83,8 +91,9 @@ class Reducer:
         """None where all goes upstream as it came. Without `decide` nothing new is replaced; the last `fresh` messages
         have not gone upstream yet, where they are not the same as in the latest exchanges."""
         kept = self._continued(session_id, facts.refs)
-        begun = kept.fold.length
-        for index in range(begun, facts.count):
+        begun = 0 if kept.prepared else kept.fold.length
+        kept.prepared = False
+        for index in range(kept.fold.length, facts.count):
             self._add(kept, memory, messages[index], facts, index)
         if decide:
             idle = begun > 0 and now - kept.at > self._settings.idle_seconds
@@ -100,6 +109,27 @@ class Reducer:
         if not kept.held:
             return None
         return msgspec.structs.replace(self._reduced(kept, messages, facts), events=events, bodies=bodies, new=new)
+
+    def knows(self, session_id: int) -> bool:
+        """Whether anything of the session is kept."""
+        return bool(self._kept.get(session_id))
+
+    def prepared(
+        self,
+        session_id: int | None,
+        memory: SessionMemory,
+        messages: Sequence[bytes | msgspec.Raw],
+        facts: RequestFacts,
+    ) -> Prepared:
+        """The fold of a long conversation that nothing is kept of. For a thread; `adopt` takes it."""
+        kept = _Kept(ContextFold(self._settings, self._count), facts.refs, {}, prepared=True)
+        for index in range(facts.count):
+            self._add(kept, memory, messages[index], facts, index)
+        return Prepared(session_id, kept)
+
+    def adopt(self, session_id: int, prepared: Prepared) -> None:
+        if not self.knows(session_id):
+            self._keep(session_id, prepared.kept)
 
     def _continued(self, session_id: int, refs: bytes) -> _Kept:
         """The fold of a conversation that `refs` go on, or part from behind its last assistant message, taken out; else

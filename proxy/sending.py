@@ -3,6 +3,7 @@
 Savings fail open: where reducing fails, the request goes as it came, and the exchange says why.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -14,12 +15,14 @@ from proxy.envelope import EnvelopeError, join, split
 from proxy.facts import RequestFacts
 from proxy.memory import SessionMemory
 from proxy.prefixes import Shortened
-from proxy.reducing import Reduced, Reducer
+from proxy.reducing import Prepared, Reduced, Reducer
+from proxy.replaced import Held
 from proxy.running import Incoming
 from schema.exchanges import ReductionStep
 from schema.recorded import Body, NewEvent
 from schema.registry import Event
 
+_LONG = 20_000  # tokens: looking at so many takes some 30 ms
 _FAILURES = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 _log = logging.getLogger("chronoproxy.reduction")
@@ -27,7 +30,8 @@ _log = logging.getLogger("chronoproxy.reduction")
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
     """What goes upstream: its body, its messages' refs and what is around them; how it was reduced. `events` replace
-    outputs of tools, `decided` are about the whole context and go before them."""
+    outputs of tools, `decided` are about the whole context and go before them;
+    `new` are what `events` replace."""
 
     body: bytes
     refs: bytes
@@ -39,6 +43,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     skipped_reason: str | None = None
     decided: tuple[NewEvent, ...] = ()
     over_threshold: bool = False
+    new: tuple[Held, ...] = ()
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -71,6 +76,25 @@ class Sender:
         if self._reducer is not None:
             self._reducer.drop(session_id)
 
+    def is_long(self, facts: RequestFacts) -> bool:
+        """Whether looking at it takes so long that it is done in a thread, where nothing is known of it."""
+        return self._reducer is not None and facts.tokens >= _LONG and self._switched_on()
+
+    async def prepare(self, incoming: Incoming, session_id: int | None, memory: SessionMemory) -> Prepared | None:
+        """Look at a long conversation that nothing is known of in a thread; `adopt` it once its session is known. None
+        where there is nothing to do."""
+        if self._reducer is None or (session_id is not None and self._reducer.knows(session_id)):
+            return None
+        short = self._shortened(incoming, incoming.facts, memory)
+        try:
+            return await asyncio.to_thread(self._reducer.prepared, session_id, memory, short.messages, short.facts)
+        except _FAILURES:
+            return None  # what fails in `sending` too, and is told of there
+
+    def adopt(self, session_id: int, prepared: Prepared) -> None:
+        if self._reducer is not None:
+            self._reducer.adopt(session_id, prepared)
+
     def sending(
         self,
         incoming: Incoming,
@@ -101,9 +125,7 @@ class Sender:
     def _found(
         self, incoming: Incoming, facts: RequestFacts, session_id: int, memory: SessionMemory, *, on: bool
     ) -> _Found:
-        short = Shortened(incoming.request.messages, facts)
-        if self._compactor is not None:
-            short = self._compactor.shortened(memory, incoming.request.messages, short)
+        short = self._shortened(incoming, facts, memory)
         if self._reducer is None or not on:
             return _Found(short, None)
         fresh = facts.count - memory.received.shared(facts.refs) if short.last is not None else None
@@ -118,6 +140,12 @@ class Sender:
             fresh=fresh,
         )
         return _Found(short, reduced)
+
+    def _shortened(self, incoming: Incoming, facts: RequestFacts, memory: SessionMemory) -> Shortened:
+        short = Shortened(incoming.request.messages, facts)
+        if self._compactor is None:
+            return short
+        return self._compactor.shortened(memory, incoming.request.messages, short)
 
     def _compacts(
         self,
@@ -163,6 +191,7 @@ def _sending(
         steps=(*short.steps, *(reduced.steps if reduced is not None else ())),
         events=reduced.events if reduced is not None else (),
         bodies=reduced.bodies if reduced is not None else (),
+        new=reduced.new if reduced is not None else (),
         skipped_reason=as_came.skipped_reason,
         decided=decided,
         over_threshold=full,

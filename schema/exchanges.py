@@ -136,4 +136,17 @@ class ExchangeInterrupted(Finished, frozen=True, kw_only=True):
     cause: InterruptionCause
 
 
-EVENTS = (ExchangeStarted, ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)
+class ExchangeRefused(Event, frozen=True, kw_only=True):
+    """Requests that we refused before anything went upstream: `count` of them since the last such event of the session
+    and code, at most one event a minute. `tokens` of the last one, as it would have gone upstream, and the `limit`."""
+
+    session_id: int
+    code: Literal["context_length_exceeded"]
+    count: int
+    tokens: int
+    limit: int
+    model_sent: str
+    provider: str
+
+
+EVENTS = (ExchangeStarted, ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted, ExchangeRefused)

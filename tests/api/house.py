@@ -105,6 +105,10 @@ class House(msgspec.Struct, frozen=True, eq=False):
         return committed.positions[-1]
 
 
+def _redacted(text: str) -> str:
+    return text.replace("sk-s3cret", "[redacted]")
+
+
 @asynccontextmanager
 async def open_house(
     path: Path, gate: GateSettings | None = None, *, docs: bool = False, stalled_s: float = 30.0
@@ -120,7 +124,7 @@ async def open_house(
         waiter = Waiter()
         reads = ReadPool(path / "read.sqlite")
         stack.callback(reads.close)
-        hub = Hub(reads, log, CATALOGUE)
+        hub = Hub(reads, log, CATALOGUE, _redacted)
         runner = Runner(store, PROJECTIONS, log, waiter, watcher=hub)
         stack.callback(runner.stop)
         appender = Appender(log)
@@ -164,7 +168,7 @@ async def open_house(
             ),
             background=background,
             count=len,
-            redact=lambda text: text.replace("sk-s3cret", "[redacted]"),
+            redact=_redacted,
             default_model="demo/echo",
             max_body_bytes=2_000,
             version="1.2.3",

@@ -141,7 +141,6 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         auto_compacts = false
         [server]
         hosts = "x"
-        enforce_context_limit = true
         [models.m]
         provider = "local"
         price = { inputs = 1 }
@@ -158,14 +157,13 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         "sanitizer.routing has no effect yet",
         "unknown key compaction.auto.auto_compacts; is auto_compact meant?",
         "unknown key server.hosts; is host meant?",
-        "server.enforce_context_limit has no effect yet",
         "models.m.price has no effect yet",
         "unknown key models.m.price.inputs; is input meant?",
         "recording.idempotency_hours has no effect yet",
         "rate_limit.max_wait_ms has no effect yet",
         "rate_limit.mode: requests are only counted as yet, as with observe",
     }
-    assert len(found.warnings) == 11
+    assert len(found.warnings) == 10
     assert found.rate_limit.mode == "observe"
 
 

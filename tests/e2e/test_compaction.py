@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import InternalServerError, OpenAI
+from openai import BadRequestError, InternalServerError, OpenAI
 
 from tests.e2e.processes import MockProcess, ProxyProcess, config_for, plan
 
@@ -400,3 +400,37 @@ def test_a_failing_upstream_loses_no_compaction(proxy: ProxyProcess, mock: MockP
     sent = agent.sent()
     agent.request()
     assert agent.sent() == sent
+
+
+def test_what_does_not_fit_is_refused_where_that_is_asked_for(mock: MockProcess) -> None:
+    section = "[server]\nenforce_context_limit = true\n[compaction]\nenabled = false\n"
+    with ProxyProcess(config_for(mock.base_url, section) + SMALL) as proxy:
+        agent = Agent(proxy, mock, "limit")
+        agent.turn(40)
+        seen = agent.body()
+        agent.messages.append({"role": "user", "content": "many words " * 6_000})
+        for _ in range(2):
+            with pytest.raises(BadRequestError) as refused:
+                agent.request()
+            assert refused.value.code == "context_length_exceeded"
+            assert refused.value.type == "invalid_request_error"
+        assert agent.body() == seen  # nothing went upstream
+        (event,) = proxy.get("/api/events", type="ExchangeRefused")["events"]
+        data = proxy.get(f"/api/events/{event['position']}")["data"]
+        assert (data["code"], data["count"], data["limit"]) == ("context_length_exceeded", 1, 6_000)
+        assert proxy.get("/api/exchanges")["total"] == 1
+        agent.messages.pop()
+        agent.turn(10)
+        assert agent.sent() == agent.messages[:-1]
+
+
+def test_a_page_of_another_site_leaves_no_trace(proxy: ProxyProcess, mock: MockProcess) -> None:
+    agent = Agent(proxy, mock, "cross-site", "mock")
+    while not (items := proxy.get("/api/mask")["items"]):
+        agent.turn(120)
+    address = f"{proxy.url}/api/mask/{items[0]['hash']}"
+    before = httpx.get(f"{proxy.url}/health").json()["position"]
+    assert httpx.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    assert httpx.get(f"{proxy.url}/health").json()["position"] == before
+    assert httpx.get(address).status_code == 200
+    assert httpx.get(f"{proxy.url}/health").json()["position"] == before + 1

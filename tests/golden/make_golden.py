@@ -42,6 +42,7 @@ from schema.exchanges import (
     ExchangeCompleted,
     ExchangeFailed,
     ExchangeInterrupted,
+    ExchangeRefused,
     ExchangeStarted,
     MessageRefs,
     Resolution,
@@ -243,6 +244,18 @@ COMPACTION_EVENTS = (
     ),
     NewEvent("session-1", MessagePinned(session_id=1, ref="a" * 64, reason="the plan")),
     NewEvent("session-1", MessageUnpinned(session_id=1, ref="a" * 64)),
+    NewEvent(
+        "context-1",
+        ExchangeRefused(
+            session_id=1,
+            code="context_length_exceeded",
+            count=2,
+            tokens=120_000,
+            limit=100_000,
+            model_sent="echo",
+            provider="demo",
+        ),
+    ),
 )
 GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS}
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)

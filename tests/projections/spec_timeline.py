@@ -11,7 +11,7 @@ from schema.compaction import (
     TokensReserved,
 )
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
-from schema.exchanges import Usage
+from schema.exchanges import ExchangeRefused, Usage
 from schema.sessions import SessionDeleted, SessionRenamed
 from schema.workspace import (
     AutoSessionDisabled,
@@ -56,6 +56,15 @@ SPECS = (
             AutoCompactionEnabled(session_id=1),
             MessagePinned(session_id=1, ref="0123456789abcdef0", reason="the plan"),
             MessageUnpinned(session_id=1, ref="0123456789abcdef0"),
+            ExchangeRefused(
+                session_id=1,
+                code="context_length_exceeded",
+                count=2,
+                tokens=120_000,
+                limit=100_000,
+                model_sent="echo",
+                provider="demo",
+            ),
         ),
         select="SELECT summary FROM timeline ORDER BY position",
         rows=[
@@ -69,6 +78,10 @@ SPECS = (
             ("automatic compaction of session 1 switched on",),
             ("message 0123456789abcdef pinned in session 1",),
             ("message 0123456789abcdef unpinned in session 1",),
+            (
+                "2 requests were refused in session 1 (context_length_exceeded):"
+                " 120,000 tokens, 100,000 allowed, demo/echo",
+            ),
         ],
     ),
     Spec(

@@ -56,6 +56,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("ExchangeCompleted", 1),
         ("ExchangeFailed", 1),
         ("ExchangeInterrupted", 1),
+        ("ExchangeRefused", 1),
         ("ExchangeStarted", 1),
         ("MessagePinned", 1),
         ("MessageUnpinned", 1),
