@@ -74,7 +74,7 @@ async def test_what_an_event_about_a_context_changed(house: House) -> None:
     assert changes == {("session:1", "reserved_tokens"): (0, 100)}
     position = await house.record(compacted(4), stream=STREAM)
     event = (await house.client.get(f"/api/events/{position}")).json()
-    changes = {each["field"]: (each["before"], each["after"]) for each in event["changes"]}
-    assert changes["compaction_count"] == (0, 1)
-    assert set(changes) == {"compaction_count", "last_compaction_at"}
+    fields = {each["field"]: (each["before"], each["after"]) for each in event["changes"]}
+    assert fields["compaction_count"] == (0, 1)
+    assert set(fields) == {"compaction_count", "last_compaction_at"}
     assert [each["ref"] for each in event["refs"]] == ["a", "b", "digest"]
