@@ -23,6 +23,7 @@ STARTER = """\
 # allowed_origins = []
 # max_body_bytes = 20971520
 # data_dir = "~/somewhere"
+# enforce_context_limit = false       # true: refuse what does not fit the model's window
 # docs = false                       # serve the interactive API page
 # connect_timeout_s = 10.0
 # read_timeout_s = 600.0
@@ -39,6 +40,12 @@ STARTER = """\
 # preview_length = 200
 # trigger_tags = []                  # names of more tools that run commands
 
+[sanitizer.compression]
+# threshold_percentage = 85
+# preserve_recent_exchanges = 5
+# summary_max_tokens = 500
+# model = ""                         # writes the summaries; empty: a digest that no model wrote
+
 [reduction]
 # enabled = true
 # normalize = true
@@ -48,6 +55,33 @@ STARTER = """\
 # mask_min_tokens = 120
 # mask_min_saved = 2000
 # idle_seconds = 300
+
+[compaction]
+# enabled = true
+# threshold_percentage = 80          # shown as ready to be compacted
+# critical_threshold = 95
+# max_preserved_messages = 2
+# target_reduction_ratio = 0.6
+# min_tokens_to_compact = 500
+# min_messages_to_compact = 6
+# reserved_tokens = 0                # of the window, kept free
+
+[compaction.auto]
+# auto_compact = true                # when a request fills the window so far:
+# auto_compact_threshold = 0.85
+# auto_compact_cooldown = 5.0        # minutes
+# max_consecutive_auto_compactions = 3
+
+[compaction.ui]
+# show_compact_button = true
+# manual_button_threshold = 70
+# show_detailed_tooltips = true
+# show_compaction_notifications = true
+
+[compaction.preview]
+# preview_messages_count = 5
+# preview_max_length = 200
+# show_savings_estimate = true
 
 [rate_limit]
 # mode = "observe"

@@ -29,7 +29,8 @@ from commands.compaction import (
     RevertCompaction,
 )
 from commands.handling import Command, Outcome
-from context.compaction import Refused, keep_last
+from context.compaction import Refused
+from context.cuts import keep_last
 from context.messages import text_of
 from context.turns import role_of
 from projections.compaction import DecisionRow, decision_at

@@ -2,22 +2,36 @@
 
 import asyncio
 import sqlite3
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from annotated_types import Interval
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 from api import compaction_shapes as shapes
 from api import views
+from api.compaction_chart import chart
+from api.compaction_stats_shapes import (
+    AutoAlert,
+    AutoStatus,
+    Chart,
+    GlobalStats,
+    GlobalTotals,
+    History,
+    PreviewUi,
+    SessionAutoStatus,
+    SessionStats,
+    SessionTotals,
+    StatsConfig,
+    Ui,
+    UsedContext,
+)
 from api.fields import FROM_TEXT, Offset, PathId
 from api.live_alerts import auto_alert
 from api.reading import LIVE, PAST, Reads
 from api.services import Use
 from api.session_answers import living_session
-from api.shapes import CtxState
-from api.times import iso, iso_or_none
+from api.times import iso_or_none
 from commands.errors import CommandError
 from projections.compaction import (
     DecisionRow,
@@ -32,122 +46,12 @@ from projections.session_stats import session_stats
 from projections.sessions import SessionRow
 from projections.timeline import get_event
 from projections.workspace import active_session_id
-from schema.compaction import CompactionPerformed, CompactionReverted
-from schema.recorded import Recorded
 
 router = APIRouter(prefix="/api/compaction", tags=["compaction"])
 
 _NEWEST = 10
 _SESSIONS = 100
 _CHARTED = ("CompactionPerformed", "CompactionReverted")
-
-
-class GlobalTotals(BaseModel):
-    total_compactions: int
-    total_tokens_saved: int | None
-    avg_compaction_ratio: float | None
-    last_compaction_at: str | None
-
-
-class SessionTotals(BaseModel):
-    session_id: int
-    compaction_count: int
-    session_tokens_saved: int
-
-
-class Everywhere(BaseModel):
-    totals: GlobalTotals = Field(alias="global")
-    sessions: list[SessionTotals]
-
-
-class StatsConfig(BaseModel):
-    threshold_percentage: int
-    max_preserved_messages: int
-    min_tokens_to_compact: int
-    target_reduction_ratio: float
-
-
-class GlobalStats(BaseModel):
-    everywhere: Everywhere = Field(alias="global")
-    config: StatsConfig
-    active_session: shapes.CompState | None
-
-
-class SessionStats(BaseModel):
-    session_id: int
-    compaction: shapes.CompState
-    context: CtxState
-
-
-class History(BaseModel):
-    session_id: int
-    history: list[shapes.HistoryRow]
-    total_entries: int
-
-
-class Chart(BaseModel):
-    """Oldest first; `kinds` says of each point whether something was compacted or that was undone."""
-
-    session_id: int
-    labels: list[str]
-    datasets: list[dict[str, Any]]
-    timestamps: list[str]
-    positions: list[int]
-    kinds: list[str]
-
-
-class AutoStatus(BaseModel):
-    """`enabled` holds for the configuration and the session; `is_pending`: the next request will be compacted."""
-
-    enabled: bool
-    session_auto_enabled: bool
-    threshold: float
-    cooldown_minutes: int
-    cooldown_remaining_seconds: float
-    max_consecutive: int
-    consecutive_count: int
-    is_pending: bool
-    last_compaction_at: str | None
-    total_compactions: int
-
-
-class UsedContext(BaseModel):
-    current_tokens: int
-    max_context: int
-    usage_ratio: float
-    usage_percentage: float
-
-
-class AutoAlert(BaseModel):
-    level: str
-    message: str
-    percentage: float
-    tokens: int
-    max_context: int
-    action_recommended: str
-
-
-class SessionAutoStatus(BaseModel):
-    session_id: int
-    status: AutoStatus
-    context: UsedContext
-    alert: AutoAlert | None
-
-
-class PreviewUi(BaseModel):
-    preview_messages_count: int
-    preview_max_length: int
-    show_savings_estimate: bool
-
-
-class Ui(BaseModel):
-    show_compact_button: bool
-    manual_button_threshold: int
-    show_detailed_tooltips: bool
-    show_notifications: bool
-    threshold_percentage: int
-    critical_threshold: int
-    preview: PreviewUi
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -280,70 +184,6 @@ async def auto_status(session_id: PathId, reads: Reads, services: Use) -> Sessio
         ),
         alert=AutoAlert(**alert) if alert is not None else None,
     )
-
-
-def chart(session_id: int, events: list[Recorded], limit: int) -> Chart:
-    """The newest points of compactions and their undoing; an undoing takes back what was saved."""
-    saved: list[int] = []
-    ratios: list[float] = []
-    shares: dict[int, float] = {}
-    for recorded in events:
-        event = recorded.event
-        if isinstance(event, CompactionPerformed):
-            gain = event.tokens_before - event.tokens_after
-            shares[event.history_id] = shapes.ratio(gain, event.tokens_before)
-            saved.append(gain)
-            ratios.append(shares[event.history_id])
-        elif isinstance(event, CompactionReverted) and event.history_id is not None:
-            saved.append(-event.tokens_restored)
-            ratios.append(-shares.get(event.history_id, 0.0))
-    kept = [each for each in events if not (isinstance(each.event, CompactionReverted) and each.event.log_id)]
-    total, sums = 0, list[int]()
-    for gain in saved:
-        total += gain
-        sums.append(total)
-    newest = slice(max(len(kept) - limit, 0), None)
-    shown = kept[newest]
-    return Chart(
-        session_id=session_id,
-        labels=[iso(each.timestamp)[11:16] for each in shown],
-        datasets=_datasets(saved[newest], sums[newest], ratios[newest]) if shown else [],
-        timestamps=[iso(each.timestamp) for each in shown],
-        positions=[each.position for each in shown],
-        kinds=["compacted" if each.type == "CompactionPerformed" else "reverted" for each in shown],
-    )
-
-
-def _datasets(saved: list[int], sums: list[int], ratios: list[float]) -> list[dict[str, Any]]:
-    """In the form that Chart.js draws."""
-    return [
-        {
-            "label": "Tokens économisés",
-            "data": saved,
-            "borderColor": "#22c55e",
-            "backgroundColor": "rgba(34, 197, 94, 0.1)",
-            "fill": True,
-            "tension": 0.4,
-        },
-        {
-            "label": "Cumul économisé",
-            "data": sums,
-            "borderColor": "#3b82f6",
-            "backgroundColor": "transparent",
-            "borderDash": [5, 5],
-            "fill": False,
-            "tension": 0.4,
-        },
-        {
-            "label": "Ratio compaction (%)",
-            "data": ratios,
-            "borderColor": "#a855f7",
-            "backgroundColor": "transparent",
-            "yAxisID": "y1",
-            "fill": False,
-            "tension": 0.4,
-        },
-    ]
 
 
 def _remaining(row: SessionRow, minutes: float, now: int) -> float:

@@ -7,8 +7,7 @@ import msgspec
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api import compaction_shapes as shapes
-from api import views
+from api import compression_shapes, views
 from api.bodies import RequestBody, documented, read
 from api.context_desk import Planned, Subject, subject
 from api.errors import ApiError
@@ -21,7 +20,8 @@ from api.shapes import CtxState
 from api.writing import Writes
 from commands.compaction import LeaveAsIs
 from commands.handling import Command
-from context.compaction import Cut, Plan, Refused, keep_exchanges
+from context.compaction import Plan, Refused
+from context.cuts import Cut, keep_exchanges
 from projections.compaction import DecisionRow, Totals, decision_at, decision_totals
 from projections.session_stats import session_stats
 from projections.sessions import SessionRow
@@ -114,7 +114,7 @@ async def compress(
     services: Use,
     writes: Writes,
     context: Context,
-) -> shapes.Compressed:
+) -> compression_shapes.Compressed:
     """Let a summary stand for all but the last exchanges."""
 
     async def work() -> Command:
@@ -133,16 +133,16 @@ async def compress(
     outcome = await writes.append(work)
     if any(isinstance(event, CompressionPerformed) for event in outcome.events):
         row = await writes.read(outcome, _decision)
-        answer = shapes.compressed(row)
+        answer = compression_shapes.compressed(row)
         answer.summary = services.redact(answer.summary or "")
         return answer
     found = (await services.reads.run(subject, session_id, at=outcome.position)).value
     return _refused(session_id, (await _planned(services, found)).made)
 
 
-def _refused(session_id: int, made: Plan | Refused) -> shapes.Compressed:
+def _refused(session_id: int, made: Plan | Refused) -> compression_shapes.Compressed:
     count, tokens = (made.messages, made.tokens) if isinstance(made, Refused) else (0, 0)
-    return shapes.Compressed(
+    return compression_shapes.Compressed(
         compressed=False,
         session_id=session_id,
         original_tokens=tokens,

@@ -9,7 +9,8 @@ import msgspec
 from api.errors import ApiError
 from api.session_answers import living_session
 from commands.compaction import Decide
-from context.compaction import CompactionSettings, Cut, Item, Plan, Refused, plan
+from context.compaction import CompactionSettings, Plan, Refused, plan
+from context.cuts import Cut, Item
 from context.tokens import TextCounter
 from projections.compaction import context_exchange
 from projections.session_stats import StatsRow, session_stats

@@ -15,8 +15,8 @@ from api.configuration_names import flat
 from api.services import Services
 from api.times import iso
 from context.messages import count_message, decode_message, text_of
-from projections.compaction import pinned_refs
 from projections.exchanges import get_exchange
+from projections.pins import pinned_refs
 from projections.session_stats import session_stats
 from projections.sessions import SessionRow, get_session
 from projections.timeline import get_event

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api import compaction_shapes
+from api import compaction_shapes, compression_shapes
 from api.live_view import Fields, Said, Say, View, on
 from api.times import iso
 from projections.compaction import DecisionRow, decision_at
@@ -63,7 +63,7 @@ def _compressed(view: View, recorded: Recorded, event: CompressionPerformed) -> 
     row = _row(view, recorded)
     if row is None:
         return
-    answer = compaction_shapes.compressed(row)
+    answer = compression_shapes.compressed(row)
     answer.summary = view.redact(answer.summary or "")
     fields: Fields = {
         "session_id": event.session_id,

@@ -17,10 +17,10 @@ from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
 from context.messages import count_message, decode_message, text_of
-from projections.compaction import pinned_refs
 from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.masks import ReplacementRow, replacements
+from projections.pins import pinned_refs
 from proxy.contents import MissingContentError, SessionContents
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)

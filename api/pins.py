@@ -21,8 +21,8 @@ from commands.handling import Command
 from commands.pins import PinMessages, UnpinMessages
 from context.messages import count_message, decode_message, text_of
 from context.turns import role_of
-from projections.compaction import PinRow, list_pins, pinned_refs
 from projections.paging import Page
+from projections.pins import PinRow, list_pins, pinned_refs
 from proxy.contents import MissingContentError, SessionContents
 
 router = APIRouter(prefix="/api/sessions/{session_id}/pins", tags=["context"])

@@ -6,13 +6,14 @@ message, so that roles alternate as before.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from context.cuts import Cut, Item
 from context.digest import DETAILS, Detail, digest, hash_of, shortest
-from context.messages import PER_MESSAGE, text_of
+from context.messages import PER_MESSAGE, count_message, text_of
 from context.tokens import TextCounter
 from context.turns import RESULTS, Turns, call_list, role_of, turns
 from context.words import naming_words
@@ -34,16 +35,6 @@ class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
     target_reduction_ratio: float = 0.6
     min_tokens_to_compact: int = 500
     min_messages_to_compact: int = 6
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A message of the context: its tokens as it goes upstream now, and whole; `ours` is a digest of before."""
-
-    message: Mapping[str, Any]
-    ref: str
-    tokens: int
-    whole: int
-    ours: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -90,40 +81,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 found.append((index, index + 1))
         return tuple(found)
-
-
-Cut = Callable[[Sequence[Item]], int]  # where the tail begins, before it is moved to a legal place
-
-
-def keep_last(messages: int) -> Cut:
-    """The tail is the last messages."""
-    return lambda items: max(len(items) - messages, 0)
-
-
-def keep_tokens(most: int, messages: int) -> Cut:
-    """The tail is what fits into `most` tokens, at least the last messages."""
-
-    def cut(items: Sequence[Item]) -> int:
-        at, room = len(items), most
-        while at > 0 and (room - items[at - 1].whole >= 0 or len(items) - at < messages):
-            at -= 1
-            room -= items[at].whole
-        return at
-
-    return cut
-
-
-def keep_exchanges(count: int) -> Cut:
-    """The tail is the last answers of the assistant, with what was asked before the first of them."""
-
-    def cut(items: Sequence[Item]) -> int:
-        answers = [index for index, item in enumerate(items) if role_of(item.message) == "assistant"]
-        at = answers[-count] if 0 < count <= len(answers) else 0 if count else len(items)
-        while at > 0 and role_of(items[at - 1].message) == "user":
-            at -= 1
-        return at
-
-    return cut
 
 
 def plan(
@@ -224,7 +181,7 @@ def _made(
     kept = [items[index].message for index in range(len(items)) if index not in gone]
     texts[-1] += _card(items, removed, kept, texts, card_room)
     inserted = _inserted(items, groups, texts, gone)
-    ours = sum(count(text) + PER_MESSAGE + 1 for _, _, text in inserted)  # 1: the role
+    ours = sum(count_message({"role": role, "content": text}, count) for _, role, text in inserted)
     return Plan(
         cut=cut,
         removed=tuple(removed),

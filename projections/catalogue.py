@@ -3,9 +3,10 @@
 from projections.compaction import COMPACTION
 from projections.exchanges import EXCHANGES
 from projections.masks import MASKS
+from projections.pins import PINS
 from projections.session_stats import SESSION_STATS
 from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, TIMELINE)
+PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, TIMELINE)

@@ -1,5 +1,5 @@
-"""Prefix decisions (compactions, compressions and their undoing), pinned messages, and the state of each session's
-context as versions."""
+"""Prefix decisions (compactions, compressions and their undoing), and the state of each session's context as
+versions."""
 
 import sqlite3
 from typing import Any
@@ -18,8 +18,6 @@ from schema.compaction import (
     CompactionReverted,
     CompressionPerformed,
     Kind,
-    MessagePinned,
-    MessageUnpinned,
     TokensReserved,
     Trigger,
 )
@@ -38,9 +36,6 @@ TABLES = (
     " system_preserved INTEGER NOT NULL, recent_preserved INTEGER NOT NULL, removed_refs TEXT NOT NULL,"
     " summary_ref TEXT NOT NULL, summary TEXT, model TEXT, reverted_position INTEGER, reverted_at INTEGER) STRICT",
     "CREATE INDEX prefix_decisions_of_session ON prefix_decisions(session_id, kind, position)",
-    "CREATE TABLE pins("
-    "session_id INTEGER NOT NULL, ref TEXT NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
-    " pinned_at INTEGER NOT NULL, reason TEXT, PRIMARY KEY(session_id, ref, from_position)) STRICT, WITHOUT ROWID",
 )
 _INSERT_STATE = "INSERT INTO context_states VALUES (?, ?, ?, ?)"
 _ANY = (1 << 63) - 1  # as of the last position
@@ -100,12 +95,6 @@ class SessionSaving(msgspec.Struct, frozen=True, array_like=True):
     session_id: int
     count: int
     saved: int
-
-
-class PinRow(msgspec.Struct, frozen=True, array_like=True):
-    ref: str
-    pinned_at: int
-    reason: str | None
 
 
 def context_state(db: sqlite3.Connection, session_id: int, *, at: int) -> ContextState:
@@ -171,26 +160,6 @@ def savings_by_session(db: sqlite3.Connection, *, at: int, limit: int) -> list[S
     return [SessionSaving(*row) for row in rows]
 
 
-def list_pins(db: sqlite3.Connection, session_id: int, *, at: int, limit: int, offset: int) -> Page[PinRow]:
-    """Pinned last first."""
-    where = "FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)"
-    rows = db.execute(
-        f"SELECT ref, pinned_at, reason {where} ORDER BY from_position DESC LIMIT ? OFFSET ?",
-        (session_id, at, at, limit, offset),
-    )
-    found = [PinRow(*row) for row in rows]
-    (total,) = db.execute(f"SELECT count(*) {where}", (session_id, at, at)).fetchone()
-    return Page(found, total)
-
-
-def pinned_refs(db: sqlite3.Connection, session_id: int, *, at: int) -> frozenset[str]:
-    rows = db.execute(
-        "SELECT ref FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)",
-        (session_id, at, at),
-    )
-    return frozenset(row[0] for row in rows)
-
-
 def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
     """The last exchange of the session's longest chain, whose messages its context is; None where it has had none."""
     values = {"session_id": session_id, "at": at}
@@ -238,18 +207,6 @@ class Contexts:
             _performed(self._db, recorded, event)
         elif isinstance(event, CompactionReverted):
             _reverted(self._db, recorded, event)
-
-    def pinned(self, recorded: Recorded, event: MessagePinned) -> None:
-        self._db.execute(
-            "INSERT INTO pins VALUES (?, ?, ?, NULL, ?, ?)",
-            (event.session_id, event.ref, recorded.position, recorded.timestamp, event.reason),
-        )
-
-    def unpinned(self, recorded: Recorded, event: MessageUnpinned) -> None:
-        self._db.execute(
-            "UPDATE pins SET to_position = ? WHERE session_id = ? AND ref = ? AND to_position IS NULL",
-            (recorded.position, event.session_id, event.ref),
-        )
 
     def write(self) -> None:
         self._rows.write()
@@ -332,8 +289,6 @@ COMPACTION = Projection(
                     AutoCompactionDisabled,
                 )
             ),
-            on(MessagePinned, Contexts.pinned),
-            on(MessageUnpinned, Contexts.unpinned),
         )
     ),
 )

@@ -19,9 +19,8 @@ from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
 from proxy.memory import SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
-from proxy.openai_errors import Refusal
 from proxy.reducing import Prepared
-from proxy.refusals import Refusals
+from proxy.refusals import Refusals, context_stream
 from proxy.remembering import remembered
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
@@ -31,7 +30,7 @@ from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.compaction import EVENTS as COMPACTION_EVENTS
-from schema.exchanges import ExchangeRefused, ExchangeStarted, Resolution
+from schema.exchanges import ExchangeStarted, Resolution
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent
 
@@ -43,12 +42,6 @@ class Recording(msgspec.Struct, frozen=True):
 
     contents: bool = True
     durable: bool = False
-
-
-def context_stream(session_id: int) -> str:
-    """Of what is decided about a session's context beside the traffic; nobody waits for it, nobody expects a
-    version."""
-    return f"context-{session_id}"
 
 
 class Beginner:
@@ -156,7 +149,10 @@ class Beginner:
         new_events += sending.decided
         tokens = tools + facts.tokens - sending.saved
         if self._enforced and tokens > incoming.max_context:
-            raise self._refuse(incoming, match.session_id, memory, sending, tokens, new_events)
+            self._withdraw(match.session_id, memory, sending)
+            refusal, event = self._refusals.too_long(incoming, match.session_id, tokens)
+            self._append_refused(incoming, match.session_id, [*new_events, *event])
+            raise refusal
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
@@ -190,38 +186,17 @@ class Beginner:
         self._registry.add(running)
         return running
 
-    def _refuse(
-        self,
-        incoming: Incoming,
-        session_id: int,
-        memory: SessionMemory,
-        sending: Sending,
-        tokens: int,
-        events: list[NewEvent],
-    ) -> Refusal:
-        """More than the model's window holds, although it was reduced: what was masked for it is not."""
+    def _withdraw(self, session_id: int, memory: SessionMemory, sending: Sending) -> None:
+        """What was masked for a request that does not go upstream is not."""
         for held in sending.new:
             memory.replaced.withdraw(held)
         self._sender.drop(session_id)
-        limit = incoming.max_context
-        count = self._refusals.count(session_id, time.monotonic())
-        if count:
-            refused = ExchangeRefused(
-                session_id=session_id,
-                code="context_length_exceeded",
-                count=count,
-                tokens=tokens,
-                limit=limit,
-                model_sent=incoming.model_sent,
-                provider=incoming.provider,
-            )
-            events = [*events, NewEvent(context_stream(session_id), refused)]
+
+    def _append_refused(self, incoming: Incoming, session_id: int, events: list[NewEvent]) -> None:
         if events:
             metadata = Metadata(actor="proxy", correlation_id=incoming.request_id)
             committed = self._appender.append(Append(events=events, metadata=metadata, keep=True))
             committed.add_done_callback(partial(self._settled, session_id))
-        text = f"The request has about {tokens:,} tokens, the model's window {limit:,}."
-        return Refusal(400, text, "context_length_exceeded", "messages")
 
     def _start_session(
         self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, new: New

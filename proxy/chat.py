@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.beginning import Beginner
+from proxy.committing import committed
 from proxy.facts import RequestFacts
 from proxy.finishing import Ending, Finisher
 from proxy.headers import client_headers, upstream_headers
@@ -23,9 +24,7 @@ from proxy.sse import SseStream
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
 from proxy.wire import ChatRequest, WireError, check_messages, decode_chat, with_include_usage, with_model
-from schema.appends import Committed
 
-_COMMIT_WAIT_S = 0.25
 _KEPT_ANSWER = 16 << 20  # bytes of an answer that are kept for the record
 _KEPT_ERROR = 64 << 10
 
@@ -148,7 +147,7 @@ class ChatHandler:
     async def _exchange(self, passing: Pass, incoming: Incoming, route: Route) -> None:
         ending, running = passing.ending, passing.running
         if self._settings.commit_first or running.decided:
-            await _commit(running)
+            await committed(running)
         request = self._upstream_request(incoming, running.body, route)
         ending.overhead_ms = (time.perf_counter() - running.arrived) * 1_000
         ending.reached = True
@@ -159,7 +158,7 @@ class ChatHandler:
             return
         try:
             ending.http_status, ending.attempts = answer.status, answer.attempts
-            await _commit(running)
+            await committed(running)
             await _pass_answer(passing, answer, context_limit=route.max_context)
         finally:
             await answer.aclose()
@@ -258,7 +257,7 @@ async def _fail_before(passing: Pass, error: UpstreamError) -> None:
     ending.attempts = error.attempts
     ending.reached = error.code == "upstream_timeout"
     ending.http_status = 504 if error.code == "upstream_timeout" else 502
-    await _commit(passing.running)
+    await committed(passing.running)
     body = error_body(ending.http_status, error.message, error.code)
     added = _added_headers(passing.running, passing.request_id, None)
     passing.stop_watching()
@@ -290,31 +289,6 @@ def _forward(body: bytes, request: ChatRequest, route: Route) -> Forward:
         return Forward(sent)
     asked = with_include_usage(sent, request)
     return Forward(asked, asked is not sent)
-
-
-async def _commit(running: Running) -> None:
-    """Wait until ExchangeStarted is in the log, but no longer than 250 ms: then the log is in trouble, says so
-    elsewhere, and the traffic goes on."""
-    if not running.committed.done():
-        await _done_within(running.committed, _COMMIT_WAIT_S)
-
-
-async def _done_within(future: "asyncio.Future[Committed]", seconds: float) -> None:
-    """As asyncio.wait with one future, at a fifth of its cost."""
-    loop = asyncio.get_running_loop()
-    over = loop.create_future()
-
-    def end(_: object = None) -> None:
-        if not over.done():
-            over.set_result(None)
-
-    future.add_done_callback(end)
-    timer = loop.call_later(seconds, end)
-    try:
-        await over
-    finally:
-        timer.cancel()
-        future.remove_done_callback(end)
 
 
 async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:

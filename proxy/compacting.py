@@ -7,7 +7,8 @@ import msgspec
 
 from commands.compaction import Command, Decide, SkipAutoCompaction
 from commands.errors import CommandError
-from context.compaction import CompactionSettings, Item, Plan, keep_tokens, plan
+from context.compaction import CompactionSettings, Plan, plan
+from context.cuts import Item, keep_tokens
 from context.messages import decode_message
 from context.tokens import TextCounter
 from proxy.facts import CANON_BYTES, FactsCache

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from context.compaction import Item
+from context.cuts import Item
 from proxy.compacting import items_of
 from proxy.contents import SessionContents
 from proxy.facts import CANON_BYTES, FactsCache

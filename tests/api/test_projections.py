@@ -22,6 +22,7 @@ async def test_the_state_of_each_projection(house: House) -> None:
         "session_stats",
         "masks",
         "compaction",
+        "pins",
         "timeline",
     }
     for each in found["projections"]:
@@ -47,7 +48,7 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     assert [session["id"] for session in after] == [session["id"] for session in before]
     (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
     assert isinstance(rebuilt, ReadModelRebuilt)
-    assert (rebuilt.equal, len(rebuilt.names)) == (True, 7)
+    assert (rebuilt.equal, len(rebuilt.names)) == (True, 8)
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 

@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from context.compaction import (
-    CONTINUE,
-    CompactionSettings,
-    Cut,
-    Item,
-    Plan,
-    Refused,
-    keep_exchanges,
-    keep_last,
-    keep_tokens,
-    plan,
-)
+from context.compaction import CONTINUE, CompactionSettings, Plan, Refused, plan
+from context.cuts import Cut, Item, keep_exchanges, keep_last, keep_tokens
 from tests.context.conversations import Message, call, conversations, problems, size, tokens, tool, wild
 
 SETTINGS = CompactionSettings()

@@ -3,17 +3,11 @@
 import sqlite3
 from itertools import product
 
-from projections.compaction import (
-    context_state,
-    decision_totals,
-    list_decisions,
-    list_pins,
-    pinned_refs,
-    savings_by_session,
-)
+from projections.compaction import context_state, decision_totals, list_decisions, savings_by_session
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import Outcome
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
+from projections.pins import list_pins, pinned_refs
 from projections.session_stats import session_stats
 from projections.sessions import get_session, list_sessions
 from projections.timeline import Order, list_events, position_at_time

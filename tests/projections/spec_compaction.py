@@ -8,8 +8,6 @@ from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
     AutoCompactionSkipped,
-    MessagePinned,
-    MessageUnpinned,
     TokensReserved,
 )
 from tests.projections.building import START_MS, compacted, compressed, started, undone
@@ -63,16 +61,5 @@ SPECS = (
         ),
         select="SELECT position, consecutive FROM context_states ORDER BY position",
         rows=[(1, 1), (3, 2), (4, 0)],
-    ),
-    Spec(
-        title="pins are versions",
-        projection=COMPACTION,
-        given=(
-            MessagePinned(session_id=1, ref="m", reason="the plan"),
-            MessageUnpinned(session_id=1, ref="m"),
-            MessagePinned(session_id=1, ref="m"),
-        ),
-        select="SELECT ref, from_position, to_position, pinned_at, reason FROM pins ORDER BY from_position",
-        rows=[("m", 1, 2, START_MS + 1000, "the plan"), ("m", 3, None, START_MS + 3000, None)],
     ),
 )

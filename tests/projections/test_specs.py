@@ -10,6 +10,7 @@ from tests.projections import (
     spec_compaction,
     spec_exchanges,
     spec_masks,
+    spec_pins,
     spec_session_stats,
     spec_sessions,
     spec_timeline,
@@ -18,19 +19,17 @@ from tests.projections import (
 from tests.projections.conftest import Given
 from tests.projections.spec import Spec
 
-SPECS = [
-    spec
-    for module in (
-        spec_workspace,
-        spec_sessions,
-        spec_exchanges,
-        spec_session_stats,
-        spec_masks,
-        spec_compaction,
-        spec_timeline,
-    )
-    for spec in module.SPECS
-]
+_MODULES = (
+    spec_workspace,
+    spec_sessions,
+    spec_exchanges,
+    spec_session_stats,
+    spec_masks,
+    spec_compaction,
+    spec_pins,
+    spec_timeline,
+)
+SPECS = [spec for module in _MODULES for spec in module.SPECS]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.projection.name}: {spec.title}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from context.compaction import CompactionSettings, Plan, keep_last, plan
+from context.compaction import CompactionSettings, Plan, plan
+from context.cuts import keep_last
 from proxy.compacting import bodies_of, decision_fields, items_of
 from proxy.facts import FactsCache
 from proxy.memory import SessionMemory

@@ -1,0 +1,64 @@
+"""Pinned messages as versions."""
+
+import sqlite3
+
+import msgspec
+
+from projections.declaration import Projection, on
+from projections.paging import Page
+from schema.compaction import MessagePinned, MessageUnpinned
+from schema.recorded import Recorded
+
+TABLES = (
+    "CREATE TABLE pins("
+    "session_id INTEGER NOT NULL, ref TEXT NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
+    " pinned_at INTEGER NOT NULL, reason TEXT, PRIMARY KEY(session_id, ref, from_position)) STRICT, WITHOUT ROWID",
+)
+
+
+class PinRow(msgspec.Struct, frozen=True, array_like=True):
+    ref: str
+    pinned_at: int
+    reason: str | None
+
+
+def list_pins(db: sqlite3.Connection, session_id: int, *, at: int, limit: int, offset: int) -> Page[PinRow]:
+    """Pinned last first."""
+    where = "FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)"
+    rows = db.execute(
+        f"SELECT ref, pinned_at, reason {where} ORDER BY from_position DESC LIMIT ? OFFSET ?",
+        (session_id, at, at, limit, offset),
+    )
+    found = [PinRow(*row) for row in rows]
+    (total,) = db.execute(f"SELECT count(*) {where}", (session_id, at, at)).fetchone()
+    return Page(found, total)
+
+
+def pinned_refs(db: sqlite3.Connection, session_id: int, *, at: int) -> frozenset[str]:
+    rows = db.execute(
+        "SELECT ref FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)",
+        (session_id, at, at),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def _pinned(db: sqlite3.Connection, recorded: Recorded, event: MessagePinned) -> None:
+    db.execute(
+        "INSERT INTO pins VALUES (?, ?, ?, NULL, ?, ?)",
+        (event.session_id, event.ref, recorded.position, recorded.timestamp, event.reason),
+    )
+
+
+def _unpinned(db: sqlite3.Connection, recorded: Recorded, event: MessageUnpinned) -> None:
+    db.execute(
+        "UPDATE pins SET to_position = ? WHERE session_id = ? AND ref = ? AND to_position IS NULL",
+        (recorded.position, event.session_id, event.ref),
+    )
+
+
+PINS = Projection(
+    name="pins",
+    version=1,
+    tables=TABLES,
+    handles=dict((on(MessagePinned, _pinned), on(MessageUnpinned, _unpinned))),
+)
