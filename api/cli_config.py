@@ -56,6 +56,13 @@ STARTER = """\
 # mask_min_saved = 2000
 # idle_seconds = 300
 
+[observation_masking.schema1]        # masks by age, whatever the provider's cache makes of it; instead of mask_old
+# enabled = false
+# window_turns = 8
+# keep_errors = true
+# keep_last_k_per_tool = 0
+# placeholder_template = "[output of {tool_name} omitted: {original_chars} characters, mask:{mask_hash}]"
+
 [compaction]
 # enabled = true
 # threshold_percentage = 80          # shown as ready to be compacted

@@ -16,11 +16,22 @@ from pydantic import ValidationError
 from api.configuration_checks import check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_names import flat, shown_names
-from api.configuration_sections import Compaction, FileModel, RateLimit, RecordingSection, Reduction, Sanitizer, Server
+from api.configuration_sections import (
+    Compaction,
+    FileModel,
+    ObservationMasking,
+    RateLimit,
+    RecordingSection,
+    Reduction,
+    Sanitizer,
+    Schema1,
+    Server,
+)
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
 from context.compaction import CompactionSettings
 from context.replacements import ReductionSettings
+from context.window import WindowSettings
 from proxy.compacting import AutoCompaction
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider
@@ -47,6 +58,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     recording: RecordingSection
     sanitizer: Sanitizer
     reduction: Reduction
+    observation_masking: ObservationMasking
     compaction: Compaction
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
@@ -75,6 +87,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "recording": self.recording.model_dump(),
             "sanitizer": self.sanitizer.model_dump(),
             "reduction": self.reduction.model_dump(),
+            "observation_masking": self.observation_masking.model_dump(),
             "compaction": self.compaction.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
@@ -88,6 +101,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             threshold_tokens=self.sanitizer.threshold_tokens,
             keep_tokens=self.sanitizer.keep_tokens,
             command_tools=tuple(self.sanitizer.trigger_tags),
+            window=_window(self.observation_masking.schema1),
         )
 
     def auto_compaction(self) -> AutoCompaction:
@@ -147,6 +161,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         recording=values.recording,
         sanitizer=values.sanitizer,
         reduction=values.reduction,
+        observation_masking=values.observation_masking,
         compaction=values.compaction,
         providers=providers,
         models=models,
@@ -200,6 +215,17 @@ def _models(values: FileModel) -> tuple[Model, ...]:
             price=Price(**entry.price.model_dump()) if entry.price is not None else None,
         )
         for key, entry in values.models.items()
+    )
+
+
+def _window(section: Schema1) -> WindowSettings | None:
+    if not section.enabled:
+        return None
+    return WindowSettings(
+        turns=section.window_turns,
+        keep_errors=section.keep_errors,
+        keep_last_k_per_tool=section.keep_last_k_per_tool,
+        placeholder=section.placeholder_template,
     )
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from context.window import FIELDS, PLACEHOLDER, fields_of, placeholder
 from proxy.providers import ProviderType
 
 Tokens = Annotated[int, Field(ge=1, le=1 << 40)]
@@ -115,6 +116,34 @@ class Reduction(Section):
     idle_seconds: int = Field(default=300, ge=1, le=86_400)
 
 
+class Schema1(Section):
+    """Masking by age instead of by use and price; `window_turns` are answers of the assistant."""
+
+    enabled: bool = False
+    window_turns: int = Field(default=8, ge=1, le=10_000)
+    keep_errors: bool = True
+    keep_last_k_per_tool: int = Field(default=0, ge=0, le=10_000)
+    placeholder_template: str = Field(default=PLACEHOLDER, min_length=1, max_length=2_000)
+
+    @field_validator("placeholder_template")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        try:
+            named = fields_of(value)
+            placeholder(value, "", "", "", "")
+        except (ValueError, LookupError, AttributeError):
+            raise ValueError(f"a template of {', '.join(FIELDS)} in braces") from None
+        if not named <= set(FIELDS):
+            raise ValueError(f"a template of {', '.join(FIELDS)} in braces")
+        if "mask_hash" not in named:
+            raise ValueError("must name {mask_hash}, or nobody could have the original back")
+        return value
+
+
+class ObservationMasking(Section):
+    schema1: Schema1 = Schema1()
+
+
 class CompactionAuto(Section):
     """`auto_compact_cooldown` in minutes, `auto_compact_threshold` a share of the window."""
 
@@ -205,6 +234,7 @@ class FileModel(Section):
     recording: RecordingSection = RecordingSection()
     sanitizer: Sanitizer = Sanitizer()
     reduction: Reduction = Reduction()
+    observation_masking: ObservationMasking = ObservationMasking()
     compaction: Compaction = Compaction()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

@@ -14,17 +14,19 @@ from api.configuration_sections import (
     Compression,
     FileModel,
     ModelEntry,
+    ObservationMasking,
     PriceEntry,
     ProviderEntry,
     RateLimit,
     RecordingSection,
     Reduction,
     Sanitizer,
+    Schema1,
     Server,
 )
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
-LATER_SECTIONS = frozenset(("observation_masking", "mcp", "cline", "context_pruning", "routing"))
+LATER_SECTIONS = frozenset(("mcp", "cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     RateLimit: frozenset({"max_wait_ms"}),
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
@@ -37,10 +39,12 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "recording": RecordingSection,
     "sanitizer": Sanitizer,
     "reduction": Reduction,
+    "observation_masking": ObservationMasking,
     "compaction": Compaction,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,
+    ("observation_masking", "schema1"): Schema1,
     ("compaction", "auto"): CompactionAuto,
     ("compaction", "ui"): CompactionUi,
     ("compaction", "preview"): CompactionPreview,

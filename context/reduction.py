@@ -18,6 +18,7 @@ from context.outputs import Kind, kind_of, texts_of
 from context.repetition import LineIndex, Source, comparable
 from context.replacements import Decision, Known, ReductionSettings, Replacement, Trigger, saved_by
 from context.shortening import shortened
+from context.window import WindowSettings, placeholder, tells_of_an_error
 from context.words import naming_words
 from context.worth import best_batch, cached_behind
 
@@ -42,6 +43,8 @@ class _Output(msgspec.Struct, eq=False):
     shown: str | None
     words: Counter[str]
     last_use: int
+    call_id: str
+    turn: int
     referred_by: set[int] = msgspec.field(default_factory=set)
     refers: frozenset[int] = frozenset()
 
@@ -134,7 +137,11 @@ class ContextFold:
         cached token, `idle` says that its cache is cold; the last `fresh` messages have not gone upstream yet."""
         self._turn()
         pending = [self._pending[index] for index in sorted(self._pending)]
-        if idle or ratio >= 1:
+        trigger: Trigger = "no_cache" if ratio >= 1 else "idle" if idle else "cache_price"
+        if self._settings.window is not None:
+            trigger = "window"
+            chosen = self._by_age(pending, self._settings.window, ratio, cached_behind(self._tokens, fresh))
+        elif idle or ratio >= 1:
             every = self._with_masks(pending, self._stubs())
             chosen = every if saved_by(every) >= self._settings.mask_min_saved else pending
         else:
@@ -142,7 +149,6 @@ class ContextFold:
         for each in chosen:
             self._take(each)
         masked = tuple(each for each in chosen if each.stage == "mask")
-        trigger: Trigger = "no_cache" if ratio >= 1 else "idle" if idle else "cache_price"
         return Decision(tuple(each for each in chosen if each.stage != "mask"), masked, trigger if masked else None)
 
     def _worth_it(self, pending: list[Replacement], ratio: float, behind: list[int]) -> list[Replacement]:
@@ -154,6 +160,34 @@ class ContextFold:
             return alone  # not even if masks cost nothing: their texts need not be made
         batch, gain = best_batch(self._with_masks(pending, self._stubs()), ratio, behind, self._turns, least)
         return batch if gain >= gain_alone else alone
+
+    def _by_age(
+        self, pending: list[Replacement], window: WindowSettings, ratio: float, behind: list[int]
+    ) -> list[Replacement]:
+        """Every output that is too old, and what is behind the first of them: that is read anew in any case."""
+        masks = self._aged(window)
+        if not masks:
+            return best_batch(pending, ratio, behind, self._turns, 1)[0]
+        masked = {each.index for each in masks}
+        later = (each for each in pending if each.index > masks[0].index and each.index not in masked)
+        return sorted([*masks, *later], key=_index)
+
+    def _aged(self, window: WindowSettings) -> list[Replacement]:
+        newest, found = self._newest(), list[Replacement]()
+        of_tool: Counter[str] = Counter()
+        for output in reversed(self._outputs):
+            of_tool[output.tool] += 1
+            if output.shown is None or output.index >= newest or self._turns - output.turn <= window.turns:
+                continue
+            if of_tool[output.tool] <= window.keep_last_k_per_tool or any(map(self._alive, output.referred_by)):
+                continue
+            if window.keep_errors and tells_of_an_error(output.raw):
+                continue
+            text = placeholder(window.placeholder, output.call_id, output.tool, output.raw, output.hash)
+            stub = self._replacement(output, "mask", text)
+            if stub.tokens_after < output.tokens:
+                found.append(stub)
+        return found[::-1]
 
     def _with_masks(self, pending: list[Replacement], masks: list[Replacement]) -> list[Replacement]:
         """By index; a mask takes the place of what is less."""
@@ -206,6 +240,8 @@ class ContextFold:
             shown=content,
             words=words,
             last_use=self._turns,
+            call_id=str(message.get("tool_call_id")),
+            turn=self._turns,
         )
         self._outputs.append(output)
         self._by_index[index] = output

@@ -4,12 +4,15 @@ from typing import Literal
 
 import msgspec
 
+from context.window import WindowSettings
+
 Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
-Trigger = Literal["cache_price", "idle", "no_cache"]
+Trigger = Literal["cache_price", "idle", "no_cache", "window"]
 
 
 class ReductionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Sections [reduction] and [sanitizer]; `cached_price_ratio` is the price of a cached token, 1 for no cache."""
+    """Sections [reduction] and [sanitizer]; `cached_price_ratio` is the price of a cached token, 1 for no cache. With a
+    `window`, old outputs are masked by their age and not where it pays."""
 
     normalize: bool = True
     deduplicate: bool = True
@@ -21,6 +24,7 @@ class ReductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     threshold_tokens: int = 2_000
     keep_tokens: int = 1_200
     command_tools: tuple[str, ...] = ()
+    window: WindowSettings | None = None
 
 
 class Replacement(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from api.configuration_sections import (
     RecordingSection,
     Reduction,
     Sanitizer,
+    Schema1,
     Server,
 )
 
@@ -31,6 +32,7 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("sanitizer", Sanitizer),
     ("sanitizer.compression", Compression),
     ("reduction", Reduction),
+    ("observation_masking.schema1", Schema1),
     ("compaction", Compaction),
     ("compaction.auto", CompactionAuto),
     ("compaction.ui", CompactionUi),
@@ -55,6 +57,11 @@ MEANINGS = {
     "sanitizer.compression.preserve_recent_exchanges": "Answers at the end that a compression keeps word for word.",
     "sanitizer.compression.summary_max_tokens": "Longest summary that the model may write.",
     "sanitizer.compression.model": "Writes the summaries, at its price; empty: a digest that no model wrote.",
+    "observation_masking.schema1.enabled": "Mask outputs by age instead of where it pays (`reduction.mask_old`).",
+    "observation_masking.schema1.window_turns": "Answers of the assistant whose outputs stay.",
+    "observation_masking.schema1.keep_errors": "Outputs that tell of an error stay.",
+    "observation_masking.schema1.keep_last_k_per_tool": "So many last outputs of each tool stay.",
+    "observation_masking.schema1.placeholder_template": "What stands for one; `{tool_call_id}` may be in it too.",
     "compaction.enabled": "Compact by itself at all; what somebody asks for is always done.",
     "compaction.threshold_percentage": "From here on a context is shown as ready to be compacted.",
     "compaction.critical_threshold": "From here on a page warns.",

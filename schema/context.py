@@ -12,7 +12,7 @@ import msgspec
 from schema.registry import Event, SealedText
 
 Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
-MaskTrigger = Literal["cache_price", "idle", "no_cache"]
+MaskTrigger = Literal["cache_price", "idle", "no_cache", "window"]
 
 
 class ReplacedOutput(msgspec.Struct, frozen=True):

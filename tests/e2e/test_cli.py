@@ -27,6 +27,7 @@ from api.configuration_sections import (
     RecordingSection,
     Reduction,
     Sanitizer,
+    Schema1,
     Section,
     Server,
 )
@@ -258,7 +259,7 @@ def _section(model: Any, name: str) -> bool:
     "model",
     [
         *(Server, RateLimit, RecordingSection, Sanitizer, Compression, Reduction, Compaction, CompactionAuto),
-        *(CompactionUi, CompactionPreview, ProviderEntry, ModelEntry, PriceEntry),
+        *(Schema1, CompactionUi, CompactionPreview, ProviderEntry, ModelEntry, PriceEntry),
     ],
 )
 def test_the_configuration_to_start_from_names_every_key(model: Any) -> None:
