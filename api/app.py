@@ -8,6 +8,7 @@ from api import (
     compaction_views,
     compression,
     diagnostic,
+    erasing,
     errors,
     events,
     exchanges,
@@ -33,6 +34,7 @@ _TITLE = "Chronoproxy"
 _ROOMS = (
     diagnostic,
     sessions,
+    erasing,
     messages,
     timeline,
     exchanges,

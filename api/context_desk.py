@@ -8,6 +8,7 @@ import msgspec
 
 from api.errors import ApiError
 from api.session_answers import living_session
+from api.times import iso
 from commands.compaction import Decide
 from context.compaction import CompactionSettings, Plan, Refused, plan
 from context.cuts import Cut, Item
@@ -139,6 +140,10 @@ class Desk:
                 reduced=self._reduces and switched,
             )
         except MissingContentError:
+            session = subject.session
+            if session.erased_at is not None:
+                context = {"session_id": session.id, "erased_at": iso(session.erased_at)}
+                raise ApiError(410, "content_erased", f"Session {session.id} was erased.", context=context) from None
             text = "The contents of this session were not recorded."
             raise ApiError(410, "content_not_recorded", text, context={"session_id": subject.session.id}) from None
 

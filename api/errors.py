@@ -15,14 +15,30 @@ from starlette.routing import Match, Mount
 
 from api.details import bounded_details, invalid, sentence
 from api.gate import area_of
-from commands.errors import CommandError, ConflictError, InvalidCommandError, NotFoundError, UnavailableError
+from api.times import iso
+from commands.errors import (
+    CommandError,
+    ConflictError,
+    GoneError,
+    InvalidCommandError,
+    NotFoundError,
+    StaleError,
+    UnavailableError,
+)
 from projections.store import AtOutOfRangeError
 from projections.timeline import CursorError
 from projections.trouble import is_environmental
 from projections.waiting import ProjectionLagError
 from proxy.openai_errors import error_body as openai_error_body
 
-_COMMAND_STATUS = {NotFoundError: 404, ConflictError: 409, InvalidCommandError: 422, UnavailableError: 503}
+_COMMAND_STATUS = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    StaleError: 409,
+    GoneError: 410,
+    InvalidCommandError: 422,
+    UnavailableError: 503,
+}
 _ROUTED = ("GET", "POST", "PATCH", "DELETE")
 _ROUTING = {
     404: ("not_found", "There is nothing at this address."),
@@ -92,7 +108,7 @@ def as_api_error(error: Exception) -> ApiError:
         case InvalidCommandError(code=code, message=message):
             return InvalidFieldError([invalid("value_error", (), message, None)], code)
         case CommandError(code=code, message=message, context=context):
-            return ApiError(_COMMAND_STATUS[type(error)], code, message, context=context)
+            return ApiError(_COMMAND_STATUS[type(error)], code, message, context=_shown(context))
         case AtOutOfRangeError(head=head):
             return ApiError(422, "at_out_of_range", f"The last event is {head}.", context={"head": head})
         case ProjectionLagError():
@@ -110,6 +126,13 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(503, "store_unavailable", "The read tables cannot be read.")
         case _:
             return ApiError(500, "internal_error", "An internal error occurred.")
+
+
+def _shown(context: Mapping[str, object]) -> dict[str, object]:
+    """Times of the inside as those of answers."""
+    return {
+        key: iso(value) if key.endswith("_at") and isinstance(value, int) else value for key, value in context.items()
+    }
 
 
 async def _answer(request: Request, error: Exception) -> Response:

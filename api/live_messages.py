@@ -14,6 +14,7 @@ from projections.session_stats import session_stats
 from projections.timeline import EventRow, get_event
 from projections.workspace import active_session_id
 from proxy.providers import Catalogue
+from schema.erasure import SessionErased
 from schema.log import EventLog
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -71,7 +72,7 @@ def _activated(view: View, recorded: Recorded, event: SessionActivated) -> Said:
         yield "session_activated", row.id, {"session_id": event.session_id, "session": session}
 
 
-def _renamed(view: View, recorded: Recorded, event: SessionRenamed) -> Said:
+def _changed(view: View, recorded: Recorded, event: SessionRenamed | SessionErased) -> Said:
     row = view.session(event.session_id)
     if row is not None:
         fields = {"session_id": row.id, "session_name": row.name, "session": views.session(row).model_dump()}
@@ -135,7 +136,8 @@ _SAYS: Mapping[type[Event], Say] = {
         (
             on(SessionStarted, _started),
             on(SessionActivated, _activated),
-            on(SessionRenamed, _renamed),
+            on(SessionRenamed, _changed),
+            on(SessionErased, _changed),
             on(SessionDeleted, _deleted),
             on(AutoSessionEnabled, _toggled),
             on(AutoSessionDisabled, _toggled),

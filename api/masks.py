@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from api.bodies import RequestBody, documented, read
 from api.errors import ApiError
 from api.fields import FROM_TEXT, Offset, QueryId, TextFlag
+from api.missing import not_there
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.times import iso
@@ -170,9 +171,7 @@ def _original(services: Services, row: MaskRow) -> str:
     try:
         content = decode_message(SessionContents(services.log, row.session_id).body(row.ref)).get("content")
     except MissingContentError:
-        raise ApiError(
-            410, "content_not_recorded", "The original is not in the log.", context={"session_id": row.session_id}
-        ) from None
+        raise not_there(services, row.session_id) from None
     return content if isinstance(content, str) else ""
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from api.errors import ApiError
 from api.exchange_shapes import MessageReduction, Msg, MsgDiff, Rewritten
 from api.fields import FROM_TEXT, Offset, PathId, QueryId
+from api.missing import not_there
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -142,8 +143,7 @@ def _shown(
     try:
         found = [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
     except MissingContentError:
-        text = "The contents of this exchange were not recorded."
-        raise ApiError(410, "content_not_recorded", text, context={"session_id": session_id}) from None
+        raise not_there(services, session_id) from None
     for each in found:
         if each.ref in known:
             each.reduction = _reduction(known[each.ref])

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from api.background import Background
 from api.configuration_sections import Compaction, Compression
 from api.context_desk import Desk
+from api.erasures import Erasures
 from api.idempotency import Keys
 from api.live_hub import Hub
 from api.rebuilds import Rebuilds
@@ -73,6 +74,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: Keys
     rebuilds: Rebuilds
     vacuums: Vacuums
+    erasures: Erasures
     hub: Hub
     desk: Desk
     summarizer: Summarizer | None = None

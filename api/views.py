@@ -132,7 +132,7 @@ def _session_fields(row: SessionRow) -> dict[str, object]:
         **msgspec.structs.asdict(row),
         **compaction_fields(row),
         "created_at": iso(row.created_at),
-        "erased_at": None,
+        "erased_at": iso_or_none(row.erased_at),
     }
 
 

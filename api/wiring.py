@@ -13,6 +13,7 @@ from api.app import make_app
 from api.background import Background
 from api.configuration import Configuration
 from api.context_desk import Desk
+from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
@@ -86,9 +87,11 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
         facts = FactsCache(seed, count, Redactor(configuration.secrets()))
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry)
+        erasures = _erasures(store)
+        await erasures.finish()
         background = Background()
         stack.push_async_callback(background.aclose)
-        services = _services(configuration, store, catalogue, rate, registry, background, count, facts)
+        services = _services(configuration, store, catalogue, rate, registry, background, count, facts, erasures)
         services = msgspec.structs.replace(services, summarizer=_summarizer(configuration, catalogue, chat))
         gate = _gate(configuration)
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
@@ -178,6 +181,20 @@ def _sender(configuration: Configuration, store: Store, facts: FactsCache, count
     )
 
 
+def _erasures(store: Store) -> Erasures:
+    parts = Parts(
+        store.read_path.parent,
+        store.log,
+        store.keys,
+        store.appender,
+        store.runner,
+        store.reads,
+        store.waiter,
+        store.handler,
+    )
+    return Erasures(parts)
+
+
 def _summarizer(configuration: Configuration, catalogue: Catalogue, chat: ChatHandler) -> Summarizer | None:
     section = configuration.sanitizer.compression
     if not section.model:
@@ -210,6 +227,7 @@ def _services(
     background: Background,
     count: SplintrCounter,
     facts: FactsCache,
+    erasures: Erasures,
 ) -> Services:
     health = Health(
         writer_trouble=lambda: store.appender.trouble,
@@ -229,6 +247,7 @@ def _services(
         health=health,
         idempotency=Keys(store.keys.secret("idempotency keys")),
         rebuilds=Rebuilds(store.log, store.runner, store.reads, store.read_path, _now_ms),
+        erasures=erasures,
         vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),
         hub=store.hub,
         desk=Desk(

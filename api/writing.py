@@ -51,6 +51,11 @@ class Writing:
         and ProjectionLagError."""
         await self._services.waiter.until(await self._services.handler.flushed())
 
+    async def before(self, command: Command) -> None:
+        """Append what goes before the command that some work ends with. Raises CommandError."""
+        await self._services.handler.execute(command, self._metadata, expected_position=self._expected)
+        self._expected = None  # it was so, and is not any more
+
     async def read(self, outcome: Outcome, query: Callable[..., T], *args: object) -> T:
         """`query(connection, *args, at=position)` as of the last event of what was appended."""
         return (await self._services.reads.run(query, *args, at=outcome.position)).value

@@ -4,6 +4,7 @@ CommandError
 ├── NotFoundError            there is no such thing (404)
 ├── ConflictError            not in this state (409)
 │   └── StaleError           not in this state any more
+├── GoneError                its contents are destroyed (410)
 ├── InvalidCommandError      a value that no state accepts (422)
 └── UnavailableError         the log cannot take it now (503)
 """
@@ -27,6 +28,10 @@ class ConflictError(CommandError):
 
 class StaleError(ConflictError):
     """What the command was worked out from is not so any more: work it out again."""
+
+
+class GoneError(CommandError):
+    pass
 
 
 class InvalidCommandError(CommandError):

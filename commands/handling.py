@@ -11,9 +11,10 @@ from functools import partial
 
 import msgspec
 
-from commands import compaction, pins, retrievals, sessions, workspace
+from commands import compaction, erasure, pins, retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
+from schema import erasure as erasure_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
@@ -31,6 +32,7 @@ _FOLDED = tuple(
         *workspace_events.EVENTS,
         *session_events.EVENTS,
         *compaction_events.EVENTS,
+        *erasure_events.EVENTS,
         SanitizerEnabled,
         SanitizerDisabled,
     )
@@ -44,7 +46,9 @@ _SETTINGS = {  # the events of each global switch, by its commands
 
 _CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
 
-Command = workspace.Command | sessions.Command | retrievals.Command | compaction.Command | pins.Command
+Command = (
+    workspace.Command | sessions.Command | retrievals.Command | compaction.Command | pins.Command | erasure.Command
+)
 Listener = Callable[[Sequence[NewEvent]], None]
 
 
@@ -107,6 +111,8 @@ class CommandHandler:
             events = sessions.decide(self.state, command)
         elif isinstance(command, compaction.Command):
             events = compaction.decide(self.state, command)
+        elif isinstance(command, erasure.Command):
+            events = erasure.decide(self.state, command)
         elif isinstance(command, pins.Command):
             events = pins.decide(self.state, command)
         elif isinstance(command, retrievals.Command):

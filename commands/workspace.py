@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from commands.errors import session_not_found
+from commands.errors import GoneError, session_not_found
 from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
@@ -23,6 +23,7 @@ from schema.compaction import (
     TokensReserved,
 )
 from schema.context import SanitizerDisabled, SanitizerEnabled
+from schema.erasure import SessionErased, SessionErasureRequested
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -145,6 +146,9 @@ class Workspace(msgspec.Struct):
     sanitizer: bool | None = None  # None while nobody has switched it
     configuration_hash: str | None = None
     last_decision_id: int = 0  # of the prefix decisions of all sessions, also of deleted ones
+    deleted: set[int] = msgspec.field(default_factory=set)
+    erasing: dict[int, SessionErasureRequested] = msgspec.field(default_factory=dict)
+    erased: dict[int, int | None] = msgspec.field(default_factory=dict)  # since when, None while it is going on
 
     def sanitizes(self, configured: bool) -> bool:
         """Whether outputs of tools are shortened and masked; `configured` holds while nobody has switched it."""
@@ -164,7 +168,16 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case SessionRenamed(session_id=session_id) if session_id in state.sessions:
             state.sessions[session_id].name = event.to
         case SessionDeleted():
-            state.sessions.pop(event.session_id, None)
+            if state.sessions.pop(event.session_id, None) is not None:
+                state.deleted.add(event.session_id)
+        case SessionErasureRequested(session_id=session_id):
+            state.sessions.pop(session_id, None)
+            state.erasing[session_id] = event
+            state.erased[session_id] = None
+            state.active_id = None if state.active_id == session_id else state.active_id
+        case SessionErased(session_id=session_id, erased_at=erased_at):
+            state.erasing.pop(session_id, None)
+            state.erased[session_id] = erased_at
         case SessionActivated():
             state.active_id = event.session_id
         case AutoSessionEnabled():
@@ -250,11 +263,16 @@ def decide(state: Workspace, command: Command) -> list[Event]:
 
 
 def require(state: Workspace, session_id: int) -> LiveSession:
-    """The living session; raises NotFoundError."""
+    """The living session; raises NotFoundError, and GoneError for an erased one."""
     session = state.sessions.get(session_id)
     if session is None:
-        raise session_not_found(session_id)
+        raise session_gone(state, session_id) if session_id in state.erased else session_not_found(session_id)
     return session
+
+
+def session_gone(state: Workspace, session_id: int) -> GoneError:
+    erased_at = state.erased[session_id]
+    return GoneError("content_erased", f"Session {session_id} was erased.", session_id=session_id, erased_at=erased_at)
 
 
 def activated(state: Workspace, session_id: int) -> SessionActivated:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import compaction, context, exchanges, sessions, workspace
+from schema import compaction, context, erasure, exchanges, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
@@ -16,6 +16,7 @@ _SLICES = (
     (exchanges, "Exchanges"),
     (context, "Context"),
     (compaction, "Compaction"),
+    (erasure, "Erasure"),
 )
 _PARTS = (
     exchanges.Resolution,
@@ -28,6 +29,7 @@ _PARTS = (
     compaction.PrefixEdit,
     compaction.Inserted,
     compaction.LeftOut,
+    erasure.ErasedCounts,
 )
 
 

@@ -21,6 +21,7 @@ from schema.compaction import (
     TokensReserved,
     Trigger,
 )
+from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -208,6 +209,9 @@ class Contexts:
         elif isinstance(event, CompactionReverted):
             _reverted(self._db, recorded, event)
 
+    def erased(self, recorded: Recorded, event: SessionErased) -> None:
+        self._db.execute("UPDATE prefix_decisions SET summary = NULL WHERE session_id = ?", (event.session_id,))
+
     def write(self) -> None:
         self._rows.write()
 
@@ -277,6 +281,7 @@ COMPACTION = Projection(
     handles=dict(
         (
             on(ExchangeStarted, Contexts.started),
+            on(SessionErased, Contexts.erased),
             *(
                 on(cls, Contexts.decided)
                 for cls in (

@@ -8,6 +8,7 @@ from projections.exchange_rows import COLUMNS, FINISHED, STARTED, Outcome
 from projections.exchange_totals import INSERT_MODEL, INSERT_TOTALS, RunningTotals
 from projections.refs import INSERT_REFS, refs_row
 from projections.rows import Row, Rows
+from schema.erasure import SessionErased
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -67,6 +68,12 @@ class ExchangeRows:
         else:
             self._rows.add(_FINISH, (*row, event.exchange_id))
         self._totals.finished(recorded.position, self._model(event.exchange_id), outcome)
+
+    def erased(self, recorded: Recorded, event: SessionErased) -> None:
+        """Texts are gone: as if the rows were made from the log now."""
+        self.write()
+        query = "UPDATE exchanges SET preview = NULL, error_message = NULL WHERE session_id = ?"
+        self._db.execute(query, (event.session_id,))
 
     def write(self) -> None:
         for row in self._begun.values():

@@ -7,6 +7,7 @@ from projections.exchange_fold import OUTCOMES, ExchangeRows
 from projections.exchange_rows import COLUMNS, ExchangeRow, exchange_row
 from projections.exchange_totals import TOTALS_TABLES
 from projections.refs import REFS_TABLE, expanded_refs
+from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 
 TABLES = (
@@ -75,8 +76,14 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=4,
+    version=5,
     tables=TABLES,
     fold=ExchangeRows,
-    handles=dict((on(ExchangeStarted, ExchangeRows.started), *(on(cls, ExchangeRows.finished) for cls in OUTCOMES))),
+    handles=dict(
+        (
+            on(ExchangeStarted, ExchangeRows.started),
+            *(on(cls, ExchangeRows.finished) for cls in OUTCOMES),
+            on(SessionErased, ExchangeRows.erased),
+        )
+    ),
 )

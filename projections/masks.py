@@ -9,6 +9,7 @@ from projections.declaration import Projection, on
 from projections.paging import Page
 from schema.compaction import CompactionPerformed, CompressionPerformed, LeftOut, PrefixDecision
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, ReplacedOutput, Stage
+from schema.erasure import SessionErased
 from schema.recorded import Recorded
 
 TABLES = (
@@ -174,9 +175,13 @@ def _retrieved(db: sqlite3.Connection, recorded: Recorded, event: ContentRetriev
     db.execute("INSERT INTO mask_retrievals VALUES (?, ?, ?)", (recorded.position, event.session_id, event.hash))
 
 
+def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) -> None:
+    db.execute("UPDATE masks SET preview = NULL WHERE session_id = ?", (event.session_id,))
+
+
 MASKS = Projection(
     name="masks",
-    version=2,
+    version=3,
     tables=TABLES,
     handles=dict(
         (
@@ -185,6 +190,7 @@ MASKS = Projection(
             on(CompactionPerformed, _left_out),
             on(CompressionPerformed, _left_out),
             on(ContentRetrieved, _retrieved),
+            on(SessionErased, _erased),
         )
     ),
 )

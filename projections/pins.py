@@ -7,6 +7,7 @@ import msgspec
 from projections.declaration import Projection, on
 from projections.paging import Page
 from schema.compaction import MessagePinned, MessageUnpinned
+from schema.erasure import SessionErased
 from schema.recorded import Recorded
 
 TABLES = (
@@ -56,9 +57,13 @@ def _unpinned(db: sqlite3.Connection, recorded: Recorded, event: MessageUnpinned
     )
 
 
+def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) -> None:
+    db.execute("UPDATE pins SET reason = NULL WHERE session_id = ?", (event.session_id,))
+
+
 PINS = Projection(
     name="pins",
     version=1,
     tables=TABLES,
-    handles=dict((on(MessagePinned, _pinned), on(MessageUnpinned, _unpinned))),
+    handles=dict((on(MessagePinned, _pinned), on(MessageUnpinned, _unpinned), on(SessionErased, _erased))),
 )

@@ -10,6 +10,7 @@ from projections.paging import Page
 from projections.workspace import CompactionDefaults, active_session_id, compaction_defaults
 from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.compaction import AutoCompactionSkipped, CompressionFailed
+from schema.erasure import SessionErased, SessionErasureRequested
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
@@ -22,13 +23,16 @@ TABLES = (
     "session_id INTEGER NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
     " created_position INTEGER NOT NULL, created_at INTEGER NOT NULL, name TEXT, name_folded TEXT NOT NULL,"
     " provider TEXT NOT NULL, model TEXT, origin TEXT NOT NULL, rule TEXT, parent_id INTEGER, client_family TEXT,"
-    " deleted INTEGER NOT NULL, PRIMARY KEY(session_id, from_position)) STRICT, WITHOUT ROWID",
+    " deleted INTEGER NOT NULL, erased_at INTEGER, PRIMARY KEY(session_id, from_position)) STRICT, WITHOUT ROWID",
     # holds all that a list's WHERE asks, so that pages and totals touch no rows but those they show
     "CREATE INDEX sessions_by_creation ON session_versions("
     "created_position, from_position, to_position, deleted, name_folded)",
     "CREATE TABLE session_counts(position INTEGER PRIMARY KEY, listed INTEGER NOT NULL) STRICT",
 )
-_SHOWN = "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position"
+_SHOWN = (
+    "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position,"
+    " erased_at"
+)
 _STATE = (
     "(SELECT state FROM context_states c WHERE c.session_id = v.session_id AND c.position <= :at"
     " ORDER BY c.position DESC LIMIT 1)"
@@ -57,6 +61,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     deleted: bool
     erased: bool
+    erased_at: int | None
     context: ContextState
     defaults: CompactionDefaults
 
@@ -139,7 +144,7 @@ def _session(row: tuple[object, ...], active: int | None, defaults: CompactionDe
 
 def _started(db: sqlite3.Connection, recorded: Recorded, event: SessionStarted) -> None:
     db.execute(
-        "INSERT INTO session_versions VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "INSERT INTO session_versions VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)",
         (
             event.session_id,
             recorded.position,
@@ -177,6 +182,20 @@ def _decided(db: sqlite3.Connection, recorded: Recorded, event: Event) -> None:
         _next_version(db, recorded.session_id, recorded.position)
 
 
+def _erasing(db: sqlite3.Connection, recorded: Recorded, event: SessionErasureRequested) -> None:
+    _next_version(db, event.session_id, recorded.position)
+
+
+def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) -> None:
+    """Its name is gone, also from earlier versions: as if they were made from the log now."""
+    _next_version(db, event.session_id, recorded.position)
+    db.execute("UPDATE session_versions SET name = NULL, name_folded = '' WHERE session_id = ?", (event.session_id,))
+    db.execute(
+        "UPDATE session_versions SET erased_at = ? WHERE session_id = ? AND from_position = ?",
+        (event.erased_at, event.session_id, recorded.position),
+    )
+
+
 def _deleted(db: sqlite3.Connection, recorded: Recorded, event: SessionDeleted) -> None:
     _next_version(db, event.session_id, recorded.position)
     db.execute(
@@ -199,7 +218,7 @@ def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> Non
     )
     db.execute(
         "INSERT INTO session_versions SELECT session_id, ?2, NULL, created_position, created_at, name, name_folded,"
-        " provider, model, origin, rule, parent_id, client_family, deleted FROM session_versions"
+        " provider, model, origin, rule, parent_id, client_family, deleted, erased_at FROM session_versions"
         " WHERE session_id = ?1 AND to_position = ?2",
         (session_id, position),
     )
@@ -207,7 +226,7 @@ def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> Non
 
 SESSIONS = Projection(
     name="sessions",
-    version=2,
+    version=3,
     tables=TABLES,
     handles=dict(
         (
@@ -215,6 +234,8 @@ SESSIONS = Projection(
             on(SessionRenamed, _renamed),
             on(SessionActivated, _activated),
             on(SessionDeleted, _deleted),
+            on(SessionErasureRequested, _erasing),
+            on(SessionErased, _erased),
             *(on(cls, _decided) for cls in COMPACTION_EVENTS if cls not in (AutoCompactionSkipped, CompressionFailed)),
         )
     ),

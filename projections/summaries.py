@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
+import msgspec
+
+from schema.catalogue import REGISTRY
 from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
@@ -16,6 +19,7 @@ from schema.compaction import (
     TokensReserved,
 )
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, SanitizerDisabled, SanitizerEnabled
+from schema.erasure import SessionErased, SessionErasureRequested
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -45,6 +49,11 @@ E = TypeVar("E", bound=Event)
 def model_label(provider: str, model: str) -> str:
     """`provider/model`, also where the model's name says its provider already."""
     return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+
+
+def without_sealed(event: Event) -> Event:
+    """As it reads once its session's key is destroyed."""
+    return msgspec.structs.replace(event, **{name: None for name, _ in REGISTRY.of(event).sealed})
 
 
 def _says(cls: type[E], say: Callable[[E, str], tuple[str, Words]]) -> tuple[type[Event], Summary]:
@@ -179,6 +188,14 @@ def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     return f"exchange {event.exchange_id} started in session {event.session_id}: {size}, {label}", words
 
 
+def _erasure_requested(event: SessionErasureRequested, _: str) -> tuple[str, Words]:
+    return f"session {event.session_id} is to be erased", (event.reason,)
+
+
+def _erased(event: SessionErased, _: str) -> tuple[str, Words]:
+    return f"session {event.session_id} erased: {event.counts.messages:,} messages", (event.reason, event.key_id)
+
+
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
     size = f"{event.tokens:,} tokens, {event.limit:,} allowed"
@@ -237,6 +254,8 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(AutoCompactionDisabled, _auto_compaction_disabled),
         _says(MessagePinned, _pinned),
         _says(MessageUnpinned, _unpinned),
+        _says(SessionErasureRequested, _erasure_requested),
+        _says(SessionErased, _erased),
         _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
@@ -245,3 +264,13 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(ExchangeInterrupted, _interrupted),
     )
 )
+SEALED_WORDS = frozenset(
+    (
+        SessionStarted,
+        SessionRenamed,
+        ExchangeFailed,
+        CompressionFailed,
+        MessagePinned,
+        MessageUnpinned,
+    )
+)  # whose words hold sealed fields

@@ -1,14 +1,15 @@
 """The timeline: every event as one line that people read, filter and search."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 from projections.declaration import Projection
 from projections.rows import Rows
-from projections.summaries import SUMMARIES, model_label
+from projections.summaries import SEALED_WORDS, SUMMARIES, model_label, without_sealed
+from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 from schema.recorded import Actor, Recorded
 
@@ -18,12 +19,13 @@ TABLES = (
     "CREATE TABLE timeline("
     "position INTEGER PRIMARY KEY, type TEXT NOT NULL, session_id INTEGER, exchange_id INTEGER,"
     " timestamp INTEGER NOT NULL, actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER,"
-    " summary TEXT NOT NULL, search TEXT NOT NULL, rank INTEGER NOT NULL) STRICT",  # rank: the how-manieth of its type
+    " summary TEXT NOT NULL, search TEXT NOT NULL, sealed TEXT, rank INTEGER NOT NULL) STRICT",
+    # sealed: words of sealed fields, until they are erased; rank: the how-manieth of its type
     "CREATE INDEX timeline_of_type ON timeline(type, position, rank)",
     "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
     "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
 )
-_INSERT = "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_LABEL = "INSERT INTO exchange_labels VALUES (?, ?)"
 _REMEMBERED = 10_000
 _COLUMNS = "position, type, session_id, exchange_id, timestamp, actor, by, correlation_id, causation_position, summary"
@@ -74,8 +76,8 @@ class _Filter(msgspec.Struct, frozen=True):
             where.append("type = ?" if self.session_id is None else "+type = ?")
             values.append(type_name)
         if self.q:
-            where.append("instr(search, ?) > 0")
-            values.append(self.q)
+            where.append("(instr(search, ?) > 0 OR instr(sealed, ?) > 0)")
+            values += self.q, self.q
         return " AND ".join(where), values
 
 
@@ -187,8 +189,14 @@ class TimelineRows:
 
     def append(self, recorded: Recorded) -> None:
         event = recorded.event
-        summary, words = SUMMARIES[type(event)](event, self._label(recorded))
-        search = " ".join((recorded.type, summary, *(word for word in words if word))).casefold()
+        label = self._label(recorded)
+        summary, words = SUMMARIES[type(event)](event, label)
+        sealed = None
+        if type(event) in SEALED_WORDS:
+            clear = SUMMARIES[type(event)](without_sealed(event), label)[1]
+            sealed = _joined(word for word in words if word not in clear) or None
+            words = clear
+        search = _joined((recorded.type, summary, *words))
         rank = self._ranks.get(recorded.type)
         if rank is None:
             rank = _rank(self._db, recorded.type, recorded.position)
@@ -206,9 +214,15 @@ class TimelineRows:
                 recorded.causation_position,
                 summary,
                 search,
+                sealed,
                 rank + 1,
             )
         )
+
+    def erased(self, recorded: Recorded) -> None:
+        self.append(recorded)
+        self.write()
+        self._db.execute("UPDATE timeline SET sealed = NULL WHERE session_id = ?", (recorded.session_id,))
 
     def write(self) -> None:
         self._rows.write()
@@ -240,10 +254,14 @@ class TimelineRows:
         return str(row[0])
 
 
+def _joined(words: Iterable[str | None]) -> str:
+    return " ".join(word for word in words if word).casefold()
+
+
 TIMELINE = Projection(
     name="timeline",
-    version=1,
+    version=2,
     tables=TABLES,
     fold=TimelineRows,
-    handles=dict.fromkeys(SUMMARIES, TimelineRows.append),
+    handles={**dict.fromkeys(SUMMARIES, TimelineRows.append), SessionErased: TimelineRows.erased},
 )

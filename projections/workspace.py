@@ -8,12 +8,12 @@ import msgspec
 
 from projections.declaration import Projection, on
 from schema.context import SanitizerDisabled, SanitizerEnabled
+from schema.erasure import SessionErasureRequested
 from schema.recorded import Recorded
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 
 TABLES = (
-    "CREATE TABLE active_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, session_id INTEGER NOT NULL)"
-    " STRICT",
+    "CREATE TABLE active_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, session_id INTEGER) STRICT",
     "CREATE TABLE auto_session(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL)"
     " STRICT",
     "CREATE TABLE sanitizer(from_position INTEGER PRIMARY KEY, to_position INTEGER, enabled INTEGER NOT NULL) STRICT",
@@ -50,7 +50,7 @@ def active_session_id(db: sqlite3.Connection, *, at: int) -> int | None:
     row = db.execute(
         "SELECT session_id FROM active_session WHERE from_position <= ? ORDER BY from_position DESC LIMIT 1", (at,)
     ).fetchone()
-    return int(row[0]) if row else None
+    return int(row[0]) if row and row[0] is not None else None
 
 
 def auto_session(db: sqlite3.Connection, *, at: int) -> Toggle:
@@ -103,6 +103,12 @@ def _activated(db: sqlite3.Connection, recorded: Recorded, event: SessionActivat
     _replace(db, "active_session", recorded.position, event.session_id)
 
 
+def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErasureRequested) -> None:
+    """No session is active any more, where it was that one."""
+    if active_session_id(db, at=recorded.position) == event.session_id:
+        _replace(db, "active_session", recorded.position, None)
+
+
 def _enabled(db: sqlite3.Connection, recorded: Recorded, event: AutoSessionEnabled) -> None:
     _replace(db, "auto_session", recorded.position, 1)
 
@@ -119,7 +125,7 @@ def _sanitizer_off(db: sqlite3.Connection, recorded: Recorded, event: SanitizerD
     _replace(db, "sanitizer", recorded.position, 0)
 
 
-def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> None:
+def _replace(db: sqlite3.Connection, table: str, position: int, value: int | None) -> None:
     """End the version that holds and begin the next."""
     last = f"(SELECT max(from_position) FROM {table})"
     db.execute(f"UPDATE {table} SET to_position = ? WHERE from_position = {last}", (position,))
@@ -128,11 +134,12 @@ def _replace(db: sqlite3.Connection, table: str, position: int, value: int) -> N
 
 WORKSPACE = Projection(
     name="workspace",
-    version=3,
+    version=4,
     tables=TABLES,
     handles=dict(
         (
             on(SessionActivated, _activated),
+            on(SessionErasureRequested, _erased),
             on(AutoSessionEnabled, _enabled),
             on(AutoSessionDisabled, _disabled),
             on(ConfigurationLoaded, _configured),

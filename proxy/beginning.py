@@ -30,6 +30,7 @@ from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.compaction import EVENTS as COMPACTION_EVENTS
+from schema.erasure import SessionErasureRequested
 from schema.exchanges import ExchangeStarted, Resolution
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent
@@ -79,6 +80,9 @@ class Beginner:
     def decided(self, events: Sequence[NewEvent]) -> None:
         """What was decided beside the traffic holds for the next request."""
         for new in events:
+            if isinstance(new.event, SessionErasureRequested):
+                self._memories.drop(new.event.session_id)
+                self._sender.drop(new.event.session_id)
             if isinstance(new.event, COMPACTION_EVENTS):
                 session_id = getattr(new.event, "session_id", 0)
                 memory = self._memories.get(session_id)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from schema.catalogue import REGISTRY
 from schema.idempotency import Idempotent
 from schema.recorded import Metadata, NewEvent
 
@@ -39,8 +40,13 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
 
     def session_ids(self) -> set[int]:
-        """The sessions that its events are about: their keys are needed."""
-        return {number for new in self.events if (number := getattr(new.event, "session_id", None)) is not None}
+        """The sessions whose keys are needed: something of theirs is to be sealed."""
+        return {
+            number
+            for new in self.events
+            if (number := getattr(new.event, "session_id", None)) is not None
+            and (new.bodies or REGISTRY.of(new.event).sealed)
+        }
 
     def weight(self) -> int:
         """Bytes it holds in the queue, about."""

@@ -2,9 +2,12 @@
 
 import queue
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+_TRIES = 100
+_PAUSE_S = 0.05
 Work = Callable[[sqlite3.Connection], None]
 
 
@@ -37,6 +40,18 @@ class Chores:
         """The owner ends: what waits is cancelled."""
         while not self._waiting.empty():
             self._waiting.get()[1].cancel()
+
+
+def purge(db: sqlite3.Connection) -> None:
+    """Leave no byte of what was deleted or changed, neither in the file nor in its write-ahead log, which can be
+    emptied only while nobody reads. Raises sqlite3.Error."""
+    db.execute("VACUUM")
+    for _ in range(_TRIES):
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            return
+        time.sleep(_PAUSE_S)
+    raise sqlite3.OperationalError("database is locked: somebody keeps reading an earlier state")
 
 
 def vacuum(db: sqlite3.Connection) -> None:

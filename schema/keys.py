@@ -4,12 +4,14 @@ Contents in the log are encrypted with their session's key, so that destroying t
 only ever appended to. The file has mode 0600 and no master key: this serves erasure, not secrecy from the same account.
 """
 
+import hashlib
 import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +45,7 @@ class KeyStore:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 1.0, read_only: bool = False) -> None:
         """With `read_only` nothing is ever written, and the file must be there."""
+        self._path = path
         self._lock = threading.Lock()
         self._cache: dict[int, bytes] = {}
         if read_only:
@@ -80,6 +83,21 @@ class KeyStore:
             now = time.time_ns() // 1_000_000
             made = [(number, secrets.token_bytes(KEY_BYTES), now) for number in missing]
             self._transaction(("INSERT INTO session_keys VALUES (?, ?, ?)", row) for row in made)
+
+    def destroy(self, session_id: int) -> str | None:
+        """Destroy the session's key, here and in copies of earlier formats beside this file; its id (sha256, 64 hex),
+        None where there was none. Done twice it does no harm. Raises sqlite3.Error."""
+        with self._lock:
+            key = self._key(session_id)
+            self._cache.pop(session_id, None)
+            self._transaction([("DELETE FROM session_keys WHERE session_id = ?", (session_id,))])
+            vacuum(self._db)
+        for copy in self._path.parent.glob(f"{self._path.stem}.format-*{self._path.suffix}"):
+            with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+                db.execute("PRAGMA secure_delete=ON")
+                db.execute("DELETE FROM session_keys WHERE session_id = ?", (session_id,))
+                vacuum(db)
+        return hashlib.sha256(key).hexdigest() if key is not None else None
 
     def note_head(self, position: int, digest: bytes) -> None:
         """Remember the log's last event instead of the one before, in a file beside the log (decisions 1.17)."""

@@ -31,6 +31,10 @@ class Sealer:
         if new:
             self._keys.ensure(new)
 
+    def forget(self, session_id: int) -> None:
+        """The session's key was destroyed."""
+        self._ciphers.pop(session_id, None)
+
     def seal(self, session_id: int, plain: bytes) -> bytes:
         """Raises SealError when the session has no key."""
         cipher = self._cipher(session_id)

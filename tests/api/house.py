@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from api.app import make_app
 from api.background import Background
 from api.context_desk import Desk
+from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
@@ -156,6 +157,7 @@ async def open_house(
             ),
             idempotency=Keys(keys.secret("idempotency keys")),
             rebuilds=Rebuilds(log, runner, reads, path / "read.sqlite", lambda: NOW_MS),
+            erasures=Erasures(Parts(path, log, keys, appender, runner, reads, waiter, handler)),
             vacuums=Vacuums(path, keys, appender, runner),
             hub=hub,
             desk=Desk(

@@ -20,7 +20,13 @@ _EXAMPLES = {
 }
 _COMPACTION = ("stats", "history", "history-chart", "preview", "auto-status")
 _REF = "0" * 64
-_BODY = {"name": "n", "session_ids": [1], "messages": [{"role": "user"}], "refs": [_REF]}  # what any route asks for
+_BODY = {  # what any route asks for
+    "name": "n",
+    "session_ids": [1],
+    "messages": [{"role": "user"}],
+    "refs": [_REF],
+    "confirm": True,
+}
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
     "/api/exchanges", "/api/exchanges/{exchange_id}", "/api/events", "/api/sessions/{session_id}/messages",
@@ -82,6 +88,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
             ("POST", f"/api/compaction/{{session_id}}/{name}")
             for name in ("reserved", "simulate", "toggle-auto", "revert")
         ),
+        ("POST", "/api/sessions/{session_id}/erase"),
         ("POST", "/api/compress/{session_id}"), ("GET", "/api/compress/stats"),
         ("GET", "/api/compress/{session_id}/stats"),
         *((method, "/api/sessions/{session_id}/pins") for method in ("GET", "POST", "DELETE")),

@@ -245,6 +245,12 @@ PAIRS = (
         " tokens_restored, current_stats:CtxState}",
         ("", {"history_id": 999_999}, 404, "compaction_not_found"), given="compacted", events=("CompactionReverted",),
     ),
+    _post(
+        "N3", "/api/sessions/{session_id}/erase",
+        "{success, session_id, erased_at, erased:{messages:int, masks:int, memories:int, previews:int}}",
+        ("", {"confirm": False}, 422, INVALID), body={"confirm": True, "reason": "asked for"},
+        events=("SessionErasureRequested", "SessionErased"),
+    ),
     _get(
         "N5", "/api/sessions/{session_id}/pins",
         "{session_id, pins:{ref, role, preview, tokens, pinned_at, reason:str?}[], total}",

@@ -37,6 +37,7 @@ from schema.context import (
     SanitizerDisabled,
     SanitizerEnabled,
 )
+from schema.erasure import ErasedCounts, SessionErased, SessionErasureRequested
 from schema.exchanges import (
     ExchangeCancelled,
     ExchangeCompleted,
@@ -257,7 +258,24 @@ COMPACTION_EVENTS = (
         ),
     ),
 )
-GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS}
+ERASURE_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent(
+        "workspace",
+        SessionErasureRequested(session_id=1, counts=ErasedCounts(messages=3, masks=2, memories=1, previews=4)),
+    ),
+    NewEvent(
+        "workspace",
+        SessionErased(
+            session_id=1,
+            key_id="a" * 64,
+            erased_at=TIMESTAMP,
+            counts=ErasedCounts(messages=3, masks=2, memories=1, previews=4),
+            reason="asked for",
+        ),
+    ),
+)
+GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS, "v1-erasure": ERASURE_EVENTS}
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
 

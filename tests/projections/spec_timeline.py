@@ -93,13 +93,15 @@ SPECS = (
             (
                 *(1, "SessionStarted", 5, None, START_MS + 1000, "api", "cline", "request-1", None),
                 "session 5 started (manual)",
-                "sessionstarted session 5 started (manual) secret plan demo demo/echo",
+                "sessionstarted session 5 started (manual) demo demo/echo",
+                "secret plan",
                 1,
             ),
             (
                 *(2, "SessionRenamed", 5, None, START_MS + 2000, "api", "cline", "request-2", None),
                 "session 5 renamed",
-                "sessionrenamed session 5 renamed secret plan ünder",
+                "sessionrenamed session 5 renamed",
+                "secret plan ünder",
                 1,
             ),
         ],
@@ -168,13 +170,14 @@ SPECS = (
         title="an exchange is found by its models and error, never by contents",
         projection=TIMELINE,
         given=(started(1, preview="my secret", client_family="aider"), failed(1, model_answered="Echo-2")),
-        select="SELECT search FROM timeline ORDER BY position",
+        select="SELECT search, sealed FROM timeline ORDER BY position",
         rows=[
             (
                 "exchangestarted exchange 1 started in session 1: 1 messages, about 10 tokens, demo/echo demo/echo"
                 " aider hash_chain",
+                None,
             ),
-            ("exchangefailed exchange 1 failed (upstream_timeout): demo/echo echo-2 no answer in 60 s",),
+            ("exchangefailed exchange 1 failed (upstream_timeout): demo/echo echo-2", "no answer in 60 s"),
         ],
     ),
 )

@@ -8,6 +8,7 @@ from projections.summaries import SUMMARIES
 from schema.catalogue import REGISTRY
 from tests.projections import (
     spec_compaction,
+    spec_erasure,
     spec_exchanges,
     spec_masks,
     spec_pins,
@@ -28,6 +29,7 @@ _MODULES = (
     spec_compaction,
     spec_pins,
     spec_timeline,
+    spec_erasure,
 )
 SPECS = [spec for module in _MODULES for spec in module.SPECS]
 

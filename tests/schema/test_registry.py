@@ -67,6 +67,8 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("SanitizerEnabled", 1),
         ("SessionActivated", 1),
         ("SessionDeleted", 1),
+        ("SessionErased", 1),
+        ("SessionErasureRequested", 1),
         ("SessionRenamed", 1),
         ("SessionStarted", 1),
         ("TokensReserved", 1),

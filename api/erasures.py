@@ -1,0 +1,111 @@
+"""Destroying a session's contents in all files of the data directory (decisions 2.5). Every step may be done twice, so
+that what was interrupted can be done again from the beginning."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from commands.erasure import ConfirmErasure
+from commands.handling import CommandHandler
+from projections.runner import Runner
+from projections.store import ReadPool
+from projections.waiting import ProjectionLagError, Waiter
+from proxy.contents import SessionContents
+from schema.appending import Appender
+from schema.chores import Work, purge
+from schema.erasure import ErasedCounts
+from schema.keys import KeyStore
+from schema.log import EventLog
+from schema.recorded import Metadata
+
+_PATIENCE = 150  # times 2 s
+_LEFTOVERS = ("read.sqlite.*", "*.part")  # of rebuilds and copies that did not come to their end
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What erasing works with."""
+
+    directory: Path
+    log: EventLog
+    keys: KeyStore
+    appender: Appender
+    runner: Runner
+    reads: ReadPool
+    waiter: Waiter
+    handler: CommandHandler
+
+
+class Erasures:
+    """One at a time."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = asyncio.Lock()
+
+    async def counts(self, session_id: int) -> ErasedCounts:
+        """What there is to erase."""
+        contents = await asyncio.to_thread(SessionContents, self._parts.log, session_id)
+        found = (await self._parts.reads.run(_counts, session_id)).value
+        return msgspec.structs.replace(found, messages=len(contents.message_refs()))
+
+    async def destroy(self, session_id: int) -> str | None:
+        """Key and bodies, after SessionErasureRequested; the key's id, None where it was gone. Raises sqlite3.Error."""
+        async with self._lock:
+            key_id = await asyncio.to_thread(self._parts.keys.destroy, session_id)
+            self._parts.log.sealer.forget(session_id)
+            await self._parts.appender.between(_without_bodies(session_id))
+            return key_id
+
+    async def clean(self) -> None:
+        """What the read tables held, after SessionErased was applied to them. Raises sqlite3.Error."""
+        async with self._lock:
+            await asyncio.wrap_future(self._parts.runner.between(purge))
+            for pattern in _LEFTOVERS:
+                for path in self._parts.directory.glob(pattern):
+                    path.unlink(missing_ok=True)
+
+    async def finish(self) -> None:
+        """At a start: what an earlier run did not bring to its end. Raises sqlite3.Error and CommandError."""
+        for session_id in tuple(self._parts.handler.state.erasing):
+            key_id = await self.destroy(session_id)
+            command = ConfirmErasure(session_id, key_id, _now_ms(self._parts.log))
+            outcome = await self._parts.handler.execute(command, Metadata(actor="system"))
+            await self._shown(outcome.position)
+            await self.clean()
+
+    async def _shown(self, position: int) -> None:
+        """At a start the tables may have far to go. Raises ProjectionLagError after minutes."""
+        for _ in range(_PATIENCE):
+            try:
+                return await self._parts.waiter.until(position)
+            except ProjectionLagError:
+                continue
+        await self._parts.waiter.until(position)
+
+
+def _now_ms(log: EventLog) -> int:
+    last = log.at(log.head())
+    return last.timestamp if last is not None else 0
+
+
+def _without_bodies(session_id: int) -> Work:
+    def work(db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM blobs WHERE session_id = ?", (session_id,))
+        db.execute(
+            "DELETE FROM idempotency WHERE position IN (SELECT position FROM events WHERE session_id = ?)",
+            (session_id,),
+        )
+        purge(db)
+
+    return work
+
+
+def _counts(db: sqlite3.Connection, session_id: int, *, at: int) -> ErasedCounts:
+    masks, previews = db.execute(
+        "SELECT (SELECT count(*) FROM masks WHERE session_id = :id),"
+        " (SELECT count(*) FROM exchanges WHERE session_id = :id AND preview IS NOT NULL)",
+        {"id": session_id},
+    ).fetchone()
+    return ErasedCounts(masks=masks, previews=previews)

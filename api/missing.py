@@ -1,0 +1,14 @@
+"""Contents that the log does not hold: erased, or never recorded."""
+
+from api.errors import ApiError, as_api_error
+from api.services import Services
+from commands.workspace import session_gone
+
+
+def not_there(services: Services, session_id: int) -> ApiError:
+    """410, with the reason."""
+    state = services.handler.state
+    if session_id in state.erased:
+        return as_api_error(session_gone(state, session_id))
+    text = "The contents of this session were not recorded."
+    return ApiError(410, "content_not_recorded", text, context={"session_id": session_id})

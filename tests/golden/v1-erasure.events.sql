@@ -1,0 +1,18 @@
+BEGIN TRANSACTION;
+CREATE TABLE blobs(position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL, type_version INTEGER NOT NULL, session_id INTEGER, exchange_id INTEGER, timestamp INTEGER NOT NULL, actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER, hash BLOB NOT NULL, prev_hash BLOB NOT NULL, data TEXT NOT NULL, sealed BLOB, UNIQUE(stream, version)) STRICT;
+INSERT INTO "events" VALUES(1,'workspace',1,'SessionStarted',1,1,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'72C84C9EA8F9204D847DE47149CF5402A75F4435BB94AB7757E726F35FB49AB3',X'0000000000000000000000000000000000000000000000000000000000000000','{"provider":"demo","model":"echo","origin":"header","rule":"session_header","client_family":"openai","key_hash":"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk","scope":"ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"}',X'6507B50931844BB1DBE0F61D28CDE33E1838608BB7D6FF45EBFFA4BA91B9EF70F3B353BBF562D49DFD7E65E3521794');
+INSERT INTO "events" VALUES(2,'workspace',2,'SessionErasureRequested',1,1,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'5AF9F91F6F0D5C26E65CE8F318615AC7814165269AC9496214BB7511B7CB46C5',X'72C84C9EA8F9204D847DE47149CF5402A75F4435BB94AB7757E726F35FB49AB3','{"counts":{"messages":3,"masks":2,"memories":1,"previews":4}}',NULL);
+INSERT INTO "events" VALUES(3,'workspace',3,'SessionErased',1,1,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'7BAFFD515CE6EE1D5249C29D5824DAEA06CCB4A26972FC4E700993E779990E9B',X'5AF9F91F6F0D5C26E65CE8F318615AC7814165269AC9496214BB7511B7CB46C5','{"key_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","erased_at":1790000000000,"counts":{"messages":3,"masks":2,"memories":1,"previews":4},"reason":"asked for"}',NULL);
+CREATE TABLE format(version INTEGER NOT NULL) STRICT;
+INSERT INTO "format" VALUES(1);
+CREATE TABLE idempotency(key BLOB PRIMARY KEY, request BLOB NOT NULL, position INTEGER NOT NULL, count INTEGER NOT NULL, kept_at INTEGER NOT NULL, refusal TEXT) STRICT, WITHOUT ROWID;
+INSERT INTO "idempotency" VALUES(X'6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B',X'7272727272727272727272727272727272727272727272727272727272727272',3,3,1790000000000,NULL);
+CREATE INDEX events_of_session ON events(session_id, position) WHERE session_id IS NOT NULL;
+CREATE INDEX events_of_exchange ON events(exchange_id) WHERE type = 'ExchangeStarted';
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE INDEX idempotency_by_age ON idempotency(kept_at);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('events',3);
+COMMIT;
