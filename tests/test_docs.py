@@ -22,7 +22,11 @@ from tests.e2e.processes import ProxyProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT_PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/clients/*.md")))
-PAGES = ("README.md", "docs/quickstart.md", "docs/live.md", "docs/reduction.md", "docs/compaction.md", "docs/privacy.md", *CLIENT_PAGES)
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "privacy")),
+    *CLIENT_PAGES,
+)
 PRINTED = "http://127.0.0.1:8000"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")

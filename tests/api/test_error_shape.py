@@ -88,7 +88,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
             ("POST", f"/api/compaction/{{session_id}}/{name}")
             for name in ("reserved", "simulate", "toggle-auto", "revert")
         ),
-        ("POST", "/api/sessions/{session_id}/erase"),
+        ("POST", "/api/sessions/{session_id}/erase"), ("GET", "/api/sessions/{session_id}/diff"),
         ("POST", "/api/compress/{session_id}"), ("GET", "/api/compress/stats"),
         ("GET", "/api/compress/{session_id}/stats"),
         *((method, "/api/sessions/{session_id}/pins") for method in ("GET", "POST", "DELETE")),

@@ -276,6 +276,12 @@ PAIRS = (
         ("?order=sideways", None, 422, INVALID), at=True,
     ),
     _get(
+        "N14", "/api/sessions/{session_id}/diff?from=2000-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
+        "{session_id, from:int, to:int, events:int, changes:{field, before:any, after:any}[], messages:MsgDiff,"
+        " tokens:{before:int, after:int}}",
+        ("?to=x", None, 422, INVALID),
+    ),
+    _get(
         "N15", "/api/sessions/{session_id}/timeline",
         "{session_id, position, total, downsampled:bool, t0:time, types:str[], columns:{position:int[], dt_ms:int[],"
         " type:int[], used:int[], max:int[], reserved:int[], saved:int[], ratio:number?[], cost_usd:number?[]}}",

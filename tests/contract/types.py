@@ -72,6 +72,7 @@ NOTATION = Notation(
         "Compressed": "{compressed:bool, session_id, original_tokens:int, compressed_tokens:int, tokens_saved,"
         " compression_ratio, messages_before, messages_after, system_preserved:int, recent_preserved:int, log_id?,"
         ' summary?, reason?:"no_messages"/"insufficient_messages"}',
+        "MsgDiff": _MSG_DIFF,
         "Rate": "{current_rpm:int, max_rpm, percentage}",
     }
 )

@@ -434,3 +434,22 @@ def test_a_page_of_another_site_leaves_no_trace(proxy: ProxyProcess, mock: MockP
     assert httpx.get(f"{proxy.url}/health").json()["position"] == before
     assert httpx.get(address).status_code == 200
     assert httpx.get(f"{proxy.url}/health").json()["position"] == before + 1
+
+
+def test_the_difference_that_a_compaction_makes(proxy: ProxyProcess, mock: MockProcess) -> None:
+    agent = Agent(proxy, mock, "difference", "mock")
+    for _ in range(6):
+        raw = agent.turn()
+    session = int(raw.headers["x-session-id"])
+    before = httpx.get(f"{proxy.url}/health").json()["position"]
+    removed = post(proxy, f"/api/compaction/{session}") and proxy.get(f"/api/compaction/{session}/history")
+    agent.turn()
+    head = httpx.get(f"{proxy.url}/health").json()["position"]
+    found = proxy.get(f"/api/sessions/{session}/diff", **{"from": before, "to": head})
+    gone = {each["ref"] for each in found["messages"]["removed"]}
+    # the last exchange's answer was not sent yet, so that it is not among those that were
+    assert gone <= set(removed["history"][0]["removed_refs"])
+    assert len(gone) > 10
+    assert {each["origin"] for each in found["messages"]["added"]} == {"proxy", "client", "assistant"}
+    fields = {each["field"] for each in found["changes"]}
+    assert {"compaction_count", "last_compaction_at", "total_requests"} <= fields

@@ -112,8 +112,9 @@ def test_nothing_of_it_is_left_and_all_else_adds_up(proxy: ProxyProcess, mock: M
 def test_tables_made_anew_say_the_same(proxy: ProxyProcess, mock: MockProcess) -> None:
     gone = talk(proxy, PLANTED[0])
     httpx.post(f"{proxy.url}/api/sessions/{gone}/erase", json={"confirm": True}, timeout=30)
-    paths = ("/api/sessions", f"/api/sessions/{gone}", "/api/exchanges", "/api/mask", f"/api/compaction/{gone}/history")
-    paths += (f"/api/sessions/{gone}/timeline", "/api/events?limit=1000", f"/api/sessions/{gone}/pins")
+    session = f"/api/sessions/{gone}"
+    paths = ["/api/sessions", session, "/api/exchanges", "/api/mask", f"/api/compaction/{gone}/history"]
+    paths += [f"{session}/timeline", "/api/events?limit=1000", f"{session}/pins"]
     before = [proxy.get(path) for path in paths]
     done = httpx.post(f"{proxy.url}/api/projections/rebuild", json={"wait": True}, timeout=60).json()
     assert done["equal"] is True
