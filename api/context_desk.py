@@ -14,8 +14,9 @@ from context.compaction import CompactionSettings, Plan, Refused, plan
 from context.cuts import Cut, Item
 from context.tokens import TextCounter
 from projections.compaction import context_exchange
+from projections.exchanges import get_exchange
 from projections.session_stats import StatsRow, session_stats
-from projections.sessions import SessionRow
+from projections.sessions import SessionRow, family
 from projections.workspace import sanitizer
 from proxy.compacting import bodies_of, decision_fields
 from proxy.contents import MissingContentError
@@ -27,11 +28,13 @@ from schema.log import EventLog
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """A session as of `at`: the exchange whose messages its context is, None without any, and whether outputs of tools
+    """A session as of `at`: itself and the sessions that its contents lie in, the exchange whose messages its context
+    is, None without any, and whether outputs of tools
     go upstream replaced (None: as the configuration says)."""
 
     session: SessionRow
     stats: StatsRow
+    sessions: tuple[int, ...]
     exchange_id: int | None
     sanitizes: bool | None
     at: int
@@ -134,7 +137,7 @@ class Desk:
             return conversation(
                 self._log,
                 self._facts,
-                subject.session.id,
+                subject.sessions,
                 subject.exchange_id,
                 upto=subject.at,
                 reduced=self._reduces and switched,
@@ -154,4 +157,7 @@ def subject(db: sqlite3.Connection, session_id: int, *, at: int) -> Subject:
     switch = sanitizer(db, at=at)
     stats = session_stats(db, session_id, at=at)
     exchange_id = context_exchange(db, session_id, at=at)
-    return Subject(session, stats, exchange_id, switch.enabled if switch is not None else None, at)
+    exchange = get_exchange(db, exchange_id, at=at) if exchange_id is not None else None
+    origin = (exchange.origin,) if exchange is not None and exchange.origin is not None else ()
+    sessions = tuple(dict.fromkeys((*family(db, session_id, at=at), *origin)))
+    return Subject(session, stats, sessions, exchange_id, switch.enabled if switch is not None else None, at)

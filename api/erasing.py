@@ -12,6 +12,7 @@ from api.times import iso
 from api.writing import Writes
 from commands.erasure import ConfirmErasure, RequestErasure
 from commands.handling import Command
+from commands.workspace import family
 from schema.erasure import SessionErased
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
@@ -57,14 +58,15 @@ async def erase(
 
     async def work() -> Command:
         await writes.caught_up()
-        counts = await services.erasures.counts(session_id)
+        parts = family(services.handler.state, session_id)
+        counts = await services.erasures.counts(parts)
         await writes.before(RequestErasure(session_id, counts, body.reason, services.running()))
-        return ConfirmErasure(session_id, await services.erasures.destroy(session_id), services.clock())
+        return ConfirmErasure(session_id, await services.erasures.destroy(parts), services.clock())
 
     outcome = await writes.append(work)
-    event = next(event for event in outcome.events if isinstance(event, SessionErased))
+    event = next(event for event in reversed(outcome.events) if isinstance(event, SessionErased))
     await services.erasures.clean()
-    response.headers["X-Event-Count"] = "2"  # with the one that asked for it
+    response.headers["X-Event-Count"] = str(outcome.count + 1)  # with the one that asked for it
     counts = event.counts
     return Erased(
         success=True,

@@ -3,12 +3,14 @@ that what was interrupted can be done again from the beginning."""
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from commands.erasure import ConfirmErasure
 from commands.handling import CommandHandler
+from commands.workspace import family
 from projections.runner import Runner
 from projections.store import ReadPool
 from projections.waiting import ProjectionLagError, Waiter
@@ -44,19 +46,21 @@ class Erasures:
         self._parts = parts
         self._lock = asyncio.Lock()
 
-    async def counts(self, session_id: int) -> ErasedCounts:
-        """What there is to erase."""
-        contents = await asyncio.to_thread(SessionContents, self._parts.log, session_id)
-        found = (await self._parts.reads.run(_counts, session_id)).value
+    async def counts(self, sessions: Sequence[int]) -> ErasedCounts:
+        """What there is to erase of a session and its parts."""
+        contents = await asyncio.to_thread(SessionContents, self._parts.log, *sessions)
+        found = (await self._parts.reads.run(_counts, sessions)).value
         return msgspec.structs.replace(found, messages=len(contents.message_refs()))
 
-    async def destroy(self, session_id: int) -> str | None:
-        """Key and bodies, after SessionErasureRequested; the key's id, None where it was gone. Raises sqlite3.Error."""
+    async def destroy(self, sessions: Sequence[int]) -> str | None:
+        """Keys and bodies of a session, the first one, and its parts, after SessionErasureRequested; the id of its
+        key, None where it was gone. Raises sqlite3.Error."""
         async with self._lock:
-            key_id = await asyncio.to_thread(self._parts.keys.destroy, session_id)
-            self._parts.log.sealer.forget(session_id)
-            await self._parts.appender.between(_without_bodies(session_id))
-            return key_id
+            key_ids = [await asyncio.to_thread(self._parts.keys.destroy, number) for number in sessions]
+            for number in sessions:
+                self._parts.log.sealer.forget(number)
+            await self._parts.appender.between(_without_bodies(sessions))
+            return key_ids[0]
 
     async def clean(self) -> None:
         """What the read tables held, after SessionErased was applied to them. Raises sqlite3.Error."""
@@ -69,7 +73,7 @@ class Erasures:
     async def finish(self) -> None:
         """At a start: what an earlier run did not bring to its end. Raises sqlite3.Error and CommandError."""
         for session_id in tuple(self._parts.handler.state.erasing):
-            key_id = await self.destroy(session_id)
+            key_id = await self.destroy(family(self._parts.handler.state, session_id))
             command = ConfirmErasure(session_id, key_id, _now_ms(self._parts.log))
             outcome = await self._parts.handler.execute(command, Metadata(actor="system"))
             await self._shown(outcome.position)
@@ -90,22 +94,25 @@ def _now_ms(log: EventLog) -> int:
     return last.timestamp if last is not None else 0
 
 
-def _without_bodies(session_id: int) -> Work:
+def _without_bodies(sessions: Sequence[int]) -> Work:
+    marks = ", ".join("?" * len(sessions))
+
     def work(db: sqlite3.Connection) -> None:
-        db.execute("DELETE FROM blobs WHERE session_id = ?", (session_id,))
+        db.execute(f"DELETE FROM blobs WHERE session_id IN ({marks})", tuple(sessions))
         db.execute(
-            "DELETE FROM idempotency WHERE position IN (SELECT position FROM events WHERE session_id = ?)",
-            (session_id,),
+            f"DELETE FROM idempotency WHERE position IN (SELECT position FROM events WHERE session_id IN ({marks}))",
+            tuple(sessions),
         )
         purge(db)
 
     return work
 
 
-def _counts(db: sqlite3.Connection, session_id: int, *, at: int) -> ErasedCounts:
+def _counts(db: sqlite3.Connection, sessions: Sequence[int], *, at: int) -> ErasedCounts:
+    marks = ", ".join("?" * len(sessions))
     masks, previews = db.execute(
-        "SELECT (SELECT count(*) FROM masks WHERE session_id = :id),"
-        " (SELECT count(*) FROM exchanges WHERE session_id = :id AND preview IS NOT NULL)",
-        {"id": session_id},
+        f"SELECT (SELECT count(*) FROM masks WHERE session_id IN ({marks})),"
+        f" (SELECT count(*) FROM exchanges WHERE session_id IN ({marks}) AND preview IS NOT NULL)",
+        (*sessions, *sessions),
     ).fetchone()
     return ErasedCounts(masks=masks, previews=previews)

@@ -12,6 +12,7 @@ import msgspec
 
 from api import shapes, views
 from api.configuration_names import flat
+from api.missing import contents_of
 from api.services import Services
 from api.times import iso
 from context.messages import count_message, decode_message, text_of
@@ -25,6 +26,7 @@ from proxy.contents import MissingContentError, SessionContents
 from schema.compaction import CompactionReverted, MessagePinned, MessageUnpinned, PrefixDecision
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
+from schema.moving import ExchangeReassigned
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
@@ -124,9 +126,11 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         named = [*event.restored_refs]
     elif isinstance(event, MessagePinned | MessageUnpinned):
         named = [event.ref]
+    elif isinstance(event, ExchangeReassigned) and event.blob is not None:
+        named = [*event.blob.refs]
     else:
         return []
-    contents = SessionContents(services.log, event.session_id)
+    contents = contents_of(services, event.session_id)
     return [_ref(services, contents, ref) for ref in dict.fromkeys(named)]
 
 

@@ -58,7 +58,9 @@ async def get(exchange_id: PathId, reads: Reads, services: Use) -> exchange_shap
     rows = await reads.run(exchange_rows, exchange_id)
     if rows is None:
         raise ApiError(404, "exchange_not_found", f"There is no exchange {exchange_id}.")
-    diff = await difference(services, rows.exchange.session_id, rows.received, rows.sent, rows.known)
+    diff = await difference(
+        services, rows.exchange.session_id, rows.received, rows.sent, rows.known, origin=rows.exchange.origin
+    )
     return views.exchange(rows.exchange, rows.received, rows.sent, diff)
 
 

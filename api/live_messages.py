@@ -16,6 +16,7 @@ from projections.workspace import active_session_id
 from proxy.providers import Catalogue
 from schema.erasure import SessionErased
 from schema.log import EventLog
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -72,11 +73,20 @@ def _activated(view: View, recorded: Recorded, event: SessionActivated) -> Said:
         yield "session_activated", row.id, {"session_id": event.session_id, "session": session}
 
 
-def _changed(view: View, recorded: Recorded, event: SessionRenamed | SessionErased) -> Said:
+def _changed(view: View, recorded: Recorded, event: SessionRenamed | SessionErased | ExchangeReassigned) -> Said:
     row = view.session(event.session_id)
     if row is not None:
         fields = {"session_id": row.id, "session_name": row.name, "session": views.session(row).model_dump()}
         yield "session_updated", row.id, fields
+
+
+def _merged(view: View, recorded: Recorded, event: SessionsMerged) -> Said:
+    row = view.session(event.target_id)
+    if row is not None:
+        fields = {"session_id": row.id, "session_name": row.name, "session": views.session(row).model_dump()}
+        yield "session_updated", row.id, fields
+    for number in event.source_ids:
+        yield "session_deleted", number, {"session_id": number}
 
 
 def _deleted(view: View, recorded: Recorded, event: SessionDeleted) -> Said:
@@ -138,6 +148,8 @@ _SAYS: Mapping[type[Event], Say] = {
             on(SessionActivated, _activated),
             on(SessionRenamed, _changed),
             on(SessionErased, _changed),
+            on(ExchangeReassigned, _changed),
+            on(SessionsMerged, _merged),
             on(SessionDeleted, _deleted),
             on(AutoSessionEnabled, _toggled),
             on(AutoSessionDisabled, _toggled),

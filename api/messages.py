@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.errors import ApiError
 from api.exchange_shapes import MessageReduction, Msg, MsgDiff, Rewritten
 from api.fields import FROM_TEXT, Offset, PathId, QueryId
-from api.missing import not_there
+from api.missing import contents_of, not_there
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -22,7 +22,7 @@ from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.masks import ReplacementRow, replacements
 from projections.pins import pinned_refs
-from proxy.contents import MissingContentError, SessionContents
+from proxy.contents import MissingContentError
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
 
@@ -70,7 +70,8 @@ async def messages(
     refs = [*(found.sent if view == "sent" else found.received), *((answer,) if answer else ())]
     own = frozenset(found.received)
     known = found.known if view == "sent" else {}
-    every = await asyncio.to_thread(_shown, services, session_id, refs, content, known)
+    origin = found.exchange.origin
+    every = await asyncio.to_thread(_shown, services, session_id, origin, refs, content, known)
     for index, each in enumerate(every):
         each.pinned = each.ref in found.pinned
         if answer is not None and index == len(every) - 1:
@@ -111,6 +112,8 @@ async def difference(
     received: Sequence[str],
     sent: Sequence[str],
     known: Mapping[str, ReplacementRow],
+    *,
+    origin: int | None = None,
 ) -> MsgDiff:
     """What was left out of the received list on its way up, what was put in, and what was sent in another form.
     Raises ApiError 410."""
@@ -125,7 +128,7 @@ async def difference(
     gone, come = {each.ref_before for each in rewritten}, {each.ref_after for each in rewritten}
     removed = [ref for ref in received if ref not in after and ref not in gone]
     added = [ref for ref in sent if ref not in before and ref not in come]
-    shown = await asyncio.to_thread(_shown, services, session_id, [*removed, *added], "preview", {})
+    shown = await asyncio.to_thread(_shown, services, session_id, origin, [*removed, *added], "preview", {})
     for each in shown[len(removed) :]:
         each.origin = "proxy"
     return MsgDiff(added=shown[len(removed) :], removed=shown[: len(removed)], rewritten=rewritten)
@@ -134,12 +137,14 @@ async def difference(
 def _shown(
     services: Services,
     session_id: int,
+    origin: int | None,
     refs: Sequence[str],
     content: Content,
     known: Mapping[str, ReplacementRow],
 ) -> list[Msg]:
-    """Raises ApiError 410 where the log does not hold a message."""
-    contents = SessionContents(services.log, session_id)
+    """Raises ApiError 410 where the log does not hold a message. `origin` is the session that an exchange which was
+    moved began in."""
+    contents = contents_of(services, session_id, origin)
     try:
         found = [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
     except MissingContentError:

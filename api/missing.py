@@ -2,7 +2,14 @@
 
 from api.errors import ApiError, as_api_error
 from api.services import Services
-from commands.workspace import session_gone
+from commands.workspace import family, session_gone
+from proxy.contents import SessionContents
+
+
+def contents_of(services: Services, session_id: int, *others: int | None) -> SessionContents:
+    """Of a session, of all that became parts of it, and of others that its contents may lie in. For a thread."""
+    every = (*family(services.handler.state, session_id), *(number for number in others if number is not None))
+    return SessionContents(services.log, *dict.fromkeys(every))
 
 
 def not_there(services: Services, session_id: int) -> ApiError:

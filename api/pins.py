@@ -12,6 +12,7 @@ from api.bodies import RequestBody, documented, read
 from api.details import invalid
 from api.errors import InvalidFieldError
 from api.fields import FROM_TEXT, UNICODE, Offset, PathId
+from api.missing import contents_of
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -124,7 +125,7 @@ async def unpin(
 async def _known(services: Services, session_id: int) -> frozenset[str]:
     """The session's messages. Raises NotFoundError."""
     await services.reads.run(living_session, session_id)
-    return await asyncio.to_thread(lambda: frozenset(SessionContents(services.log, session_id).message_refs()))
+    return await asyncio.to_thread(lambda: frozenset(contents_of(services, session_id).message_refs()))
 
 
 def _pinned(session_id: int, refs: list[str], changed: int) -> Pinned:
@@ -141,7 +142,7 @@ def _page(db: sqlite3.Connection, session_id: int, limit: int, offset: int, *, a
 
 
 def _shown(services: Services, session_id: int, rows: list[PinRow]) -> list[Pin]:
-    contents = SessionContents(services.log, session_id) if rows else None
+    contents = contents_of(services, session_id) if rows else None
     return [_pin(services, contents, row) for row in rows] if contents is not None else []
 
 

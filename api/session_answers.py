@@ -56,7 +56,7 @@ def living_session(db: sqlite3.Connection, session_id: int, *, at: int) -> Sessi
     """Raises NotFoundError for a session that did not exist or was deleted."""
     row = get_session(db, session_id, at=at)
     if row is None or row.deleted:
-        raise session_not_found(session_id)
+        raise session_not_found(session_id, row.merged_into if row is not None else None)
     return row
 
 

@@ -191,6 +191,5 @@ def _exchange_fields(row: ExchangeRow) -> dict[str, Any]:
         "timings": msgspec.structs.asdict(row.timings),
         "cost_usd": None,
         "error": {"code": row.error_code, "message": row.error_message} if row.error_code else None,
-        "moved_from": None,
         "positions": {"started": row.started_position, "finished": row.finished_position},
     }

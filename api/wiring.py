@@ -131,7 +131,8 @@ async def _chat(
 ) -> ChatHandler:
     redact = Redactor(configuration.secrets())
     chains, memories = ChainIndex(facts.hash), SessionMemories()
-    restore_chains(store.log, chains, store.handler.state.sessions)
+    state = store.handler.state
+    restore_chains(store.log, chains, state.sessions, state.merged)
     resolver = Resolver(store.keys.secret("client keys"), chains, lambda: store.handler.state)
     recording = Recording(
         contents=configuration.recording.contents, durable=configuration.recording.durability == "power"

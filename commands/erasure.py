@@ -4,8 +4,8 @@ from typing import assert_never
 
 import msgspec
 
-from commands.errors import ConflictError, NotFoundError
-from commands.workspace import Workspace, session_gone
+from commands.errors import ConflictError, session_not_found
+from commands.workspace import Workspace, family, session_gone
 from schema.erasure import ErasedCounts, SessionErased, SessionErasureRequested
 from schema.registry import Event
 
@@ -38,7 +38,7 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             if number in state.erased:
                 raise session_gone(state, number)
             if number not in state.sessions and number not in state.deleted:
-                raise NotFoundError("session_not_found", f"There is no session {number}.", session_id=number)
+                raise session_not_found(number, state.merged.get(number))
             if number in running:
                 raise ConflictError("session_busy", f"Session {number} has a running exchange.", session_id=number)
             return [SessionErasureRequested(session_id=number, counts=counts, reason=reason)]
@@ -49,6 +49,11 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             erased = SessionErased(
                 session_id=number, key_id=key_id, erased_at=now, counts=asked.counts, reason=asked.reason
             )
-            return [erased]
+            nothing = ErasedCounts()
+            parts = [each for each in family(state, number)[1:] if each not in state.erased]
+            return [
+                *(SessionErased(session_id=each, key_id=None, erased_at=now, counts=nothing) for each in parts),
+                erased,
+            ]
         case _:
             assert_never(command)

@@ -42,5 +42,8 @@ class UnavailableError(CommandError):
     pass
 
 
-def session_not_found(session_id: int) -> NotFoundError:
+def session_not_found(session_id: int, merged_into: int | None = None) -> NotFoundError:
+    if merged_into is not None:
+        text = f"Session {session_id} became a part of session {merged_into}."
+        return NotFoundError("session_merged", text, session_id=session_id, merged_into=merged_into)
     return NotFoundError("session_not_found", f"There is no session {session_id}.", session_id=session_id)

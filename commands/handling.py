@@ -11,10 +11,11 @@ from functools import partial
 
 import msgspec
 
-from commands import compaction, erasure, pins, retrievals, sessions, workspace
+from commands import compaction, erasure, moving, pins, retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
+from schema import moving as moving_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
@@ -33,6 +34,7 @@ _FOLDED = tuple(
         *session_events.EVENTS,
         *compaction_events.EVENTS,
         *erasure_events.EVENTS,
+        *moving_events.EVENTS,
         SanitizerEnabled,
         SanitizerDisabled,
     )
@@ -47,7 +49,13 @@ _SETTINGS = {  # the events of each global switch, by its commands
 _CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
 
 Command = (
-    workspace.Command | sessions.Command | retrievals.Command | compaction.Command | pins.Command | erasure.Command
+    workspace.Command
+    | sessions.Command
+    | retrievals.Command
+    | compaction.Command
+    | pins.Command
+    | erasure.Command
+    | moving.Command
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -67,8 +75,12 @@ def _stream_of(event: Event) -> str:
     return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
 
 
-def _bodies_of(event: Event, bodies: tuple[Body, ...]) -> tuple[Body, ...]:
-    return bodies if isinstance(event, compaction_events.PrefixDecision) else ()
+def _bodies_of(event: Event, command: Command) -> tuple[Body, ...]:
+    if isinstance(command, compaction.Decide) and isinstance(event, compaction_events.PrefixDecision):
+        return command.bodies
+    if isinstance(command, moving.ReassignExchanges) and isinstance(event, moving_events.ExchangeReassigned):
+        return next(move.bodies for move in command.moves if move.exchange_id == event.exchange_id)
+    return ()
 
 
 class CommandHandler:
@@ -111,6 +123,8 @@ class CommandHandler:
             events = sessions.decide(self.state, command)
         elif isinstance(command, compaction.Command):
             events = compaction.decide(self.state, command)
+        elif isinstance(command, moving.Command):
+            events = moving.decide(self.state, command)
         elif isinstance(command, erasure.Command):
             events = erasure.decide(self.state, command)
         elif isinstance(command, pins.Command):
@@ -119,8 +133,7 @@ class CommandHandler:
             events = retrievals.decide(self.state, command)
         else:
             events = workspace.decide(self.state, command)
-        bodies = command.bodies if isinstance(command, compaction.Decide) else ()
-        new = [NewEvent(_stream_of(event), event, _bodies_of(event, bodies)) for event in events]
+        new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]
         for event in new:
             self.state = workspace.evolve(self.state, event.event)
             self._versions[event.stream] = self._versions.get(event.stream, 0) + 1

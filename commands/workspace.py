@@ -24,6 +24,7 @@ from schema.compaction import (
 )
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.erasure import SessionErased, SessionErasureRequested
+from schema.moving import SessionsMerged
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -147,6 +148,8 @@ class Workspace(msgspec.Struct):
     configuration_hash: str | None = None
     last_decision_id: int = 0  # of the prefix decisions of all sessions, also of deleted ones
     deleted: set[int] = msgspec.field(default_factory=set)
+    merged: dict[int, int] = msgspec.field(default_factory=dict)  # what a session became a part of
+    parts: dict[int, LiveSession] = msgspec.field(default_factory=dict)  # as they were then
     erasing: dict[int, SessionErasureRequested] = msgspec.field(default_factory=dict)
     erased: dict[int, int | None] = msgspec.field(default_factory=dict)  # since when, None while it is going on
 
@@ -170,6 +173,8 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case SessionDeleted():
             if state.sessions.pop(event.session_id, None) is not None:
                 state.deleted.add(event.session_id)
+        case SessionsMerged(target_id=target_id, source_ids=source_ids):
+            _merge(state, target_id, source_ids)
         case SessionErasureRequested(session_id=session_id):
             state.sessions.pop(session_id, None)
             state.erasing[session_id] = event
@@ -193,6 +198,34 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case _:
             _evolve_context(state, event)
     return state
+
+
+def _merge(state: Workspace, target_id: int, source_ids: tuple[int, ...]) -> None:
+    target = state.sessions.get(target_id)
+    for number in source_ids:
+        source = state.sessions.pop(number, None)
+        state.merged[number] = target_id
+        if source is not None and target is not None:
+            state.parts[number] = source
+            target.decisions |= source.decisions
+            target.pins |= source.pins
+    if target is not None:
+        target.decisions = dict(sorted(target.decisions.items()))
+
+
+def whole(state: Workspace, session_id: int) -> int:
+    """What a session has become a part of, at last; itself where it was never merged."""
+    while session_id in state.merged:
+        session_id = state.merged[session_id]
+    return session_id
+
+
+def family(state: Workspace, session_id: int) -> tuple[int, ...]:
+    """A session and all that have become parts of it."""
+    found = [session_id]
+    for number in found:
+        found += [source for source, target in state.merged.items() if target == number]
+    return tuple(found)
 
 
 def _evolve_context(state: Workspace, event: Event) -> None:
@@ -266,7 +299,9 @@ def require(state: Workspace, session_id: int) -> LiveSession:
     """The living session; raises NotFoundError, and GoneError for an erased one."""
     session = state.sessions.get(session_id)
     if session is None:
-        raise session_gone(state, session_id) if session_id in state.erased else session_not_found(session_id)
+        if session_id in state.erased:
+            raise session_gone(state, session_id)
+        raise session_not_found(session_id, state.merged.get(session_id))
     return session
 
 

@@ -8,8 +8,10 @@ import msgspec
 
 from projections.context_state import ContextState, evolve
 from projections.declaration import Projection, on
+from projections.homes import home_condition
 from projections.paging import Page
 from projections.rows import Rows
+from projections.sessions import family
 from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
@@ -23,6 +25,7 @@ from schema.compaction import (
 )
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
+from schema.moving import SessionsMerged
 from schema.recorded import Recorded
 from schema.registry import Event
 
@@ -111,8 +114,8 @@ def list_decisions(
     db: sqlite3.Connection, session_id: int, kind: Kind, *, at: int, limit: int, offset: int = 0
 ) -> Page[tuple[DecisionRow, int]]:
     """Newest first, each with the tokens that those in force had saved by then."""
-    values = {"at": at, "kind": kind, "session_id": session_id, "limit": limit, "offset": offset}
-    where = f"{_OF} AND session_id = :session_id"
+    values = {"at": at, "kind": kind, "limit": limit, "offset": offset}
+    where = f"{_OF} AND session_id IN ({_numbers(family(db, session_id, at=at))})"
     rows = db.execute(
         f"SELECT {_SHOWN}, sum(iif({_IN_FORCE}, {_SAVED}, 0)) OVER (ORDER BY position) {where}"
         " ORDER BY position DESC LIMIT :limit OFFSET :offset",
@@ -141,12 +144,12 @@ def decision_at(db: sqlite3.Connection, position: int) -> DecisionRow | None:
 
 def decision_totals(db: sqlite3.Connection, kind: Kind, *, at: int, session_id: int | None = None) -> Totals:
     """Of all sessions, or of one."""
-    about = "" if session_id is None else " AND session_id = :session_id"
+    about = "" if session_id is None else f" AND session_id IN ({_numbers(family(db, session_id, at=at))})"
     only = f"FILTER (WHERE {_IN_FORCE})"
     row = db.execute(
         f"SELECT count(*), sum({_SAVED}) {only}, sum(tokens_before) {only}, sum(tokens_after) {only},"
         f" avg(100.0 * ({_SAVED}) / max(tokens_before, 1)) {only}, max(timestamp) {_OF}{about}",
-        {"at": at, "kind": kind, "session_id": session_id},
+        {"at": at, "kind": kind},
     ).fetchone()
     return Totals(*row)
 
@@ -164,15 +167,16 @@ def savings_by_session(db: sqlite3.Connection, *, at: int, limit: int) -> list[S
 def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
     """The last exchange of the session's longest chain, whose messages its context is; None where it has had none."""
     values = {"session_id": session_id, "at": at}
+    home = home_condition(db, session_id) or "session_id = :session_id"
     (anew,) = db.execute(
-        "SELECT coalesce(max(started_position), 0) FROM exchanges WHERE session_id = :session_id"
+        f"SELECT coalesce(max(started_position), 0) FROM exchanges WHERE {home}"
         " AND started_position <= :at AND branch = 'client_compaction'",
         values,
     ).fetchone()
     longest = db.execute(
         "SELECT exchange_id, max(started_position), prompt_tokens + completion_tokens AS tokens"
-        " FROM exchanges JOIN exchange_chains USING (exchange_id)"
-        " WHERE session_id = :session_id AND started_position <= :at AND finished_position <= :at"
+        " FROM exchanges JOIN (SELECT exchange_id, chain FROM exchange_chains) USING (exchange_id)"
+        f" WHERE {home} AND started_position <= :at AND finished_position <= :at"
         " AND started_position >= :anew AND usage_source != 'none'"
         " GROUP BY chain ORDER BY tokens DESC, 2 DESC LIMIT 1",
         {**values, "anew": anew},
@@ -180,12 +184,17 @@ def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int
     latest = (
         longest
         or db.execute(
-            "SELECT exchange_id FROM exchanges WHERE session_id = :session_id AND started_position <= :at"
+            f"SELECT exchange_id FROM exchanges WHERE {home} AND started_position <= :at"
             " ORDER BY started_position DESC LIMIT 1",
             values,
         ).fetchone()
     )
     return int(latest[0]) if latest else None
+
+
+def _numbers(ids: tuple[int, ...]) -> str:
+    """For IN: they are our own."""
+    return ", ".join(str(int(number)) for number in ids)
 
 
 class Contexts:
@@ -209,6 +218,20 @@ class Contexts:
         elif isinstance(event, CompactionReverted):
             _reverted(self._db, recorded, event)
 
+    def merged(self, recorded: Recorded, event: SessionsMerged) -> None:
+        """What the parts had counted counts for the whole; its settings stay."""
+        states = [self._state(number) for number in (event.target_id, *event.source_ids)]
+        if all(state == ContextState() for state in states[1:]):
+            return
+        ends = [state.last_at for state in states if state.last_at is not None]
+        after = msgspec.structs.replace(
+            states[0],
+            compactions=sum(state.compactions for state in states),
+            tokens_saved=sum(state.tokens_saved for state in states),
+            last_at=max(ends, default=None),
+        )
+        self._keep(recorded, event.target_id, after)
+
     def erased(self, recorded: Recorded, event: SessionErased) -> None:
         self._db.execute("UPDATE prefix_decisions SET summary = NULL WHERE session_id = ?", (event.session_id,))
 
@@ -221,12 +244,19 @@ class Contexts:
         self._counting = None
 
     def _put(self, recorded: Recorded, session_id: int, event: Event) -> None:
-        before = self._states.get(session_id)
-        if before is None:
-            before = context_state(self._db, session_id, at=_ANY)
-        after = self._states[session_id] = evolve(before, event, recorded.timestamp)
-        if after is before:
-            return
+        before = self._state(session_id)
+        after = evolve(before, event, recorded.timestamp)
+        if after is not before:
+            self._keep(recorded, session_id, after)
+
+    def _state(self, session_id: int) -> ContextState:
+        state = self._states.get(session_id)
+        if state is None:
+            state = self._states[session_id] = context_state(self._db, session_id, at=_ANY)
+        return state
+
+    def _keep(self, recorded: Recorded, session_id: int, after: ContextState) -> None:
+        self._states[session_id] = after
         counted = self._counted()
         counted.add(session_id) if after.consecutive else counted.discard(session_id)
         self._rows.add(_INSERT_STATE, (session_id, recorded.position, after.consecutive, _encode(after).decode()))
@@ -275,13 +305,14 @@ def _reverted(db: sqlite3.Connection, recorded: Recorded, event: CompactionRever
 
 COMPACTION = Projection(
     name="compaction",
-    version=1,
+    version=2,
     tables=TABLES,
     fold=Contexts,
     handles=dict(
         (
             on(ExchangeStarted, Contexts.started),
             on(SessionErased, Contexts.erased),
+            on(SessionsMerged, Contexts.merged),
             *(
                 on(cls, Contexts.decided)
                 for cls in (

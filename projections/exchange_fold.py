@@ -6,6 +6,7 @@ import msgspec
 
 from projections.exchange_rows import COLUMNS, FINISHED, STARTED, Outcome
 from projections.exchange_totals import INSERT_MODEL, INSERT_TOTALS, RunningTotals
+from projections.homes import home_condition, move, move_all
 from projections.refs import INSERT_REFS, refs_row
 from projections.rows import Row, Rows
 from schema.erasure import SessionErased
@@ -17,6 +18,7 @@ from schema.exchanges import (
     ExchangeStarted,
     Finished,
 )
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 
 OUTCOMES: dict[type[Finished], Outcome] = {
@@ -72,8 +74,23 @@ class ExchangeRows:
     def erased(self, recorded: Recorded, event: SessionErased) -> None:
         """Texts are gone: as if the rows were made from the log now."""
         self.write()
-        query = "UPDATE exchanges SET preview = NULL, error_message = NULL WHERE session_id = ?"
-        self._db.execute(query, (event.session_id,))
+        condition = home_condition(self._db, event.session_id) or "session_id = :session_id"
+        self._db.execute(
+            f"UPDATE exchanges SET preview = NULL, error_message = NULL WHERE {condition}",
+            {"session_id": event.session_id, "at": recorded.position},
+        )
+
+    def reassigned(self, recorded: Recorded, event: ExchangeReassigned) -> None:
+        """Its texts are now those that are sealed for the session that it belongs to."""
+        self.write()
+        move(self._db, event.exchange_id, event.to, recorded.position)
+        query = "UPDATE exchanges SET preview = ?, error_message = ? WHERE exchange_id = ?"
+        self._db.execute(query, (event.preview, event.error_message, event.exchange_id))
+
+    def merged(self, recorded: Recorded, event: SessionsMerged) -> None:
+        self.write()
+        for source in event.source_ids:
+            move_all(self._db, source, event.target_id, recorded.position)
 
     def write(self) -> None:
         for row in self._begun.values():

@@ -6,6 +6,7 @@ import msgspec
 
 from projections.exchange_rows import COLUMNS, ExchangeRow, Outcome, exchange_row
 from projections.exchange_totals import totals
+from projections.homes import at_home, home_condition
 from projections.paging import Page
 
 
@@ -14,24 +15,22 @@ class _Filter(msgspec.Struct, frozen=True):
 
     at: int
     session_id: int | None
+    home: str | None  # where exchanges were moved: what those of the session fulfil
     outcome: Outcome | None
     model: str | None
 
-    def where(self) -> tuple[str, list[int | str]]:
+    def where(self) -> tuple[str, dict[str, int | str | None]]:
         """Condition and values."""
-        where, values = ["started_position <= ?"], [self.at]  # type: list[str], list[int | str]
+        where = ["started_position <= :at"]
         if self.session_id is not None:
-            where.append("session_id = ?")
-            values.append(self.session_id)
+            where.append(self.home or "session_id = :session_id")
         if self.model is not None:
-            where.append("model_sent = ?")
-            values.append(self.model)
+            where.append("model_sent = :model")
         if self.outcome == "running":
-            where.append("(finished_position IS NULL OR finished_position > ?)")
-            values.append(self.at)
+            where.append("(finished_position IS NULL OR finished_position > :at)")
         elif self.outcome is not None:
-            where.append("outcome = ? AND finished_position <= ?")
-            values += self.outcome, self.at
+            where.append("outcome = :outcome AND finished_position <= :at")
+        values = {"at": self.at, "session_id": self.session_id, "model": self.model, "outcome": self.outcome}
         return " AND ".join(where), values
 
 
@@ -46,7 +45,8 @@ def list_exchanges(
     offset: int = 0,
 ) -> Page[ExchangeRow]:
     """Exchanges newest first; `model` is the name that went upstream, `outcome` that as of `at`."""
-    asked = _Filter(at, session_id, outcome, model)
+    home = home_condition(db, session_id) if session_id is not None else None
+    asked = _Filter(at, session_id, home, outcome, model)
     total = _total(db, asked)
     wanted = min(limit, total - offset)
     if wanted <= 0:
@@ -54,9 +54,10 @@ def list_exchanges(
     where, values = asked.where()
     query = (
         f"SELECT {COLUMNS} FROM exchanges {_walk(db, asked)} WHERE {where}"
-        " ORDER BY started_position DESC LIMIT ? OFFSET ?"
+        " ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
     )
-    return Page([exchange_row(row, at=at) for row in db.execute(query, (*values, wanted, offset))], total)
+    rows = db.execute(query, {**values, "limit": wanted, "offset": offset})
+    return Page(at_home(db, [exchange_row(row, at=at) for row in rows], at=at), total)
 
 
 def _total(db: sqlite3.Connection, asked: _Filter) -> int:
@@ -70,7 +71,7 @@ def _total(db: sqlite3.Connection, asked: _Filter) -> int:
 def _walk(db: sqlite3.Connection, asked: _Filter) -> str:
     """Which index to walk backwards: the one that leaves least to pass over. SQLite has no statistics to know it."""
     if asked.session_id is not None:
-        return "INDEXED BY exchanges_of_session"
+        return "INDEXED BY exchanges_of_session" if asked.home is None else "NOT INDEXED"
     ended = asked.outcome is not None and asked.outcome != "running"
     if asked.model is None:
         return "INDEXED BY exchanges_by_outcome" if ended else "NOT INDEXED"

@@ -116,6 +116,8 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     upstream_request_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
+    moved_from: int | None = None
+    origin: int | None = None  # the session that it began in, where it was moved
 
 
 def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:

@@ -6,9 +6,11 @@ from projections.declaration import Projection, on
 from projections.exchange_fold import OUTCOMES, ExchangeRows
 from projections.exchange_rows import COLUMNS, ExchangeRow, exchange_row
 from projections.exchange_totals import TOTALS_TABLES
+from projections.homes import HOMES_TABLES, at_home, home_condition
 from projections.refs import REFS_TABLE, expanded_refs
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
+from schema.moving import ExchangeReassigned, SessionsMerged
 
 TABLES = (
     "CREATE TABLE exchanges("
@@ -29,6 +31,7 @@ TABLES = (
     " WHERE outcome IS NOT NULL",
     REFS_TABLE,
     *TOTALS_TABLES,
+    *HOMES_TABLES,
 )
 
 
@@ -37,17 +40,12 @@ def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> Exchan
     row = db.execute(
         f"SELECT {COLUMNS} FROM exchanges WHERE exchange_id = ? AND started_position <= ?", (exchange_id, at)
     ).fetchone()
-    return exchange_row(row, at=at) if row else None
+    return at_home(db, [exchange_row(row, at=at)], at=at)[0] if row else None
 
 
 def recent_metrics(db: sqlite3.Connection, session_id: int, *, at: int, limit: int) -> list[ExchangeRow]:
     """The session's last exchanges, newest first; also those of a deleted session."""
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?"
-        " ORDER BY started_position DESC LIMIT ?",
-        (session_id, at, limit),
-    )
-    return [exchange_row(row, at=at) for row in rows]
+    return _of_session(db, session_id, at=at, end=at, limit=limit)
 
 
 def metrics_page(
@@ -55,12 +53,17 @@ def metrics_page(
 ) -> list[ExchangeRow]:
     """The session's exchanges that started before event `before` (None: the latest), newest first."""
     end = at if before is None else min(at, before - 1)
+    return _of_session(db, session_id, at=at, end=end, limit=limit)
+
+
+def _of_session(db: sqlite3.Connection, session_id: int, *, at: int, end: int, limit: int) -> list[ExchangeRow]:
+    condition = home_condition(db, session_id) or "session_id = :session_id"
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM exchanges WHERE session_id = ? AND started_position <= ?"
-        " ORDER BY started_position DESC LIMIT ?",
-        (session_id, end, limit),
+        f"SELECT {COLUMNS} FROM exchanges WHERE {condition} AND started_position <= :end"
+        " ORDER BY started_position DESC LIMIT :limit",
+        {"session_id": session_id, "at": at, "end": end, "limit": limit},
     )
-    return [exchange_row(row, at=at) for row in rows]
+    return at_home(db, [exchange_row(row, at=at) for row in rows], at=at)
 
 
 def exchange_refs(
@@ -76,7 +79,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=5,
+    version=6,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(
@@ -84,6 +87,8 @@ EXCHANGES = Projection(
             on(ExchangeStarted, ExchangeRows.started),
             *(on(cls, ExchangeRows.finished) for cls in OUTCOMES),
             on(SessionErased, ExchangeRows.erased),
+            on(ExchangeReassigned, ExchangeRows.reassigned),
+            on(SessionsMerged, ExchangeRows.merged),
         )
     ),
 )

@@ -7,6 +7,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.paging import Page
+from projections.sessions import family
 from schema.compaction import CompactionPerformed, CompressionPerformed, LeftOut, PrefixDecision
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, ReplacedOutput, Stage
 from schema.erasure import SessionErased
@@ -67,8 +68,10 @@ class ReplacementRow(msgspec.Struct, frozen=True, array_like=True):
 
 def list_masks(db: sqlite3.Connection, *, at: int, session_id: int | None, limit: int, offset: int) -> Page[MaskRow]:
     """Newest first."""
-    where = "m.position <= :at" + ("" if session_id is None else " AND m.session_id = :session_id")
-    values = {"at": at, "session_id": session_id, "limit": limit, "offset": offset}
+    where = "m.position <= :at"
+    if session_id is not None:
+        where += f" AND m.session_id IN ({', '.join(map(str, family(db, session_id, at=at)))})"
+    values = {"at": at, "limit": limit, "offset": offset}
     rows = db.execute(
         f"SELECT {_SHOWN} FROM masks m WHERE {where} ORDER BY m.position DESC, m.number DESC"
         " LIMIT :limit OFFSET :offset",
@@ -101,8 +104,8 @@ def replacements(db: sqlite3.Connection, session_id: int, *, at: int) -> dict[st
     """All of a session, by the ref of what went upstream."""
     rows = db.execute(
         "SELECT replacement_ref, ref, hash, stage, tokens_before, tokens_after FROM replacements"
-        " WHERE session_id = ? AND position <= ?",
-        (session_id, at),
+        f" WHERE session_id IN ({', '.join(map(str, family(db, session_id, at=at)))}) AND position <= ?",
+        (at,),
     )
     return {row[0]: ReplacementRow(*row) for row in rows}
 

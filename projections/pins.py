@@ -8,6 +8,7 @@ from projections.declaration import Projection, on
 from projections.paging import Page
 from schema.compaction import MessagePinned, MessageUnpinned
 from schema.erasure import SessionErased
+from schema.moving import SessionsMerged
 from schema.recorded import Recorded
 
 TABLES = (
@@ -57,13 +58,31 @@ def _unpinned(db: sqlite3.Connection, recorded: Recorded, event: MessageUnpinned
     )
 
 
+def _merged(db: sqlite3.Connection, recorded: Recorded, event: SessionsMerged) -> None:
+    """What was pinned in the parts is pinned in the whole."""
+    for source in event.source_ids:
+        db.execute(
+            "INSERT OR IGNORE INTO pins SELECT ?, ref, ?, NULL, pinned_at, reason FROM pins p"
+            " WHERE session_id = ? AND to_position IS NULL AND NOT EXISTS (SELECT 1 FROM pins t"
+            " WHERE t.session_id = ? AND t.ref = p.ref AND t.to_position IS NULL)",
+            (event.target_id, recorded.position, source, event.target_id),
+        )
+
+
 def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) -> None:
     db.execute("UPDATE pins SET reason = NULL WHERE session_id = ?", (event.session_id,))
 
 
 PINS = Projection(
     name="pins",
-    version=1,
+    version=2,
     tables=TABLES,
-    handles=dict((on(MessagePinned, _pinned), on(MessageUnpinned, _unpinned), on(SessionErased, _erased))),
+    handles=dict(
+        (
+            on(MessagePinned, _pinned),
+            on(MessageUnpinned, _unpinned),
+            on(SessionsMerged, _merged),
+            on(SessionErased, _erased),
+        )
+    ),
 )

@@ -22,6 +22,7 @@ from schema.exchanges import (
     Finished,
     Usage,
 )
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 
 TABLES = (
@@ -32,8 +33,8 @@ TABLES = (
     " cumulative_input_tokens INTEGER NOT NULL, cumulative_output_tokens INTEGER NOT NULL,"
     " cumulative_total_tokens INTEGER NOT NULL, context_tokens INTEGER NOT NULL, PRIMARY KEY(session_id, position))"
     " STRICT, WITHOUT ROWID",
-    "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, messages INTEGER NOT NULL)"
-    " STRICT",
+    "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, messages INTEGER NOT NULL,"
+    " session_id INTEGER NOT NULL, ended INTEGER, prompt INTEGER, completion INTEGER, total INTEGER) STRICT",
     "CREATE TABLE decision_exchanges(number INTEGER PRIMARY KEY, exchange_id INTEGER NOT NULL) STRICT",
     "CREATE TABLE chain_tokens(session_id INTEGER NOT NULL, chain INTEGER NOT NULL, tokens INTEGER NOT NULL,"
     " PRIMARY KEY(session_id, chain)) STRICT, WITHOUT ROWID",
@@ -43,7 +44,8 @@ _TOTALS = (
     " cumulative_input_tokens, cumulative_output_tokens, cumulative_total_tokens, context_tokens"
 )
 _INSERT = f"INSERT INTO session_stats VALUES (?, ?, {', '.join('?' * len(_TOTALS.split(', ')))})"
-_INSERT_CHAIN = "INSERT INTO exchange_chains VALUES (?, ?, ?)"
+_INSERT_CHAIN = "INSERT INTO exchange_chains VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL)"
+_END = "UPDATE exchange_chains SET ended = ?, prompt = ?, completion = ?, total = ? WHERE exchange_id = ?"
 _CLEAR_TOKENS = "DELETE FROM chain_tokens WHERE session_id = ?"
 _SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?)"
 _ANY = (1 << 63) - 1  # as of the last position
@@ -85,7 +87,7 @@ class SessionTotals:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _CLEAR_TOKENS, _SET_TOKENS)
+        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _END, _CLEAR_TOKENS, _SET_TOKENS)
         self._stats: dict[int, StatsRow] = {}
         self._chains: dict[int, tuple[int, int]] = {}  # of an exchange: its chain and its messages
         self._tokens: dict[int, ChainTokens] = {}
@@ -100,7 +102,7 @@ class SessionTotals:
             if continued is not None and continued[1] <= received.keep:
                 chain = continued[0]
         self._chains[event.exchange_id] = (chain, received.count)
-        self._rows.add(_INSERT_CHAIN, (event.exchange_id, chain, received.count))
+        self._rows.add(_INSERT_CHAIN, (event.exchange_id, chain, received.count, event.session_id))
         self._append(recorded, event.session_id, _with_request(before))
 
     def finished(self, recorded: Recorded, event: Finished) -> None:
@@ -111,6 +113,9 @@ class SessionTotals:
         if chain is None:
             raise LookupError(f"exchange {event.exchange_id} never began")
         used = usage.prompt_tokens + usage.completion_tokens
+        total = usage.total_tokens or used
+        row = (recorded.position, usage.prompt_tokens, usage.completion_tokens, total, event.exchange_id)
+        self._rows.add(_END, row)
         tokens = self._tokens_of(event.session_id)
         tokens.put(chain[0], used)
         after = _with_usage(self._stats_of(event.session_id), usage, used, tokens.longest())
@@ -128,6 +133,47 @@ class SessionTotals:
         row = self._db.execute(query, (number,)).fetchone()
         if row is not None:
             self._change(recorded, event.session_id, int(row[0]), event.tokens_restored)
+
+    def reassigned(self, recorded: Recorded, event: ExchangeReassigned) -> None:
+        self._move("exchange_id = ?", event.exchange_id, event.to)
+        for session_id in (event.from_, event.to):
+            self._recount(recorded, session_id)
+
+    def merged(self, recorded: Recorded, event: SessionsMerged) -> None:
+        for source in event.source_ids:
+            self._move("session_id = ?", source, event.target_id)
+        self._recount(recorded, event.target_id)
+
+    def _move(self, where: str, number: int, session_id: int) -> None:
+        self.write()
+        self._db.execute(f"UPDATE exchange_chains SET session_id = ? WHERE {where}", (session_id, number))
+
+    def _recount(self, recorded: Recorded, session_id: int) -> None:
+        """All totals of a session from its exchanges: rare, and as long as the table of exchanges."""
+        rows = self._db.execute(
+            "SELECT chain, ended, prompt, completion, total FROM exchange_chains WHERE session_id = ?"
+            " ORDER BY exchange_id",
+            (session_id,),
+        ).fetchall()
+        tokens = self._tokens_of(session_id)
+        tokens.clear()
+        counted = sorted((row for row in rows if row[1] is not None), key=lambda row: int(row[1]))
+        for chain, _, prompt, completion, _ in (row for row in rows if row[1] is not None):
+            tokens.put(chain, prompt + completion)
+        last = counted[-1] if counted else (0, 0, 0, 0, 0)
+        totals = StatsRow(
+            total_requests=len(rows),
+            counted_requests=len(counted),
+            max_tokens=max((row[4] for row in counted), default=None),
+            current_input_tokens=last[2],
+            current_output_tokens=last[3],
+            current_total_tokens=last[4],
+            cumulative_input_tokens=sum(row[2] for row in counted),
+            cumulative_output_tokens=sum(row[3] for row in counted),
+            cumulative_total_tokens=sum(row[4] for row in counted),
+            context_tokens=tokens.longest(),
+        )
+        self._append(recorded, session_id, totals)
 
     def _change(self, recorded: Recorded, session_id: int, exchange_id: int, more: int) -> None:
         """The chain of an exchange holds more tokens, or less."""
@@ -204,7 +250,7 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, context_tokens: int) 
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=2,
+    version=3,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(
@@ -213,6 +259,8 @@ SESSION_STATS = Projection(
             on(CompactionPerformed, SessionTotals.decided),
             on(CompressionPerformed, SessionTotals.decided),
             on(CompactionReverted, SessionTotals.reverted),
+            on(ExchangeReassigned, SessionTotals.reassigned),
+            on(SessionsMerged, SessionTotals.merged),
             *(
                 on(cls, SessionTotals.finished)
                 for cls in (ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)

@@ -11,6 +11,7 @@ from projections.workspace import CompactionDefaults, active_session_id, compact
 from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.compaction import AutoCompactionSkipped, CompressionFailed
 from schema.erasure import SessionErased, SessionErasureRequested
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
@@ -23,15 +24,18 @@ TABLES = (
     "session_id INTEGER NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
     " created_position INTEGER NOT NULL, created_at INTEGER NOT NULL, name TEXT, name_folded TEXT NOT NULL,"
     " provider TEXT NOT NULL, model TEXT, origin TEXT NOT NULL, rule TEXT, parent_id INTEGER, client_family TEXT,"
-    " deleted INTEGER NOT NULL, erased_at INTEGER, PRIMARY KEY(session_id, from_position)) STRICT, WITHOUT ROWID",
+    " deleted INTEGER NOT NULL, erased_at INTEGER, merged_into INTEGER,"
+    " PRIMARY KEY(session_id, from_position)) STRICT, WITHOUT ROWID",
     # holds all that a list's WHERE asks, so that pages and totals touch no rows but those they show
     "CREATE INDEX sessions_by_creation ON session_versions("
     "created_position, from_position, to_position, deleted, name_folded)",
+    "CREATE TABLE session_merges(source_id INTEGER NOT NULL, target_id INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " PRIMARY KEY(source_id, target_id)) STRICT, WITHOUT ROWID",
     "CREATE TABLE session_counts(position INTEGER PRIMARY KEY, listed INTEGER NOT NULL) STRICT",
 )
 _SHOWN = (
     "session_id, name, provider, model, origin, rule, parent_id, client_family, created_at, deleted, from_position,"
-    " erased_at"
+    " erased_at, merged_into"
 )
 _STATE = (
     "(SELECT state FROM context_states c WHERE c.session_id = v.session_id AND c.position <= :at"
@@ -62,6 +66,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
     erased: bool
     erased_at: int | None
+    merged_into: int | None
     context: ContextState
     defaults: CompactionDefaults
 
@@ -104,6 +109,15 @@ def list_sessions(
     return Page([_session(row, active, defaults) for row in rows], total)
 
 
+def family(db: sqlite3.Connection, session_id: int, *, at: int) -> tuple[int, ...]:
+    """The session and all that had become parts of it."""
+    found = [session_id]
+    for number in found:
+        rows = db.execute("SELECT source_id FROM session_merges WHERE target_id = ? AND position <= ?", (number, at))
+        found += [int(row[0]) for row in rows]
+    return tuple(found)
+
+
 def sessions_by_provider(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
     """How many sessions there were that were not deleted."""
     rows = db.execute(
@@ -144,7 +158,7 @@ def _session(row: tuple[object, ...], active: int | None, defaults: CompactionDe
 
 def _started(db: sqlite3.Connection, recorded: Recorded, event: SessionStarted) -> None:
     db.execute(
-        "INSERT INTO session_versions VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)",
+        "INSERT INTO session_versions VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, NULL)",
         (
             event.session_id,
             recorded.position,
@@ -180,6 +194,18 @@ def _decided(db: sqlite3.Connection, recorded: Recorded, event: Event) -> None:
     """A decision about its context: what it says stands in the tables of that (projections/compaction.py)."""
     if recorded.session_id is not None:
         _next_version(db, recorded.session_id, recorded.position)
+
+
+def _merged(db: sqlite3.Connection, recorded: Recorded, event: SessionsMerged) -> None:
+    _next_version(db, event.target_id, recorded.position)
+    for number in event.source_ids:
+        _next_version(db, number, recorded.position)
+        db.execute(
+            "UPDATE session_versions SET deleted = 1, merged_into = ? WHERE session_id = ? AND from_position = ?",
+            (event.target_id, number, recorded.position),
+        )
+        db.execute("INSERT INTO session_merges VALUES (?, ?, ?)", (number, event.target_id, recorded.position))
+    _count(db, recorded.position, -len(event.source_ids))
 
 
 def _erasing(db: sqlite3.Connection, recorded: Recorded, event: SessionErasureRequested) -> None:
@@ -218,7 +244,8 @@ def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> Non
     )
     db.execute(
         "INSERT INTO session_versions SELECT session_id, ?2, NULL, created_position, created_at, name, name_folded,"
-        " provider, model, origin, rule, parent_id, client_family, deleted, erased_at FROM session_versions"
+        " provider, model, origin, rule, parent_id, client_family, deleted, erased_at, merged_into"
+        " FROM session_versions"
         " WHERE session_id = ?1 AND to_position = ?2",
         (session_id, position),
     )
@@ -226,7 +253,7 @@ def _next_version(db: sqlite3.Connection, session_id: int, position: int) -> Non
 
 SESSIONS = Projection(
     name="sessions",
-    version=3,
+    version=4,
     tables=TABLES,
     handles=dict(
         (
@@ -235,6 +262,8 @@ SESSIONS = Projection(
             on(SessionActivated, _activated),
             on(SessionDeleted, _deleted),
             on(SessionErasureRequested, _erasing),
+            on(SessionsMerged, _merged),
+            on(ExchangeReassigned, _decided),
             on(SessionErased, _erased),
             *(on(cls, _decided) for cls in COMPACTION_EVENTS if cls not in (AutoCompactionSkipped, CompressionFailed)),
         )

@@ -29,6 +29,7 @@ from schema.exchanges import (
     ExchangeStarted,
     Finished,
 )
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -196,6 +197,16 @@ def _erased(event: SessionErased, _: str) -> tuple[str, Words]:
     return f"session {event.session_id} erased: {event.counts.messages:,} messages", (event.reason, event.key_id)
 
 
+def _reassigned(event: ExchangeReassigned, _: str) -> tuple[str, Words]:
+    text = f"exchange {event.exchange_id} moved from session {event.from_} to session {event.to}"
+    return text, (event.error_message,)
+
+
+def _merged(event: SessionsMerged, _: str) -> tuple[str, Words]:
+    parts = ", ".join(map(str, event.source_ids))
+    return f"session {event.target_id} took in {parts}: {event.exchanges_moved:,} exchanges", ()
+
+
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
     size = f"{event.tokens:,} tokens, {event.limit:,} allowed"
@@ -256,6 +267,8 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(MessageUnpinned, _unpinned),
         _says(SessionErasureRequested, _erasure_requested),
         _says(SessionErased, _erased),
+        _says(ExchangeReassigned, _reassigned),
+        _says(SessionsMerged, _merged),
         _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),
@@ -269,6 +282,7 @@ SEALED_WORDS = frozenset(
         SessionStarted,
         SessionRenamed,
         ExchangeFailed,
+        ExchangeReassigned,
         CompressionFailed,
         MessagePinned,
         MessageUnpinned,

@@ -14,6 +14,7 @@ import msgspec
 from commands import exchanges
 from commands.handling import CommandHandler
 from commands.sessions import StartSession
+from commands.workspace import family
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
@@ -33,6 +34,7 @@ from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.erasure import SessionErasureRequested
 from schema.exchanges import ExchangeStarted, Resolution
 from schema.log import EventLog
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Metadata, NewEvent
 
 _INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
@@ -81,14 +83,24 @@ class Beginner:
         """What was decided beside the traffic holds for the next request."""
         for new in events:
             if isinstance(new.event, SessionErasureRequested):
-                self._memories.drop(new.event.session_id)
-                self._sender.drop(new.event.session_id)
+                self._forget(new.event.session_id)
+            elif isinstance(new.event, SessionsMerged):
+                for number in (new.event.target_id, *new.event.source_ids):
+                    self._forget(number)
+                    self._chains.move_all(number, new.event.target_id)
+            elif isinstance(new.event, ExchangeReassigned):
+                self._chains.move(new.event.exchange_id, new.event.from_, new.event.to)
             if isinstance(new.event, COMPACTION_EVENTS):
                 session_id = getattr(new.event, "session_id", 0)
                 memory = self._memories.get(session_id)
                 if memory is not None:
                     memory.decided(new, time.time_ns() // 1_000_000)
                 self._sender.drop(session_id)
+
+    def _forget(self, session_id: int) -> None:
+        """What is remembered of it is folded from the log again, where it is needed."""
+        self._memories.drop(session_id)
+        self._sender.drop(session_id)
 
     async def facts(self, request: ChatRequest) -> RequestFacts:
         """What is known of the messages. Waits only where a long text must be counted first."""
@@ -279,7 +291,7 @@ class Beginner:
         return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
 
     async def _remember(self, session_id: int) -> None:
-        memory = await asyncio.to_thread(remembered, self._log, session_id)
+        memory = await asyncio.to_thread(remembered, self._log, family(self._handler.state, session_id))
         if self._memories.get(session_id) is None:
             self._memories.put(session_id, memory)
 

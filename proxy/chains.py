@@ -175,6 +175,37 @@ class ChainIndex:
         if chain is not None:
             chain.exchange_id = exchange_id
 
+    def move(self, exchange_id: int, source_id: int, target_id: int) -> None:
+        """An exchange belongs to another session: if it is the last of its line, the line goes on there."""
+        source = self._sessions.get(source_id)
+        chain = next((each for each in source.chains if each.exchange_id == exchange_id), None) if source else None
+        if source is None or chain is None:
+            return
+        source.chains.remove(chain)
+        target = self._session(target_id)
+        chain.session_id = target_id
+        target.chains.append(chain)
+        target.prefixes.add(chain.tip)
+        target.depths |= source.depths
+        self._prefixes[chain.tip] = (*self._prefixes.get(chain.tip, ())[-3:], target_id)
+
+    def move_all(self, source_id: int, target_id: int) -> None:
+        """A session became a part of another one."""
+        source = self._sessions.get(source_id)
+        if source is None or source_id == target_id:
+            return
+        target = self._session(target_id)
+        for chain in source.chains:
+            chain.session_id = target_id
+        target.chains += source.chains
+        target.prefixes |= source.prefixes
+        target.depths |= source.depths
+        for prefix in source.prefixes:
+            known = (target_id if number == source_id else number for number in self._prefixes.get(prefix, ()))
+            self._prefixes[prefix] = tuple(dict.fromkeys(known))
+        source.chains, source.prefixes = [], set()
+        self._sessions.pop(source_id, None)
+
     def forget(self, session_id: int) -> None:
         """Drop what is known of a session (deleted, or not used for long)."""
         session = self._sessions.pop(session_id, None)

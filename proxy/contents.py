@@ -1,19 +1,20 @@
 """What went over the wire, put together again from the log alone: the request as it was received and as it was sent,
 and the answer, byte for byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from proxy.envelope import join
-from schema.compaction import CompactionPerformed, CompressionPerformed, PrefixDecision
+from schema.compaction import CompactionPerformed, CompressionPerformed
 from schema.exchanges import EVENTS, ExchangeStarted, Finished, MessageRefs
 from schema.log import EventLog
+from schema.moving import ExchangeReassigned, HoldsBodies
 from schema.recorded import Recorded
 
 _BATCH = 1_000
 _CACHED_BYTES = 32 << 20
-_TYPES = tuple(cls.__name__ for cls in (*EVENTS, CompactionPerformed, CompressionPerformed))
+_TYPES = tuple(cls.__name__ for cls in (*EVENTS, CompactionPerformed, CompressionPerformed, ExchangeReassigned))
 
 
 class MissingContentError(LookupError):
@@ -32,17 +33,17 @@ class _Lists(msgspec.Struct, frozen=True):
 
 
 class SessionContents:
-    """The contents of one session, up to event `upto`. Reads the session's events once, and bodies when they are asked
-    for; not for several threads at once."""
+    """The contents of a session, or of several that belong together, up to event `upto`. Reads the session's events
+    once, and bodies when they are asked for; not for several threads at once."""
 
-    def __init__(self, log: EventLog, session_id: int, *, upto: int | None = None) -> None:
+    def __init__(self, log: EventLog, *sessions: int, upto: int | None = None) -> None:
         self._log = log
-        self._places: dict[str, int] = {}
+        self._places: dict[str, list[int]] = {}  # more than one where an exchange was moved
         self._lists: dict[int, _Lists] = {}
         self._answers: dict[int, str | None] = {}
         self._bodies: dict[str, bytes] = {}
         self._cached = 0
-        for recorded in _events(log, session_id, upto):
+        for recorded in _events(log, sessions, upto):
             self._fold(recorded)
 
     def exchange_ids(self) -> list[int]:
@@ -79,9 +80,12 @@ class SessionContents:
         known = self._bodies.get(ref)
         if known is not None:
             return known
-        position = self._places.get(ref)
-        found = self._log.bodies(position) if position is not None else {}
-        if ref not in found:
+        found: dict[str, bytes] = {}
+        for position in self._places.get(ref, ()):
+            found = self._log.bodies(position)
+            if ref in found:
+                break
+        else:
             raise MissingContentError(ref)
         if self._cached > _CACHED_BYTES:
             self._bodies.clear()
@@ -97,9 +101,9 @@ class SessionContents:
             self._lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
         if isinstance(event, Finished):
             self._answers[event.exchange_id] = event.answer_ref
-        if isinstance(event, ExchangeStarted | Finished | PrefixDecision) and event.blob is not None:
+        if isinstance(event, HoldsBodies) and event.blob is not None:
             for ref in event.blob.refs:
-                self._places.setdefault(ref, recorded.position)
+                self._places.setdefault(ref, []).append(recorded.position)
 
     def _refs(self, exchange_id: int, *, sent: bool) -> list[str]:
         """The whole list, from the differences back to the last full one."""
@@ -119,8 +123,8 @@ class SessionContents:
         return join(self.body(envelope_ref), [self.body(ref) for ref in refs])
 
 
-def _events(log: EventLog, session_id: int, upto: int | None) -> Iterator[Recorded]:
+def _events(log: EventLog, sessions: Sequence[int], upto: int | None) -> Iterator[Recorded]:
     after = 0
-    while batch := log.read(after, upto=upto, limit=_BATCH, session_id=session_id, types=_TYPES):
+    while batch := log.read(after, upto=upto, limit=_BATCH, session_id=sessions, types=_TYPES):
         yield from batch
         after = batch[-1].position

@@ -1,5 +1,7 @@
 """A session's context as its next request would send it, from the log alone, as of any event."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from context.cuts import Item
@@ -27,11 +29,12 @@ class Conversation(msgspec.Struct, frozen=True):
 
 
 def conversation(
-    log: EventLog, facts: FactsCache, session_id: int, exchange_id: int, *, upto: int, reduced: bool
+    log: EventLog, facts: FactsCache, sessions: Sequence[int], exchange_id: int, *, upto: int, reduced: bool
 ) -> Conversation:
-    """As of event `upto`; `reduced` says whether outputs of tools go upstream replaced. Raises MissingContentError."""
-    memory = remembered(log, session_id, upto=upto)
-    contents = SessionContents(log, session_id, upto=upto)
+    """Of a session and its parts, as of event `upto`; `reduced` says whether outputs of tools go upstream replaced.
+    Raises MissingContentError."""
+    memory = remembered(log, sessions, upto=upto)
+    contents = SessionContents(log, *sessions, upto=upto)
     messages: list[bytes | msgspec.Raw] = [*contents.received_messages(exchange_id)]
     answer = contents.answer(exchange_id)
     if answer is not None:

@@ -12,8 +12,9 @@ import msgspec
 from projections.context_state import ContextState, evolve
 from proxy.prefixes import Prefixes
 from proxy.replaced import Replaced
-from schema.compaction import MessagePinned, MessageUnpinned, PrefixDecision
-from schema.exchanges import ExchangeStarted, Finished, MessageRefs
+from schema.compaction import MessagePinned, MessageUnpinned
+from schema.exchanges import ExchangeStarted, MessageRefs
+from schema.moving import HoldsBodies
 from schema.recorded import NewEvent, Recorded
 from schema.registry import Event
 
@@ -101,7 +102,9 @@ class SessionMemory:
     as they were sent, which outputs were replaced by what and which beginnings by what, and which messages are
     pinned."""
 
-    def __init__(self) -> None:
+    def __init__(self, session_id: int | None = None) -> None:
+        """With `session_id`, settings are folded from that session's events only, not from those of its parts."""
+        self._session_id = session_id
         self._stored: set[bytes] = set()
         self.received = Lists()
         self.sent = Lists()
@@ -119,7 +122,7 @@ class SessionMemory:
     def apply(self, recorded: Recorded) -> None:
         """Fold one event of the session."""
         event = recorded.event
-        if isinstance(event, ExchangeStarted | Finished | PrefixDecision) and event.blob is not None:
+        if isinstance(event, HoldsBodies) and event.blob is not None:
             self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
         if isinstance(event, ExchangeStarted):
             self.received.apply(event.exchange_id, event.received)
@@ -129,7 +132,8 @@ class SessionMemory:
             elif refs is not None:
                 self.sent.began(event.exchange_id, refs, event.received)
         self.replaced.apply(event)
-        self.context = evolve(self.context, event, recorded.timestamp)
+        if self._session_id in (None, recorded.session_id):
+            self.context = evolve(self.context, event, recorded.timestamp)
         self._decided(event, {})
 
     def decided(self, new: NewEvent, timestamp: int) -> None:

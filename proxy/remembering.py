@@ -1,18 +1,19 @@
 """What the hot path remembers of a session, folded from the log with the texts that go upstream in another's place."""
 
+from collections.abc import Sequence
+
 from proxy.memory import SessionMemory
-from schema.compaction import PrefixDecision
-from schema.exchanges import ExchangeStarted
 from schema.log import EventLog
+from schema.moving import HoldsBodies
 
 
-def remembered(log: EventLog, session_id: int, *, upto: int | None = None) -> SessionMemory:
-    """Up to event `upto`."""
-    memory = SessionMemory()
+def remembered(log: EventLog, sessions: Sequence[int], *, upto: int | None = None) -> SessionMemory:
+    """Of a session, the first one, and of those that became parts of it, up to event `upto`."""
+    memory = SessionMemory(sessions[0])
     places: dict[str, int] = {}
-    for recorded in log.read(session_id=session_id, upto=upto):
+    for recorded in log.read(session_id=sessions, upto=upto):
         memory.apply(recorded)
-        if isinstance(recorded.event, ExchangeStarted | PrefixDecision) and recorded.event.blob is not None:
+        if isinstance(recorded.event, HoldsBodies) and recorded.event.blob is not None:
             for ref in recorded.event.blob.refs:
                 places.setdefault(ref, recorded.position)
     for held in memory.replaced.all():

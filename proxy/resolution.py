@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from commands.workspace import LiveSession, Workspace
+from commands.workspace import LiveSession, Workspace, whole
 from proxy.chains import ChainIndex, Match
 from proxy.facts import RequestFacts
 from proxy.signals import Signal
@@ -54,7 +54,7 @@ class Resolver:
         self._scopes: dict[tuple[str | None, str | None], Scope] = {}
         self._keys: dict[str, int] = {}
         self._key_hashes: dict[tuple[bytes, str], str] = {}
-        for number, session in workspace().sessions.items():
+        for number, session in (*workspace().parts.items(), *workspace().sessions.items()):
             self.started(number, session)
 
     def scope(self, credential: str | None, family: str | None) -> Scope:
@@ -108,8 +108,10 @@ class Resolver:
         key = signal.key
         if signal.rule != "header:x-session-id" or not key.isdecimal() or len(key) > _MAX_ID_DIGITS:
             return None
-        session = self._workspace().sessions.get(int(key))
-        return int(key) if session is not None and session.scope in (None, scope.credential) else None
+        state = self._workspace()
+        number = whole(state, int(key))
+        session = state.sessions.get(number)
+        return number if session is not None and session.scope in (None, scope.credential) else None
 
     def _parent(self, signal: Signal, scope: Scope) -> int | None:
         if signal.parent_key is None:
@@ -117,7 +119,9 @@ class Resolver:
         return self._living(self._keys.get(self._key_hash(scope, signal.parent_key)))
 
     def _living(self, session_id: int | None) -> int | None:
-        return session_id if session_id is not None and session_id in self._workspace().sessions else None
+        state = self._workspace()
+        number = whole(state, session_id) if session_id is not None else None
+        return number if number in state.sessions else None
 
     def _key_hash(self, scope: Scope, key: str) -> str:
         known = self._key_hashes.get((scope.chains, key))

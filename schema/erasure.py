@@ -29,7 +29,7 @@ class SessionErased(Event, frozen=True, kw_only=True):
     (64 hex) of the key, so that it can be told in an old copy; `erased_at` in ms since the epoch."""
 
     session_id: int
-    key_id: str | None
+    key_id: str | None = None
     erased_at: int
     counts: ErasedCounts
     reason: str | None = None

@@ -58,15 +58,19 @@ class EventLog:
         upto: int | None = None,
         limit: int | None = None,
         types: Sequence[str] = (),
-        session_id: int | None = None,
+        session_id: int | Sequence[int] | None = None,
         stream: str | None = None,
     ) -> list[Recorded]:
-        """Events with a position above `after` and up to `upto`, ascending."""
+        """Events with a position above `after` and up to `upto`, ascending; of a session, or of several."""
         where, values = ["position > ?"], [after]  # type: list[str], list[object]
-        for column, value in (("position <=", upto), ("session_id =", session_id), ("stream =", stream)):
+        for column, value in (("position <=", upto), ("stream =", stream)):
             if value is not None:
                 where.append(f"{column} ?")
                 values.append(value)
+        if session_id is not None:
+            numbers = (session_id,) if isinstance(session_id, int) else tuple(session_id)
+            where.append(f"session_id IN ({','.join('?' * len(numbers))})")
+            values += numbers
         if types:
             where.append(f"type IN ({','.join('?' * len(types))})")
             values += types

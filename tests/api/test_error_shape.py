@@ -13,6 +13,7 @@ from tests.api.house import House
 _EXAMPLES = {
     "{session_id}": "1",
     "{exchange_id}": "1",
+    "{id}": "1",
     "{position}": "1",
     "{content_hash}": "0" * 16,
     "{model_id}": "none",
@@ -26,6 +27,8 @@ _BODY = {  # what any route asks for
     "messages": [{"role": "user"}],
     "refs": [_REF],
     "confirm": True,
+    "session_id": 1,
+    "source_ids": [2],
 }
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
@@ -88,6 +91,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
             ("POST", f"/api/compaction/{{session_id}}/{name}")
             for name in ("reserved", "simulate", "toggle-auto", "revert")
         ),
+        ("POST", "/api/sessions/{session_id}/merge"), ("POST", "/api/exchanges/{id}/reassign"),
         ("POST", "/api/sessions/{session_id}/erase"), ("GET", "/api/sessions/{session_id}/diff"),
         ("POST", "/api/compress/{session_id}"), ("GET", "/api/compress/stats"),
         ("GET", "/api/compress/{session_id}/stats"),
@@ -138,7 +142,7 @@ async def test_every_route_takes_at_or_refuses_it(house: House) -> None:
 
 async def test_every_path_id_is_strict(house: House) -> None:
     for method, path in routes(house.app):
-        name = next((name for name in ("session_id", "exchange_id", "position") if f"{{{name}}}" in path), None)
+        name = next((name for name in ("session_id", "exchange_id", "id", "position") if f"{{{name}}}" in path), None)
         if name is None:
             continue
         for bad in ("0", "-1", "x", "1.0", "01", "%201", "9007199254740992", "9" * 30, "1_0", "%D9%A3"):

@@ -58,6 +58,11 @@ class Running:
             assert pinned.json()["changed"] == 1
         return number
 
+    def last_exchange(self, number: int) -> int:
+        headers = {"X-Min-Position": str(self.head())}
+        found = self.client.get(f"/api/exchanges?session_id={number}", headers=headers).json()["exchanges"]
+        return int(found[0]["id"])
+
     def ref(self, number: int) -> str:
         """Of the session's first message."""
         headers = {"X-Min-Position": str(self.head())}

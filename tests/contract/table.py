@@ -1,7 +1,8 @@
 """Every pair of method and path that exists: what it answers, and what it refuses (contract 3).
 
 A path's `{session_id}` is a living session that is not active, of a conversation as `given` says; `{ref}` a message of
-it, `{exchange_id}` a finished exchange of the active session.
+it, `{exchange_id}` a finished exchange of the active session, `{other_id}` another session that is not
+active, `{moving_id}` an exchange of that.
 """
 
 from typing import Any, Literal
@@ -250,6 +251,16 @@ PAIRS = (
         "{success, session_id, erased_at, erased:{messages:int, masks:int, memories:int, previews:int}}",
         ("", {"confirm": False}, 422, INVALID), body={"confirm": True, "reason": "asked for"},
         events=("SessionErasureRequested", "SessionErased"),
+    ),
+    _post(
+        "N4", "/api/sessions/{session_id}/merge",
+        "{success, session:SessionX, merged_ids, exchanges_moved:int, memories_moved:int, compactions_moved:int}",
+        ("", {"source_ids": ["{session_id}"]}, 422, INVALID), body={"source_ids": ["{other_id}"], "name": "merged"},
+        events=("SessionsMerged", "SessionRenamed"),
+    ),
+    _post(
+        "N17", "/api/exchanges/{moving_id}/reassign", "{success, exchange:Exchange, moved:int}",
+        ("", {"session_id": "5"}, 422, INVALID), body={"session_id": "{session_id}"}, events=("ExchangeReassigned",),
     ),
     _get(
         "N5", "/api/sessions/{session_id}/pins",

@@ -27,6 +27,11 @@ def filled(pair: Pair, running: Running) -> tuple[str, Any]:
     """Path and body, about things that are there."""
     whole = json.dumps([pair.path, pair.body])
     number = running.given(pair.given) if "{session_id}" in whole else 0
+    if "{other_id}" in whole:
+        whole = whole.replace('"{other_id}"', str(running.idle()))
+    if "{moving_id}" in whole:
+        other = running.idle()
+        whole = whole.replace("{moving_id}", str(running.last_exchange(other)))
     if "{ref}" in whole:
         whole = whole.replace("{ref}", running.ref(number))
     whole = whole.replace('"{session_id}"', str(number)).replace("{session_id}", str(number))
@@ -180,6 +185,7 @@ def test_an_expected_position(pair: Pair, running: Running) -> None:
 @each
 def test_who_may_come_in(pair: Pair, guarded: httpx.Client) -> None:
     path = pair.path.replace("{session_id}", "1").replace("{exchange_id}", "1").replace("{mask}", "0" * 16)
+    path = path.replace("{moving_id}", "1")
     body = None if pair.method == "GET" else pair.body
     foreign = send(guarded, pair, path, body, Host="evil.example", Authorization=f"Bearer {TOKEN}")
     assert (foreign.status_code, error_code(foreign, pair)) == (403, "host_not_allowed")
@@ -213,7 +219,7 @@ def test_pages_of_others(pair: Pair, running: Running) -> None:
 
 @writes
 def test_a_large_body(pair: Pair, guarded: httpx.Client) -> None:
-    path = pair.path.replace("{session_id}", "1")
+    path = pair.path.replace("{session_id}", "1").replace("{moving_id}", "1")
     content = b'{"name":"%b"}' % (b"x" * 3_000)
     headers = {**JSON, "Authorization": f"Bearer {TOKEN}"}
     answer = guarded.request(pair.method, path, content=content, headers=headers)
@@ -225,6 +231,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
     found = {(method.upper(), path) for path, methods in described.items() for method in methods}
     known = {"/v1/models/demo/echo": "/v1/models/{model_id}", "/models/demo/echo": "/models/{model_id}"}
     known |= {"/api/mask/{mask}": "/api/mask/{content_hash}"}
+    known |= {"/api/exchanges/{moving_id}/reassign": "/api/exchanges/{id}/reassign"}
     known |= {"/api/events/1": "/api/events/{position}"}
     table = {(pair.method, known.get(pair.path, pair.path.partition("?")[0])) for pair in PAIRS}
     beside = {("GET", "/"), ("GET", "/favicon.ico")}

@@ -53,6 +53,7 @@ from schema.exchanges import (
 from schema.idempotency import Idempotent
 from schema.keys import KeyStore
 from schema.log import EventLog
+from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -275,7 +276,22 @@ ERASURE_EVENTS = (
         ),
     ),
 )
-GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS, "v1-erasure": ERASURE_EVENTS}
+MOVING_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent("exchange-1", STARTED_1, (QUESTION, ENVELOPE)),
+    NewEvent(
+        "workspace",
+        ExchangeReassigned(session_id=2, exchange_id=1, from_=1, to=2, preview="Grüße?", error_message="no answer"),
+        (QUESTION, ENVELOPE),
+    ),
+    NewEvent(
+        "workspace",
+        SessionsMerged(
+            session_id=2, target_id=2, source_ids=(1, 3), exchanges_moved=4, memories_moved=1, compactions_moved=2
+        ),
+    ),
+)
+GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS, "v1-erasure": ERASURE_EVENTS, "v1-moving": MOVING_EVENTS}
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
 

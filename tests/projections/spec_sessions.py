@@ -35,7 +35,7 @@ SPECS = (
         rows=[
             (
                 *(5, 1, None, 1, START_MS + 1000, "Refactor", "refactor", "demo", "demo/echo"),
-                *("header", "header:x-session-id", 2, "cline", 0, None),
+                *("header", "header:x-session-id", 2, "cline", 0, None, None),
             )
         ],
     ),

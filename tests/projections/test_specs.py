@@ -11,6 +11,7 @@ from tests.projections import (
     spec_erasure,
     spec_exchanges,
     spec_masks,
+    spec_moving,
     spec_pins,
     spec_session_stats,
     spec_sessions,
@@ -30,6 +31,7 @@ _MODULES = (
     spec_pins,
     spec_timeline,
     spec_erasure,
+    spec_moving,
 )
 SPECS = [spec for module in _MODULES for spec in module.SPECS]
 

@@ -1,8 +1,9 @@
 """Names, versions, upcasts and what is sealed."""
 
 import re
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from schema.catalogue import REGISTRY
@@ -19,6 +20,7 @@ SEALED = {
     "MessageUnpinned": ["reason"],
     "OutputsMasked": ["previews"],
     "ExchangeFailed": ["error_message"],
+    "ExchangeReassigned": ["preview", "error_message"],
     "ExchangeStarted": ["preview"],
     "SessionDeleted": ["reason"],
     "SessionRenamed": ["from", "to"],
@@ -56,6 +58,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("ExchangeCompleted", 1),
         ("ExchangeFailed", 1),
         ("ExchangeInterrupted", 1),
+        ("ExchangeReassigned", 1),
         ("ExchangeRefused", 1),
         ("ExchangeStarted", 1),
         ("MessagePinned", 1),
@@ -71,6 +74,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("SessionErasureRequested", 1),
         ("SessionRenamed", 1),
         ("SessionStarted", 1),
+        ("SessionsMerged", 1),
         ("TokensReserved", 1),
     ]
 
@@ -81,6 +85,16 @@ def test_names_are_past_tense_words_and_each_field_is_stored_once(name: str) -> 
     assert re.fullmatch(r"([A-Z][a-z]+)+", name)
     stored = [stored for _, stored in entry.clear + entry.sealed] + list(entry.columns)
     assert len(set(stored)) == len(stored) == len(entry.cls.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names())
+def test_what_may_be_nothing_may_be_left_out(name: str) -> None:
+    """None is not written, so that a field which may be None must have it as its default."""
+    entry = REGISTRY.named(name)
+    sealed = {attribute for attribute, _ in entry.sealed}
+    for field in msgspec.structs.fields(entry.cls):
+        if field.name not in sealed and type(None) in get_args(get_type_hints(entry.cls)[field.name]):
+            assert not field.required, field.name
 
 
 def test_what_is_sealed_is_pinned() -> None:
