@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
-from api import cli_config, cli_doctor, cli_events, cli_rebuild, cli_setup, cli_verify
+from api import cli_backup, cli_config, cli_doctor, cli_events, cli_rebuild, cli_setup, cli_verify
 from api.cli_output import UsageError
 from api.client_recipes import RECIPES
 from api.configuration import Configuration, ConfigurationError, Overrides, load
@@ -60,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     _add_events(commands.add_parser("events", help="show the event log"))
     _add_verify(commands.add_parser("verify", help="check that the log is what was written"))
     _add_rebuild(commands.add_parser("rebuild", help="make the read tables anew from the log"))
+    _add_backup(commands.add_parser("backup", help="copy the log and its keys, also while the proxy runs"))
+    _add_restore(commands.add_parser("restore", help="take a copy back"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
     _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
@@ -98,6 +100,19 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 def _add_rebuild(parser: argparse.ArgumentParser) -> None:
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_rebuild.run)
+
+
+def _add_backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", type=Path, help="a new directory")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_backup.back)
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backup", type=Path, help="what backup has made")
+    parser.add_argument("--accept-head", action="store_true", help="put it in the place of a log that is there")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_backup.restore)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,111 @@
+"""A copy of the log and its keys that is whole at one event, made while a server writes, and its way back.
+
+The log is copied first, its keys behind it: a key is committed before the first event that needs it, so every event of
+the copy has its key there, unless it was destroyed in between. The read tables are not copied: they are made anew.
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from schema.keys import KeyStore
+from schema.log import EventLog
+from schema.migrations import read_only_uri
+from schema.verification import Verification, Verifier
+
+NAMES = ("events.sqlite", "keys.sqlite")
+MANIFEST = "backup.json"
+
+
+class BackupError(Exception):
+    """A copy cannot be made or taken back as it was asked for; the text may be shown."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The last event of a copy."""
+
+    head: int
+    hash: str
+
+
+def back_up(directory: Path, target: Path) -> Verification:
+    """Copy the log of `directory` into a new directory `target`, and verify the copy. Raises BackupError, OSError and
+    sqlite3.Error."""
+    if target.exists() and any(target.iterdir()):
+        raise BackupError(f"{target} is not empty")
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in NAMES:
+        part = target / f"{name}.part"
+        with closing(sqlite3.connect(read_only_uri(directory / name), uri=True, timeout=10)) as db:
+            db.execute("VACUUM INTO ?", (str(part),))
+        part.chmod(0o600)
+        _write_out(part)
+        part.replace(target / name)
+    found = _settled(target)
+    manifest = msgspec.json.encode(Manifest(found.to, found.head_hash))
+    (target / MANIFEST).write_bytes(manifest)
+    return found
+
+
+def examine(backup: Path) -> Verification:
+    """Whether a copy is what was written. Raises BackupError and sqlite3.Error."""
+    for name in NAMES:
+        if not (backup / name).is_file():
+            raise BackupError(f"there is no {name} in {backup}")
+    keys = KeyStore(backup / NAMES[1], read_only=True)
+    log = EventLog(backup / NAMES[0], keys, read_only=True)
+    try:
+        return Verifier(log, first=1, last=None, heads=keys.noted_heads()).run(lambda done, total: None)
+    finally:
+        log.close()
+        keys.close()
+
+
+def head_of(directory: Path) -> int | None:
+    """The last event of the log that a directory holds, None where it holds none."""
+    path = directory / NAMES[0]
+    if not path.is_file():
+        return None
+    with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+        row = db.execute("SELECT max(position) FROM events").fetchone()
+    return int(row[0] or 0)
+
+
+def take_back(backup: Path, directory: Path, aside: Path) -> None:
+    """Put a copy in the place of what `directory` holds, which goes to `aside`. Nobody may have it open. Raises
+    OSError."""
+    old = [path for path in directory.glob("*.sqlite*") if path.is_file()]
+    if old:
+        aside.mkdir(mode=0o700)
+    for path in old:
+        path.replace(aside / path.name)
+    for name in reversed(NAMES):  # without its log a directory is empty, without keys a log is not readable
+        part = directory / f"{name}.part"
+        shutil.copyfile(backup / name, part)
+        part.chmod(0o600)
+        _write_out(part)
+        part.replace(directory / name)
+
+
+def _settled(target: Path) -> Verification:
+    """The copy remembers its own last event, not a later one that its keys were copied with."""
+    keys = KeyStore(target / NAMES[1])
+    log = EventLog(target / NAMES[0], keys)
+    try:
+        last = log.at(log.head())
+        if last is not None:
+            keys.note_head(last.position, bytes.fromhex(last.hash))
+        keys.vacuum()
+        return Verifier(log, first=1, last=None, heads=keys.noted_heads()).run(lambda done, total: None)
+    finally:
+        log.close()
+        keys.close()
+
+
+def _write_out(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
