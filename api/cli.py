@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
-from api import cli_backup, cli_config, cli_doctor, cli_events, cli_rebuild, cli_setup, cli_verify
+from api import cli_backup, cli_config, cli_doctor, cli_events, cli_rebuild, cli_replay, cli_setup, cli_verify
 from api.cli_output import UsageError
 from api.client_recipes import RECIPES
 from api.configuration import Configuration, ConfigurationError, Overrides, load
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     _add_rebuild(commands.add_parser("rebuild", help="make the read tables anew from the log"))
     _add_backup(commands.add_parser("backup", help="copy the log and its keys, also while the proxy runs"))
     _add_restore(commands.add_parser("restore", help="take a copy back"))
+    _add_replay(commands.add_parser("replay", help="send a session's upstream requests once more"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
     _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
@@ -113,6 +114,16 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-head", action="store_true", help="put it in the place of a log that is there")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_backup.restore)
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
+    parser.add_argument("--against", required=True, metavar="URL", help="an OpenAI-compatible API, with its /v1")
+    parser.add_argument("--key-env", metavar="NAME", help="environment variable that holds its key")
+    parser.add_argument("--exchange", type=_number, metavar="ID", help="only this exchange")
+    parser.add_argument("--limit", type=_number, metavar="N", help="at most this many")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_replay.run)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ PLACEHOLDER = "[output of {tool_name} omitted: {original_chars} characters, mask
 FIELDS = ("tool_call_id", "tool_name", "original_chars", "mask_hash")
 _ENDS = 4_000  # characters at each end of an output that are looked at
 _FAILED = re.compile(
-    r"^\s*(?:traceback \(most recent|fatal\b|panic\b|(?:\w+\.)*\w*(?:error|exception)\b\s*[:\[(])"
+    r"^[ \t]*(?:traceback \(most recent|fatal\b|panic\b|(?:\w+\.)*\w*(?:error|exception)\b\s*[:\[(])"
     r"|\bexit(?:ed with)? (?:code|status):? [1-9]|\berror(?:\[\w+\])?: ",
     re.IGNORECASE | re.MULTILINE,
 )
