@@ -15,7 +15,7 @@ from api.bodies import RequestBody, documented, read
 from api.context_desk import Planned, subject
 from api.details import invalid
 from api.errors import InvalidFieldError
-from api.fields import FROM_TEXT, MAX_INT, BodyInt, PathId
+from api.fields import FROM_TEXT, MAX_INT, BodyInt, PathId, QueryId
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -45,10 +45,12 @@ _CONFIGURED = -1  # left out: as many as the configuration says
 
 
 class CompactBody(RequestBody):
-    """Left out, `preserve_messages` is the configured number; `force` waives the minimums only."""
+    """Left out, `preserve_messages` is the configured number; `force` waives the minimums only; `exchange_id` chooses
+    the line of conversation that this exchange belongs to, by default the longest."""
 
     preserve_messages: Preserve = _CONFIGURED
     force: bool = False
+    exchange_id: BodyInt | None = None
 
 
 class SimulateBody(RequestBody):
@@ -106,7 +108,7 @@ async def compact(
 
     async def work() -> Command:
         await writes.caught_up()
-        found = (await services.reads.run(subject, session_id)).value
+        found = (await services.reads.run(subject, session_id, body.exchange_id)).value
         planned = await services.desk.plan(found, keep_last(preserve), force=body.force)
         if isinstance(planned.made, Refused):
             return LeaveAsIs(session_id)
@@ -115,7 +117,7 @@ async def compact(
     outcome = await writes.append(work)
     performed = next((event for event in outcome.events if isinstance(event, CompactionPerformed)), None)
     if performed is None:
-        return await _refused(services, session_id, preserve, outcome, force=body.force)
+        return await _refused(services, session_id, body, preserve, outcome)
     after = await writes.read(outcome, _after, session_id)
     if after.decision is None:
         raise LookupError(f"event {outcome.position} has no row")
@@ -138,10 +140,13 @@ async def preview(
     reads: Reads,
     services: Use,
     preserve_messages: Annotated[int | None, Interval(ge=0, le=200), FROM_TEXT, Query()] = None,
+    exchange_id: QueryId = None,
 ) -> shapes.Preview | shapes.NoPreview:
     """What a compaction would do now: the same plan, and nothing is written."""
     preserve = _preserved(services, _CONFIGURED if preserve_messages is None else preserve_messages)
-    planned = await services.desk.plan(await reads.run(subject, session_id), keep_last(preserve))
+    if not reads.past:  # what a compaction would find
+        await services.waiter.until(await services.handler.flushed())
+    planned = await services.desk.plan(await reads.run(subject, session_id, exchange_id), keep_last(preserve))
     made = planned.made
     if isinstance(made, Refused):
         return shapes.NoPreview(
@@ -270,11 +275,11 @@ async def _moment(services: Services, outcome: Outcome) -> int:
 
 
 async def _refused(
-    services: Services, session_id: int, preserve: int, outcome: Outcome, *, force: bool
+    services: Services, session_id: int, body: CompactBody, preserve: int, outcome: Outcome
 ) -> shapes.NotCompacted:
     """Why there was nothing to do, as of then."""
-    found = (await services.reads.run(subject, session_id, at=outcome.position)).value
-    planned = await services.desk.plan(found, keep_last(preserve), force=force)
+    found = (await services.reads.run(subject, session_id, body.exchange_id, at=outcome.position)).value
+    planned = await services.desk.plan(found, keep_last(preserve), force=body.force)
     reason = planned.made.reason if isinstance(planned.made, Refused) else "no_messages"
     return shapes.NotCompacted(success=False, message=shapes.MESSAGES[reason], session_id=session_id, reason=reason)
 

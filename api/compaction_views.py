@@ -161,6 +161,7 @@ async def auto_status(session_id: PathId, reads: Reads, services: Use) -> Sessio
     remaining = _remaining(row, auto.auto_compact_cooldown, services.clock() if found.now is None else found.now)
     enabled = row.defaults.enabled and row.auto_compaction_enabled
     alert = auto_alert(used, window)
+    possible = row.context.skip_reason != "nothing_to_compact"
     free = remaining == 0 and row.context.consecutive < auto.max_consecutive_auto_compactions
     return SessionAutoStatus(
         session_id=row.id,
@@ -172,7 +173,7 @@ async def auto_status(session_id: PathId, reads: Reads, services: Use) -> Sessio
             cooldown_remaining_seconds=remaining,
             max_consecutive=auto.max_consecutive_auto_compactions,
             consecutive_count=row.context.consecutive,
-            is_pending=enabled and free and used >= row.defaults.threshold * window,
+            is_pending=enabled and free and possible and used >= row.defaults.threshold * window,
             last_compaction_at=iso_or_none(row.context.last_at),
             total_compactions=row.context.compactions,
         ),

@@ -194,7 +194,7 @@ def _context(services: Services, row: SessionRow, tokens: int) -> CtxState:
 
 def _totals(totals: Totals) -> CompressionTotals:
     return CompressionTotals(
-        total_compressions=totals.count,
+        total_compressions=totals.in_force,
         total_original_tokens=totals.before or 0,
         total_compressed_tokens=totals.after or 0,
         avg_compression_ratio=round(totals.ratio or 0.0, 2),

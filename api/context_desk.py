@@ -13,9 +13,8 @@ from commands.compaction import Decide
 from context.compaction import CompactionSettings, Plan, Refused, plan
 from context.cuts import Cut, Item
 from context.tokens import TextCounter
-from projections.compaction import context_exchange
 from projections.exchanges import get_exchange
-from projections.session_stats import StatsRow, session_stats
+from projections.session_stats import StatsRow, context_exchange, last_of_line, session_stats
 from projections.sessions import SessionRow, family
 from projections.workspace import sanitizer
 from proxy.compacting import bodies_of, decision_fields
@@ -151,13 +150,17 @@ class Desk:
             raise ApiError(410, "content_not_recorded", text, context={"session_id": subject.session.id}) from None
 
 
-def subject(db: sqlite3.Connection, session_id: int, *, at: int) -> Subject:
-    """Raises NotFoundError."""
+def subject(db: sqlite3.Connection, session_id: int, chosen: int | None = None, *, at: int) -> Subject:
+    """`chosen` is an exchange of the line that is meant, by default the longest one. Raises NotFoundError and ApiError
+    404."""
     session = living_session(db, session_id, at=at)
     switch = sanitizer(db, at=at)
     stats = session_stats(db, session_id, at=at)
-    exchange_id = context_exchange(db, session_id, at=at)
+    exchange_id = context_exchange(db, session_id, at=at) if chosen is None else last_of_line(db, chosen, at=at)
     exchange = get_exchange(db, exchange_id, at=at) if exchange_id is not None else None
+    if chosen is not None and (exchange is None or exchange.session_id != session_id):
+        text = f"Session {session_id} has no exchange {chosen}."
+        raise ApiError(404, "exchange_not_found", text, context={"exchange_id": chosen})
     origin = (exchange.origin,) if exchange is not None and exchange.origin is not None else ()
     sessions = tuple(dict.fromkeys((*family(db, session_id, at=at), *origin)))
     return Subject(session, stats, sessions, exchange_id, switch.enabled if switch is not None else None, at)

@@ -16,11 +16,10 @@ from api.messages import difference
 from api.reading import LIVE, Moment, moment_of, require_ready
 from api.services import Use
 from api.session_answers import living_session
-from projections.compaction import context_exchange
 from projections.exchanges import exchange_refs
 from projections.masks import ReplacementRow, replacements
 from projections.pins import pinned_refs
-from projections.session_stats import session_stats
+from projections.session_stats import context_exchange, session_stats
 from projections.sessions import get_session
 from projections.store import AtOutOfRangeError
 from projections.timeline import list_events, position_at_time

@@ -66,6 +66,11 @@ def _exchanges(tally: ExchangeTally, catalogue: Catalogue) -> Iterator[Metric]:
     for kind, count in tally.tokens.items():
         tokens.add_metric((kind,), count)
     yield tokens
+    text = "Tokens that were received and did not go upstream, of finished exchanges."
+    saved = CounterMetricFamily("chronoproxy_tokens_saved", text, labels=("stage",))
+    for stage, count in tally.saved.items():
+        saved.add_metric((stage,), max(count, 0))
+    yield saved
 
 
 def _bounded(requests: dict[Requests, int], catalogue: Catalogue) -> dict[Requests, int]:

@@ -15,6 +15,7 @@ from proxy.providers import VENDOR_URLS, Catalogue
 from schema.recorded import Recorded
 
 _PREVIEW = 100  # characters
+_PREFIX_STAGES = ("compact", "compress")  # of several, the first is told what was left out
 
 
 def session(row: SessionRow) -> shapes.Session:
@@ -99,6 +100,9 @@ def exchange(
     by_stage: dict[str, list[str]] = {}
     for each in diff.rewritten:
         by_stage.setdefault(each.stage, []).append(each.ref_before)
+    prefix = next((step["stage"] for step in fields["reduction"]["steps"] if step["stage"] in _PREFIX_STAGES), None)
+    if prefix is not None:
+        by_stage[prefix] = [each.ref for each in diff.removed]
     for step in fields["reduction"]["steps"]:
         step["refs"] = by_stage.get(step["stage"], [])
     fields["diff"] = diff

@@ -22,7 +22,7 @@ Reason = Literal["no_messages", "insufficient_messages", "insufficient_tokens", 
 
 CONTINUE = "Continue."
 _CARD = 400  # tokens
-_MOST_LINES = 6_000  # tokens of all digests
+_MOST_LINES = 10_000  # tokens of all digests
 _CHARS_PER_TOKEN = 3.2
 _OURS_SHARE = 0.25  # of the context: digests of before take no more, or they are condensed again
 _STANDS = ("system", "developer", "user")
@@ -211,13 +211,23 @@ def _groups(removed: Sequence[int], cut: int, gone: Collection[int]) -> list[tup
 def _digests(
     items: Sequence[Item], groups: Sequence[tuple[int, list[int]]], budget: int, count: TextCounter
 ) -> list[str]:
-    """As detailed as the budget allows."""
+    """Each as detailed as its share of the budget allows: as much of it as of the tokens that it stands for."""
+    whole = max(sum(items[index].tokens for _, group in groups for index in group), 1)
     texts: list[str] = []
+    for _, group in groups:
+        share = budget * sum(items[index].tokens for index in group) // whole
+        first = not any("mask:" in text for text in texts)
+        texts.append(_fit(items, group, share, count, first=first))
+    return texts
+
+
+def _fit(items: Sequence[Item], group: Sequence[int], share: int, count: TextCounter, *, first: bool) -> str:
+    text = ""
     for detail in DETAILS:
-        texts = [_digest(items, group, detail, first=number == 0) for number, (_, group) in enumerate(groups)]
-        if sum(count(text) + PER_MESSAGE for text in texts) <= budget:
-            return texts
-    return [_fitting(text, len(group), budget // len(groups)) for text, (_, group) in zip(texts, groups, strict=True)]
+        text = _digest(items, group, detail, first=first)
+        if count(text) + PER_MESSAGE <= share:
+            return text
+    return _fitting(text, len(group), share)
 
 
 def _digest(items: Sequence[Item], group: Sequence[int], detail: Detail, *, first: bool) -> str:

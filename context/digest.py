@@ -11,6 +11,7 @@ from context.turns import RESULTS, call_list, role_of
 
 HEAD = "[condensed by the proxy; mask:<hash> names a whole output]"
 _AGAIN = "[condensed]"
+_SAID = "- said: "
 _decode = msgspec.json.Decoder().decode
 
 
@@ -21,7 +22,16 @@ class Detail(msgspec.Struct, frozen=True):
     arguments: int
 
 
-DETAILS = (Detail(240, 160), Detail(120, 80), Detail(60, 40), Detail(0, 24), Detail(0, 0))
+DETAILS = (
+    Detail(400, 200),
+    Detail(240, 160),
+    Detail(160, 120),
+    Detail(100, 100),
+    Detail(60, 80),
+    Detail(40, 60),
+    Detail(24, 48),
+    Detail(0, 32),
+)
 
 
 def hash_of(text: str) -> str:
@@ -30,9 +40,13 @@ def hash_of(text: str) -> str:
 
 
 def digest(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail: Detail, *, first: bool) -> str:
-    """Of whole turns in order; `tokens` of each message; the first digest of a conversation explains itself."""
+    """Of whole turns in order; `tokens` of each message; the first digest that names an output explains how."""
     lines = list(_lines(messages, tokens, detail))
-    return "\n".join([HEAD if first else _AGAIN, *lines]) if lines else shortest(len(messages))
+    if not lines:
+        return shortest(len(messages))
+    if len(messages) == 1 and len(lines) == 1 and lines[0].startswith(_SAID):
+        return f"{_AGAIN} {lines[0].removeprefix(_SAID)}"  # an answer, and nothing that was done
+    return "\n".join([HEAD if first and "mask:" in "".join(lines) else _AGAIN, *lines])
 
 
 def shortest(count: int) -> str:
@@ -59,7 +73,7 @@ def _lines(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail:
             continue
         said = one_line(text_of(message.get("content")), detail.said)
         if said:
-            yield f"- said: {said}"
+            yield f"{_SAID}{said}"
         for call in call_list(message):
             waiting = results.get(str(call.get("id")))
             result = f" -> {waiting.pop(0)}" if waiting else ""
@@ -75,14 +89,16 @@ def _of_digest(content: object) -> list[str] | None:
     """The lines of a digest, which is condensed already; None for any other text."""
     if not isinstance(content, str) or not content.startswith((HEAD, _AGAIN)):
         return None
-    return [line for line in content.split("\n")[1:] if line.startswith(("- ", "["))]
+    first, *lines = content.split("\n")
+    answer = first.removeprefix(_AGAIN).strip() if first.startswith(_AGAIN) else ""
+    return [*([_SAID + answer] if answer else []), *(line for line in lines if line.startswith(("- ", "[")))]
 
 
 def _result(message: Mapping[str, Any], size: int) -> str:
     content = message.get("content")
     if not isinstance(content, str):
         return f"{size:,} tokens"
-    return f"{content.count(chr(10)) + 1:,} lines, {size:,} tokens, mask:{hash_of(content)[:16]}"
+    return f"{content.count(chr(10)) + 1:,} lines, mask:{hash_of(content)[:16]}"
 
 
 def _called(function: object, detail: Detail) -> str:

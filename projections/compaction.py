@@ -8,7 +8,6 @@ import msgspec
 
 from projections.context_state import ContextState, evolve
 from projections.declaration import Projection, on
-from projections.homes import home_condition
 from projections.paging import Page
 from projections.rows import Rows
 from projections.sessions import family
@@ -85,9 +84,10 @@ class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Totals(msgspec.Struct, frozen=True, array_like=True):
-    """Of all decisions of a kind; sums and means are of those in force, None without any."""
+    """Of all decisions of a kind, and of those in force: their number, sums and means, None without any."""
 
     count: int
+    in_force: int
     saved: int | None
     before: int | None
     after: int | None
@@ -147,7 +147,7 @@ def decision_totals(db: sqlite3.Connection, kind: Kind, *, at: int, session_id: 
     about = "" if session_id is None else f" AND session_id IN ({_numbers(family(db, session_id, at=at))})"
     only = f"FILTER (WHERE {_IN_FORCE})"
     row = db.execute(
-        f"SELECT count(*), sum({_SAVED}) {only}, sum(tokens_before) {only}, sum(tokens_after) {only},"
+        f"SELECT count(*), count(*) {only}, sum({_SAVED}) {only}, sum(tokens_before) {only}, sum(tokens_after) {only},"
         f" avg(100.0 * ({_SAVED}) / max(tokens_before, 1)) {only}, max(timestamp) {_OF}{about}",
         {"at": at, "kind": kind},
     ).fetchone()
@@ -162,34 +162,6 @@ def savings_by_session(db: sqlite3.Connection, *, at: int, limit: int) -> list[S
         {"at": at, "kind": "compaction", "limit": limit},
     )
     return [SessionSaving(*row) for row in rows]
-
-
-def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
-    """The last exchange of the session's longest chain, whose messages its context is; None where it has had none."""
-    values = {"session_id": session_id, "at": at}
-    home = home_condition(db, session_id) or "session_id = :session_id"
-    (anew,) = db.execute(
-        f"SELECT coalesce(max(started_position), 0) FROM exchanges WHERE {home}"
-        " AND started_position <= :at AND branch = 'client_compaction'",
-        values,
-    ).fetchone()
-    longest = db.execute(
-        "SELECT exchange_id, max(started_position), prompt_tokens + completion_tokens AS tokens"
-        " FROM exchanges JOIN (SELECT exchange_id, chain FROM exchange_chains) USING (exchange_id)"
-        f" WHERE {home} AND started_position <= :at AND finished_position <= :at"
-        " AND started_position >= :anew AND usage_source != 'none'"
-        " GROUP BY chain ORDER BY tokens DESC, 2 DESC LIMIT 1",
-        {**values, "anew": anew},
-    ).fetchone()
-    latest = (
-        longest
-        or db.execute(
-            f"SELECT exchange_id FROM exchanges WHERE {home} AND started_position <= :at"
-            " ORDER BY started_position DESC LIMIT 1",
-            values,
-        ).fetchone()
-    )
-    return int(latest[0]) if latest else None
 
 
 def _numbers(ids: tuple[int, ...]) -> str:

@@ -10,17 +10,26 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import NamedTuple
 
+import msgspec
+
+from schema.exchanges import ReductionStep
+
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 OVERHEAD_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 _TERMINAL = ("ExchangeCompleted", "ExchangeFailed", "ExchangeCancelled", "ExchangeInterrupted")
 _BATCH = 20_000
 _FINISHED = (
-    "SELECT t.position, e.provider, e.model_sent, e.outcome, e.duration_ms, e.ttft_ms, e.overhead_ms, e.prompt_tokens,"
+    "SELECT t.position, e.provider, e.model_sent, e.outcome, e.duration_ms, e.ttft_ms, e.overhead_ms, e.steps,"
+    " e.prompt_tokens,"
     " e.completion_tokens, e.cached_tokens, e.cache_write_tokens, e.reasoning_tokens"
     " FROM timeline t JOIN exchanges e ON e.exchange_id = t.exchange_id"
     " WHERE t.type = ? AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
 )
+STAGES = ("normalize", "deduplicate", "truncate", "mask", "compact", "compress")
 KINDS = ("input", "output", "cached", "cache_write", "reasoning")
+
+
+_decode_steps = msgspec.json.Decoder(tuple[ReductionStep, ...]).decode
 
 
 class Requests(NamedTuple):
@@ -52,6 +61,7 @@ class ExchangeTally:
         self._read = dict.fromkeys(_TERMINAL, 0)
         self.requests: dict[Requests, int] = defaultdict(int)
         self.tokens: dict[str, int] = dict.fromkeys(KINDS, 0)
+        self.saved: dict[str, int] = dict.fromkeys(STAGES, 0)
         self.request_seconds = Histogram(SECONDS)
         self.ttft_seconds = Histogram(SECONDS)
         self.overhead_seconds = Histogram(OVERHEAD_SECONDS)
@@ -72,6 +82,7 @@ class ExchangeTally:
         duration_ms: float | None,
         ttft_ms: float | None,
         overhead_ms: float | None,
+        steps: str | None,
         *tokens: int | None,
     ) -> None:
         self.requests[Requests(provider, model, outcome)] += 1
@@ -82,5 +93,7 @@ class ExchangeTally:
         ):
             if value is not None:
                 histogram.add(value / 1_000)
+        for step in _decode_steps(steps) if steps else ():
+            self.saved[step.stage] += step.tokens_saved
         for kind, count in zip(KINDS, tokens, strict=True):
             self.tokens[kind] += count or 0

@@ -9,7 +9,7 @@ import sqlite3
 
 import msgspec
 
-from projections.chain_tokens import ChainTokens
+from projections.chain_tokens import ChainTokens, Held
 from projections.declaration import Projection, on
 from projections.rows import Rows
 from schema.compaction import CompactionPerformed, CompactionReverted, CompressionPerformed, PrefixDecision
@@ -31,30 +31,36 @@ TABLES = (
     " counted_requests INTEGER NOT NULL, max_tokens INTEGER, current_input_tokens INTEGER NOT NULL,"
     " current_output_tokens INTEGER NOT NULL, current_total_tokens INTEGER NOT NULL,"
     " cumulative_input_tokens INTEGER NOT NULL, cumulative_output_tokens INTEGER NOT NULL,"
-    " cumulative_total_tokens INTEGER NOT NULL, context_tokens INTEGER NOT NULL, PRIMARY KEY(session_id, position))"
+    " cumulative_total_tokens INTEGER NOT NULL, context_tokens INTEGER NOT NULL, context_exchange INTEGER,"
+    " PRIMARY KEY(session_id, position))"
     " STRICT, WITHOUT ROWID",
     "CREATE TABLE exchange_chains(exchange_id INTEGER PRIMARY KEY, chain INTEGER NOT NULL, messages INTEGER NOT NULL,"
     " session_id INTEGER NOT NULL, ended INTEGER, prompt INTEGER, completion INTEGER, total INTEGER) STRICT",
-    "CREATE TABLE decision_exchanges(number INTEGER PRIMARY KEY, exchange_id INTEGER NOT NULL) STRICT",
+    "CREATE TABLE decision_exchanges(number INTEGER PRIMARY KEY, exchange_id INTEGER NOT NULL, scale REAL NOT NULL)"
+    " STRICT",
     "CREATE TABLE chain_tokens(session_id INTEGER NOT NULL, chain INTEGER NOT NULL, tokens INTEGER NOT NULL,"
+    " exchange_id INTEGER NOT NULL,"
     " PRIMARY KEY(session_id, chain)) STRICT, WITHOUT ROWID",
 )
 _TOTALS = (
     "total_requests, counted_requests, max_tokens, current_input_tokens, current_output_tokens, current_total_tokens,"
-    " cumulative_input_tokens, cumulative_output_tokens, cumulative_total_tokens, context_tokens"
+    " cumulative_input_tokens, cumulative_output_tokens, cumulative_total_tokens, context_tokens,"
+    " context_exchange"
 )
 _INSERT = f"INSERT INTO session_stats VALUES (?, ?, {', '.join('?' * len(_TOTALS.split(', ')))})"
 _INSERT_CHAIN = "INSERT INTO exchange_chains VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL)"
 _END = "UPDATE exchange_chains SET ended = ?, prompt = ?, completion = ?, total = ? WHERE exchange_id = ?"
 _CLEAR_TOKENS = "DELETE FROM chain_tokens WHERE session_id = ?"
-_SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?)"
+_SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?, ?)"
+_LEAVE = "DELETE FROM chain_tokens WHERE session_id = ? AND chain = ?"
 _ANY = (1 << 63) - 1  # as of the last position
 _REMEMBERED = 20_000
 
 
 class StatsRow(msgspec.Struct, frozen=True, array_like=True):
     """Totals of one session. `counted_requests` ended with known usage, measured or estimated; the others count as
-    requests only. `current_*` is the last of the counted ones; `context_tokens` belongs to the longest chain."""
+    requests only. `current_*` is the last of the counted ones; `context_tokens` are those of the longest chain, which
+    stands at `context_exchange`."""
 
     total_requests: int = 0
     counted_requests: int = 0
@@ -66,6 +72,7 @@ class StatsRow(msgspec.Struct, frozen=True, array_like=True):
     cumulative_output_tokens: int = 0
     cumulative_total_tokens: int = 0
     context_tokens: int = 0
+    context_exchange: int | None = None
 
     @property
     def avg_tokens(self) -> float | None:
@@ -82,12 +89,34 @@ def session_stats(db: sqlite3.Connection, session_id: int, *, at: int) -> StatsR
     return StatsRow(*row) if row else StatsRow()
 
 
+def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
+    """The exchange whose messages are the session's context: the last of its longest chain, else its latest one; None
+    where it has had none."""
+    found = session_stats(db, session_id, at=at).context_exchange
+    if found is not None:
+        return found
+    row = db.execute(
+        "SELECT max(exchange_id) FROM exchanges WHERE session_id = ? AND started_position <= ?", (session_id, at)
+    ).fetchone()
+    return int(row[0]) if row[0] is not None else None
+
+
+def last_of_line(db: sqlite3.Connection, exchange_id: int, *, at: int) -> int | None:
+    """The last exchange that had ended of the line of conversation that an exchange belongs to."""
+    row = db.execute(
+        "SELECT max(exchange_id) FROM exchange_chains WHERE ended <= :at AND chain ="
+        " (SELECT chain FROM exchange_chains WHERE exchange_id = :id)",
+        {"id": exchange_id, "at": at},
+    ).fetchone()
+    return int(row[0]) if row[0] is not None else None
+
+
 class SessionTotals:
     """The sessions' totals and their chains while events come in."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _END, _CLEAR_TOKENS, _SET_TOKENS)
+        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _END, _CLEAR_TOKENS, _LEAVE, _SET_TOKENS)
         self._stats: dict[int, StatsRow] = {}
         self._chains: dict[int, tuple[int, int]] = {}  # of an exchange: its chain and its messages
         self._tokens: dict[int, ChainTokens] = {}
@@ -97,10 +126,11 @@ class SessionTotals:
         if event.resolution.branch == "client_compaction":
             self._tokens_of(event.session_id).clear()
         chain = event.exchange_id
-        if received.base_exchange is not None and event.resolution.branch != "fork":
-            continued = self._chain_of(received.base_exchange)
-            if continued is not None and continued[1] <= received.keep:
-                chain = continued[0]
+        continued = self._chain_of(received.base_exchange) if received.base_exchange is not None else None
+        if continued is not None and event.resolution.branch == "fork":
+            self._tokens_of(event.session_id).leave(continued[0])
+        elif continued is not None and continued[1] <= received.keep:
+            chain = continued[0]
         self._chains[event.exchange_id] = (chain, received.count)
         self._rows.add(_INSERT_CHAIN, (event.exchange_id, chain, received.count, event.session_id))
         self._append(recorded, event.session_id, _with_request(before))
@@ -117,22 +147,25 @@ class SessionTotals:
         row = (recorded.position, usage.prompt_tokens, usage.completion_tokens, total, event.exchange_id)
         self._rows.add(_END, row)
         tokens = self._tokens_of(event.session_id)
-        tokens.put(chain[0], used)
+        tokens.put(chain[0], used, event.exchange_id)
         after = _with_usage(self._stats_of(event.session_id), usage, used, tokens.longest())
         self._append(recorded, event.session_id, after)
 
     def decided(self, recorded: Recorded, event: PrefixDecision) -> None:
         """The context is less from here on. One that was decided on the way of its exchange is counted with that."""
         number = event.history_id if isinstance(event, CompactionPerformed) else getattr(event, "log_id", 0)
-        self._db.execute("INSERT INTO decision_exchanges VALUES (?, ?)", (number, event.decided_on))
-        self._change(recorded, event.session_id, event.decided_on, event.tokens_after - event.tokens_before)
+        held = self._held(event.session_id, event.decided_on)
+        scale = held.tokens / event.tokens_before if held is not None and event.tokens_before else 1.0
+        self._db.execute("INSERT INTO decision_exchanges VALUES (?, ?, ?)", (number, event.decided_on, scale))
+        less = round((event.tokens_after - event.tokens_before) * scale)
+        self._change(recorded, event.session_id, event.decided_on, less)
 
     def reverted(self, recorded: Recorded, event: CompactionReverted) -> None:
         number = event.history_id if event.history_id is not None else event.log_id
-        query = "SELECT exchange_id FROM decision_exchanges WHERE number = ?"
+        query = "SELECT exchange_id, scale FROM decision_exchanges WHERE number = ?"
         row = self._db.execute(query, (number,)).fetchone()
         if row is not None:
-            self._change(recorded, event.session_id, int(row[0]), event.tokens_restored)
+            self._change(recorded, event.session_id, int(row[0]), round(event.tokens_restored * row[1]))
 
     def reassigned(self, recorded: Recorded, event: ExchangeReassigned) -> None:
         self._move("exchange_id = ?", event.exchange_id, event.to)
@@ -151,15 +184,15 @@ class SessionTotals:
     def _recount(self, recorded: Recorded, session_id: int) -> None:
         """All totals of a session from its exchanges: rare, and as long as the table of exchanges."""
         rows = self._db.execute(
-            "SELECT chain, ended, prompt, completion, total FROM exchange_chains WHERE session_id = ?"
+            "SELECT chain, ended, prompt, completion, total, exchange_id FROM exchange_chains WHERE session_id = ?"
             " ORDER BY exchange_id",
             (session_id,),
         ).fetchall()
         tokens = self._tokens_of(session_id)
         tokens.clear()
         counted = sorted((row for row in rows if row[1] is not None), key=lambda row: int(row[1]))
-        for chain, _, prompt, completion, _ in (row for row in rows if row[1] is not None):
-            tokens.put(chain, prompt + completion)
+        for chain, _, prompt, completion, _, number in (row for row in rows if row[1] is not None):
+            tokens.put(chain, prompt + completion, number)
         last = counted[-1] if counted else (0, 0, 0, 0, 0)
         totals = StatsRow(
             total_requests=len(rows),
@@ -171,25 +204,33 @@ class SessionTotals:
             cumulative_input_tokens=sum(row[2] for row in counted),
             cumulative_output_tokens=sum(row[3] for row in counted),
             cumulative_total_tokens=sum(row[4] for row in counted),
-            context_tokens=tokens.longest(),
         )
-        self._append(recorded, session_id, totals)
+        self._append(recorded, session_id, _with_context(totals, tokens.longest()))
 
     def _change(self, recorded: Recorded, session_id: int, exchange_id: int, more: int) -> None:
         """The chain of an exchange holds more tokens, or less."""
-        chain, tokens = self._chain_of(exchange_id), self._tokens_of(session_id)
-        if chain is None or chain[0] not in tokens.by_chain:
+        chain, held = self._chain_of(exchange_id), self._held(session_id, exchange_id)
+        if chain is None or held is None:
             return
-        tokens.put(chain[0], max(tokens.by_chain[chain[0]] + more, 0))
-        after = msgspec.structs.replace(self._stats_of(session_id), context_tokens=tokens.longest())
-        self._append(recorded, session_id, after)
+        tokens = self._tokens_of(session_id)
+        tokens.put(chain[0], max(held.tokens + more, 0), held.exchange_id)
+        self._append(recorded, session_id, _with_context(self._stats_of(session_id), tokens.longest()))
+
+    def _held(self, session_id: int, exchange_id: int) -> Held | None:
+        """What the chain of an exchange holds, as the provider counts; None where it does not count."""
+        chain = self._chain_of(exchange_id)
+        return self._tokens_of(session_id).by_chain.get(chain[0]) if chain is not None else None
 
     def write(self) -> None:
         for session_id, tokens in self._tokens.items():
             if tokens.cleared:
                 self._rows.add(_CLEAR_TOKENS, (session_id,))
             for chain in tokens.changed:
-                self._rows.add(_SET_TOKENS, (session_id, chain, tokens.by_chain[chain]))
+                held = tokens.by_chain.get(chain)
+                if held is None:
+                    self._rows.add(_LEAVE, (session_id, chain))
+                else:
+                    self._rows.add(_SET_TOKENS, (session_id, chain, held.tokens, held.exchange_id))
             tokens.written()
         self._rows.write()
         if len(self._stats) + len(self._chains) + len(self._tokens) > _REMEMBERED:
@@ -223,8 +264,9 @@ class SessionTotals:
     def _tokens_of(self, session_id: int) -> ChainTokens:
         tokens = self._tokens.get(session_id)
         if tokens is None:
-            rows = self._db.execute("SELECT chain, tokens FROM chain_tokens WHERE session_id = ?", (session_id,))
-            tokens = self._tokens[session_id] = ChainTokens(dict(rows.fetchall()))
+            query = "SELECT chain, tokens, exchange_id FROM chain_tokens WHERE session_id = ?"
+            rows = self._db.execute(query, (session_id,))
+            tokens = self._tokens[session_id] = ChainTokens({chain: Held(*held) for chain, *held in rows})
         return tokens
 
 
@@ -232,9 +274,17 @@ def _with_request(before: StatsRow) -> StatsRow:
     return msgspec.structs.replace(before, total_requests=before.total_requests + 1)
 
 
-def _with_usage(before: StatsRow, usage: Usage, used: int, context_tokens: int) -> StatsRow:
+def _with_context(before: StatsRow, longest: Held | None) -> StatsRow:
+    return msgspec.structs.replace(
+        before,
+        context_tokens=longest.tokens if longest is not None else 0,
+        context_exchange=longest.exchange_id if longest is not None else None,
+    )
+
+
+def _with_usage(before: StatsRow, usage: Usage, used: int, longest: Held | None) -> StatsRow:
     total = usage.total_tokens or used
-    return StatsRow(
+    after = StatsRow(
         total_requests=before.total_requests,
         counted_requests=before.counted_requests + 1,
         max_tokens=max(before.max_tokens or 0, total),
@@ -244,13 +294,13 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, context_tokens: int) 
         cumulative_input_tokens=before.cumulative_input_tokens + usage.prompt_tokens,
         cumulative_output_tokens=before.cumulative_output_tokens + usage.completion_tokens,
         cumulative_total_tokens=before.cumulative_total_tokens + total,
-        context_tokens=context_tokens,
     )
+    return _with_context(after, longest)
 
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=3,
+    version=4,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(

@@ -67,8 +67,8 @@ class Compactor:
         return memory.prefixes.shorten(messages, found.facts, self._facts.hash, self._facts.of_long_request)
 
     def is_full(self, memory: SessionMemory, tokens: int, window: int) -> bool:
-        """Whether `tokens` and what is reserved reach the threshold."""
-        return self._auto.enabled and tokens + self._reserved(memory) >= self._auto.threshold * window
+        """Whether `tokens`, as the provider counts, and what is reserved reach the threshold."""
+        return self._auto.enabled and tokens * memory.scale + self._reserved(memory) >= self._auto.threshold * window
 
     def compact(
         self,

@@ -90,6 +90,10 @@ class Finisher:
         if running.answer is None:
             running.answer = self._answer(ending)
             running.tip = self._tip(running, running.answer, completed=ending.kind == "completed")
+        memory = self._memories.get(running.session_id)
+        usage = parse_usage(ending.usage_raw) if ending.usage_raw is not None else None
+        if memory is not None and usage is not None and not running.refused():
+            memory.measured(usage.prompt_tokens, running.tokens)
         if running.refused():  # its beginning is not in the log
             self._appender.lost(1)
             return

@@ -13,7 +13,7 @@ from projections.context_state import ContextState, evolve
 from proxy.prefixes import Prefixes
 from proxy.replaced import Replaced
 from schema.compaction import MessagePinned, MessageUnpinned
-from schema.exchanges import ExchangeStarted, MessageRefs
+from schema.exchanges import ExchangeStarted, Finished, MessageRefs
 from schema.moving import HoldsBodies
 from schema.recorded import NewEvent, Recorded
 from schema.registry import Event
@@ -22,6 +22,7 @@ REF_BYTES = 32
 _FULL_LIST_EVERY = 32
 _BASES = 32
 _SESSIONS = 500
+_MOST_SCALE = 2.0  # more is no other tokenizer but another thing
 
 
 class _Base(msgspec.Struct, frozen=True):
@@ -112,6 +113,8 @@ class SessionMemory:
         self.prefixes = Prefixes()
         self.pins: set[bytes] = set()  # refs
         self.context = ContextState()
+        self._sent_tokens: OrderedDict[int, int] = OrderedDict()  # of the latest exchanges, as we counted them
+        self.scale = 1.0  # of the provider's count to ours, where it counts more
 
     def is_stored(self, ref: bytes) -> bool:
         return ref in self._stored
@@ -124,7 +127,12 @@ class SessionMemory:
         event = recorded.event
         if isinstance(event, HoldsBodies) and event.blob is not None:
             self.stored(bytes.fromhex(ref) for ref in event.blob.refs)
+        if isinstance(event, Finished) and event.usage.source == "measured":
+            self.measured(event.usage.prompt_tokens, self._sent_tokens.get(event.exchange_id, 0))
         if isinstance(event, ExchangeStarted):
+            self._sent_tokens[event.exchange_id] = (event.sent or event.received).tokens
+            if len(self._sent_tokens) > _BASES:
+                self._sent_tokens.popitem(last=False)
             self.received.apply(event.exchange_id, event.received)
             refs = self.received.of(event.exchange_id)
             if event.sent is not None:
@@ -135,6 +143,11 @@ class SessionMemory:
         if self._session_id in (None, recorded.session_id):
             self.context = evolve(self.context, event, recorded.timestamp)
         self._decided(event, {})
+
+    def measured(self, tokens: int, counted: int) -> None:
+        """The provider found `tokens` where we had counted `counted`. That it finds fewer does not put anything off."""
+        if counted:
+            self.scale = min(max(tokens / counted, 1.0), _MOST_SCALE)
 
     def decided(self, new: NewEvent, timestamp: int) -> None:
         """Fold a decision that was made beside the traffic, or on the way of a request before the log had it."""

@@ -192,7 +192,7 @@ def _sending(
         events=reduced.events if reduced is not None else (),
         bodies=reduced.bodies if reduced is not None else (),
         new=reduced.new if reduced is not None else (),
-        skipped_reason=as_came.skipped_reason,
+        skipped_reason=as_came.skipped_reason if short.last is None else None,
         decided=decided,
         over_threshold=full,
     )

@@ -62,7 +62,7 @@ class Summarizer:
                 "model": self.model,
                 "messages": [
                     {"role": "system", "content": _INSTRUCTION},
-                    {"role": "user", "content": transcript(messages, room)},
+                    {"role": "user", "content": f"Session {session_id}:\n\n{transcript(messages, room)}"},
                 ],
                 "max_tokens": self._max_tokens,
                 "stream": False,

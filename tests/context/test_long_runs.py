@@ -1,6 +1,7 @@
 """Texts that a careless pattern would walk through again and again: a mebibyte of any few characters is ordinary."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_quarter_of_a_mebibyte_of_a_few_characters_is_ordinary(run: str) -> No
         settings = ReductionSettings(window=WindowSettings(turns=1) if role == "tool" else None)
         fold = ContextFold(settings, count)
         call = {"id": "c", "function": {"name": "bash", "arguments": text if role == "assistant" else "{}"}}
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"role": "user", "content": text if role == "user" else "go"},
             {"role": "assistant", "content": text if role == "assistant" else None, "tool_calls": [call]},
             {"role": "tool", "tool_call_id": "c", "content": text},

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from commands.compaction import number_of
 from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
@@ -28,6 +29,7 @@ class Oracle:
         self.names: dict[int, str] = {}
         self.positions: dict[int, int] = {}  # of the last decision about each session
         self.deleted: set[int] = set()
+        self.scales: dict[int, float] = {}  # of decisions: tokens as counted to tokens as estimated
         self.begun: dict[int, ExchangeStarted] = {}
         self.ended: dict[int, Finished] = {}
         self.lines = list(events)
@@ -108,6 +110,8 @@ class Oracle:
             if isinstance(event, ExchangeStarted) and event.session_id == session_id:
                 if event.resolution.branch == "client_compaction":
                     tokens.clear()
+                if event.resolution.branch == "fork" and event.received.base_exchange in chains:
+                    tokens.pop(chains[event.received.base_exchange], None)
                 chains[event.exchange_id] = self._chain(event, chains)
             elif isinstance(event, Finished) and event.session_id == session_id and event.usage.source != "none":
                 used = event.usage.prompt_tokens + event.usage.completion_tokens
@@ -121,15 +125,20 @@ class Oracle:
         self, event: Event, session_id: int, chains: dict[int, int], tokens: dict[int, int], shown: int
     ) -> int:
         """The same after a compaction or its undoing."""
-        if isinstance(event, CompactionPerformed | CompressionPerformed):
-            exchange, more = event.decided_on, event.tokens_after - event.tokens_before
-        elif isinstance(event, CompactionReverted):
-            exchange, more = self.decision(event).decided_on, event.tokens_restored
-        else:
+        if not isinstance(event, CompactionPerformed | CompressionPerformed | CompactionReverted):
             return shown
-        chain = chains.get(exchange)
+        made = self.decision(event) if isinstance(event, CompactionReverted) else event
+        chain = chains.get(made.decided_on)
+        if made is event:
+            held = tokens.get(chain) if chain is not None and event.session_id == session_id else None
+            self.scales[number_of(made)] = held / made.tokens_before if held is not None else 1.0
         if event.session_id != session_id or chain not in tokens:
             return shown
+        scale = self.scales[number_of(made)]
+        saved = (
+            event.tokens_restored if isinstance(event, CompactionReverted) else made.tokens_after - made.tokens_before
+        )
+        more = round(saved * scale)
         tokens[chain] = max(tokens[chain] + more, 0)
         return max(tokens.values())
 
