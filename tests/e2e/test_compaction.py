@@ -453,3 +453,61 @@ def test_the_difference_that_a_compaction_makes(proxy: ProxyProcess, mock: MockP
     assert {each["origin"] for each in found["messages"]["added"]} == {"proxy", "client", "assistant"}
     fields = {each["field"] for each in found["changes"]}
     assert {"compaction_count", "last_compaction_at", "total_requests"} <= fields
+
+
+def test_a_branch_that_was_left_is_not_what_is_compacted(proxy: ProxyProcess, mock: MockProcess) -> None:
+    agent = Agent(proxy, mock, "branches", "mock")
+    for _ in range(8):
+        raw = agent.turn(60)
+    session, left = int(raw.headers["x-session-id"]), list(agent.messages)
+    last = int(raw.headers["x-exchange-id"])
+    agent.messages = [*agent.messages[:5], {"role": "user", "content": "no, start over"}]
+    for _ in range(4):
+        raw = agent.turn(5)
+    assert int(raw.headers["x-session-id"]) == session
+    seen = proxy.get(f"/api/compaction/{session}/preview")
+    assert seen["preview"]["total_messages"] == len(agent.messages) < len(left)
+    other = proxy.get(f"/api/compaction/{session}/preview", exchange_id=last)
+    assert other["preview"]["total_messages"] == len(left)
+    missing = httpx.get(f"{proxy.url}/api/compaction/{session}/preview", params={"exchange_id": 999})
+    assert (missing.status_code, missing.json()["code"]) == (404, "exchange_not_found")
+    assert post(proxy, f"/api/compaction/{session}")["success"]
+    raw = agent.turn(5)
+    assert int(raw.headers["x-context-saved"]) > 0
+    exchange = proxy.get(f"/api/exchanges/{raw.headers['x-exchange-id']}")
+    (step,) = [step for step in exchange["reduction"]["steps"] if step["stage"] == "compact"]
+    assert len(step["refs"]) == step["count"]
+    assert exchange["reduction"]["skipped_reason"] is None
+    metrics = httpx.get(f"{proxy.url}/metrics").text
+    saved = re.search(r'chronoproxy_tokens_saved_total\{stage="compact"\} ([\d.]+)', metrics)
+    assert saved is not None and float(saved[1]) > 0
+    post(proxy, "/api/sanitizer/toggle", {"enabled": False})
+    raw = agent.turn(5)  # the switch is about masks
+    exchange = proxy.get(f"/api/exchanges/{raw.headers['x-exchange-id']}")
+    assert [step["stage"] for step in exchange["reduction"]["steps"]] == ["compact"]
+    assert exchange["reduction"]["skipped_reason"] is None
+
+
+def test_a_provider_that_counts_more_is_believed(mock: MockProcess) -> None:
+    with ProxyProcess(config_for(mock.base_url) + SMALL) as proxy:
+        agent, ours, theirs = Agent(proxy, mock, "counts more"), 0, 0
+        while not proxy.get("/api/events", type="CompactionPerformed")["events"]:
+            assert agent.turns < 40
+            agent.turns += 1
+            agent.messages.append({"role": "user", "content": f"question {agent.turns}"})
+            theirs = int(1.6 * ours)
+            message = {"role": "assistant", "content": f"a long answer to {agent.turns}, " * 40}
+            usage = {"prompt_tokens": theirs, "completion_tokens": 5, "total_tokens": theirs + 5}
+            body = {"object": "chat.completion", "choices": [{"index": 0, "message": message}], "usage": usage}
+            raw = agent.request(extra_headers=plan(body=body))
+            last, ours = ours, int(raw.headers["x-context-tokens"])
+        assert last < 0.7 * 6_000  # by our count there was much room yet
+
+
+def test_a_long_run_of_one_letter_is_ordinary_text(proxy: ProxyProcess, mock: MockProcess) -> None:
+    for role in ("user", "assistant"):
+        messages = [{"role": "user", "content": "a"}, {"role": role, "content": "z" * (1 << 20)}]
+        body = {"model": "mock", "messages": [*messages, {"role": "user", "content": "b"}]}
+        assert httpx.post(f"{proxy.url}/v1/chat/completions", json=body, timeout=30).status_code == 200
+    simulated = {"messages": [{"role": "user" if at % 2 else "assistant", "content": "z" * 50_000} for at in range(8)]}
+    assert httpx.post(f"{proxy.url}/api/compaction/1/simulate", json=simulated, timeout=30).status_code == 200
