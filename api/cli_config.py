@@ -90,6 +90,10 @@ STARTER = """\
 # preview_max_length = 200
 # show_savings_estimate = true
 
+[retention]
+# erase_after_days = 0               # sessions unused for so long are erased by themselves; 0: never
+# check_every_hours = 6
+
 [rate_limit]
 # mode = "observe"
 # max_rpm = 40

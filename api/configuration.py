@@ -23,6 +23,7 @@ from api.configuration_sections import (
     RateLimit,
     RecordingSection,
     Reduction,
+    RetentionSection,
     Sanitizer,
     Schema1,
     Server,
@@ -60,6 +61,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     reduction: Reduction
     observation_masking: ObservationMasking
     compaction: Compaction
+    retention: RetentionSection
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -89,6 +91,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "reduction": self.reduction.model_dump(),
             "observation_masking": self.observation_masking.model_dump(),
             "compaction": self.compaction.model_dump(),
+            "retention": self.retention.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -163,6 +166,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         reduction=values.reduction,
         observation_masking=values.observation_masking,
         compaction=values.compaction,
+        retention=values.retention,
         providers=providers,
         models=models,
         warnings=tuple(warnings),

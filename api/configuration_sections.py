@@ -116,6 +116,13 @@ class Reduction(Section):
     idle_seconds: int = Field(default=300, ge=1, le=86_400)
 
 
+class RetentionSection(Section):
+    """Erasing by itself what nobody has used for long; 0 days: never."""
+
+    erase_after_days: float = Field(default=0, ge=0, le=36_500)
+    check_every_hours: float = Field(default=6, gt=0, le=8_760)
+
+
 class Schema1(Section):
     """Masking by age instead of by use and price; `window_turns` are answers of the assistant."""
 
@@ -236,5 +243,6 @@ class FileModel(Section):
     reduction: Reduction = Reduction()
     observation_masking: ObservationMasking = ObservationMasking()
     compaction: Compaction = Compaction()
+    retention: RetentionSection = RetentionSection()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

@@ -20,6 +20,7 @@ from api.configuration_sections import (
     RateLimit,
     RecordingSection,
     Reduction,
+    RetentionSection,
     Sanitizer,
     Schema1,
     Server,
@@ -41,6 +42,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "reduction": Reduction,
     "observation_masking": ObservationMasking,
     "compaction": Compaction,
+    "retention": RetentionSection,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,

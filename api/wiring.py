@@ -21,6 +21,7 @@ from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.places import shown
 from api.rebuilds import Rebuilds
+from api.retention import Retention
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
 from chronoproxy import __version__
@@ -93,6 +94,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         stack.push_async_callback(background.aclose)
         services = _services(configuration, store, catalogue, rate, registry, background, count, facts, erasures)
         services = msgspec.structs.replace(services, summarizer=_summarizer(configuration, catalogue, chat))
+        background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
 

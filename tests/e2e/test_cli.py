@@ -26,6 +26,7 @@ from api.configuration_sections import (
     RateLimit,
     RecordingSection,
     Reduction,
+    RetentionSection,
     Sanitizer,
     Schema1,
     Section,
@@ -259,7 +260,7 @@ def _section(model: Any, name: str) -> bool:
     "model",
     [
         *(Server, RateLimit, RecordingSection, Sanitizer, Compression, Reduction, Compaction, CompactionAuto),
-        *(Schema1, CompactionUi, CompactionPreview, ProviderEntry, ModelEntry, PriceEntry),
+        *(RetentionSection, Schema1, CompactionUi, CompactionPreview, ProviderEntry, ModelEntry, PriceEntry),
     ],
 )
 def test_the_configuration_to_start_from_names_every_key(model: Any) -> None:

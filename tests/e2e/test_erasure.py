@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,23 @@ def _request_erasure(directory: Path, session_id: int) -> None:
     writer.close()
     log.close()
     keys.close()
+
+
+def test_what_nobody_uses_is_erased_by_itself(mock: MockProcess) -> None:
+    section = "[retention]\nerase_after_days = 0.00002\ncheck_every_hours = 0.0002\n"  # 1.7 s, looked at every 0.7 s
+    with ProxyProcess(config_for(mock.base_url, section)) as proxy:
+        gone = talk(proxy, PLANTED[0], 1)
+        active = httpx.post(f"{proxy.url}/api/sessions", json={"name": "in use"}).json()["id"]
+        deadline = time.monotonic() + 20
+        while not proxy.get("/api/events", type="SessionErased")["events"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        (event,) = proxy.get("/api/events", type="SessionErased")["events"]
+        assert (event["session_id"], event["actor"], event["by"]) == (gone, "system", "retention")
+        assert "unused for" in proxy.get(f"/api/events/{event['position']}")["data"]["reason"]
+        while places(proxy.data, PLANTED[0]):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(2.5)
+        assert proxy.get(f"/api/sessions/{active}")["session"]["name"] == "in use"
+        assert len(proxy.get("/api/events", type="SessionErased")["events"]) == 1
