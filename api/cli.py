@@ -15,7 +15,17 @@ from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
-from api import cli_backup, cli_config, cli_doctor, cli_events, cli_rebuild, cli_replay, cli_setup, cli_verify
+from api import (
+    cli_backup,
+    cli_config,
+    cli_doctor,
+    cli_events,
+    cli_rebuild,
+    cli_replay,
+    cli_setup,
+    cli_verify,
+    cli_what_if,
+)
 from api.cli_output import UsageError
 from api.client_recipes import RECIPES
 from api.configuration import Configuration, ConfigurationError, Overrides, load
@@ -63,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     _add_backup(commands.add_parser("backup", help="copy the log and its keys, also while the proxy runs"))
     _add_restore(commands.add_parser("restore", help="take a copy back"))
     _add_replay(commands.add_parser("replay", help="send a session's upstream requests once more"))
+    _add_what_if(commands.add_parser("what-if", help="what other settings would have sent of a session"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
     _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
@@ -124,6 +135,13 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_number, metavar="N", help="at most this many")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_replay.run)
+
+
+def _add_what_if(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
+    parser.add_argument("--cached-price-ratio", type=_share, default=0.1, help="price of a cached token (default 0.1)")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_what_if.run)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -189,6 +207,16 @@ async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
 
 def _number(text: str) -> int:
     return _within(text, 1, (1 << 53) - 1)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from 0 to 1")
+    return value
 
 
 def _port(text: str) -> int:

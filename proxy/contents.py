@@ -65,6 +65,10 @@ class SessionContents:
         """The messages as the client sent them. Raises as `received` does."""
         return [self.body(ref) for ref in self._refs(exchange_id, sent=False)]
 
+    def sent_messages(self, exchange_id: int) -> list[bytes]:
+        """The messages as they went upstream. Raises as `received` does."""
+        return [self.body(ref) for ref in self._refs(exchange_id, sent=True)]
+
     def message_refs(self) -> set[str]:
         """Of all messages that were received or answered."""
         received = (ref for lists in self._lists.values() for ref in lists.received.added)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -58,3 +59,37 @@ def test_the_same_bytes_go_out(mock: MockProcess) -> None:
         assert replay(proxy, "99", "--against", mock.base_url)[0] == 2
         assert replay(proxy, "1", "--against", "ftp://x")[0] == 2
         assert replay(proxy, "1", "--against", mock.base_url, "--key-env", "NO_SUCH_KEY")[0] == 2
+
+
+def test_what_other_settings_would_have_sent(mock: MockProcess, tmp_path: Path) -> None:
+    with ProxyProcess(config_for(mock.base_url)) as proxy:
+        messages: list[Any] = [{"role": "user", "content": "go"}]
+        for number in range(30):
+            function = {"name": "bash", "arguments": json.dumps({"command": f"step {number}"})}
+            output = "\n".join(f"value_{number}_{line} = {line}" for line in range(2500 if number == 0 else 100))
+            messages += [
+                {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{number}", "function": function}]},
+                {"role": "tool", "tool_call_id": f"c{number}", "content": output},
+            ]
+            body = {"model": "mock", "messages": messages}
+            answer = httpx.post(f"{proxy.url}/v1/chat/completions", json=body, timeout=30)
+            proxy.finished(answer.headers["x-exchange-id"])
+
+        def what_if(config: str) -> Any:
+            path = tmp_path / "other.toml"
+            path.write_text(config, encoding="utf-8")
+            command = [sys.executable, "-m", "chronoproxy", "what-if", "1", "--data-dir", str(proxy.data)]
+            done = subprocess.run(
+                [*command, "--config", str(path), "--json"], capture_output=True, text=True, cwd=ROOT, timeout=60
+            )
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout)
+
+        same = what_if("")
+        assert same["what if"] == same["sent"]
+        assert same["sent"]["tokens"] < same["received"]["tokens"]
+        assert same["received"]["recall"] == 100.0
+        without = what_if("[reduction]\nmask_old = false\nnormalize = false\ndeduplicate = false\n")
+        assert same["sent"]["tokens"] < without["what if"]["tokens"] <= without["received"]["tokens"]
+        by_age = what_if("[observation_masking.schema1]\nenabled = true\nwindow_turns = 1\n")
+        assert by_age["what if"]["tokens"] < same["sent"]["tokens"]
