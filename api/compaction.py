@@ -1,6 +1,7 @@
 """Compacting a session's context, seeing beforehand what that does, and undoing it (contract 42, 47-50, N10)."""
 
 import asyncio
+import contextlib
 import sqlite3
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from commands.compaction import (
     ReserveTokens,
     RevertCompaction,
 )
+from commands.errors import UnavailableError
 from commands.handling import Command, Outcome
 from context.compaction import Refused
 from context.cuts import keep_last
@@ -144,8 +146,9 @@ async def preview(
 ) -> shapes.Preview | shapes.NoPreview:
     """What a compaction would do now: the same plan, and nothing is written."""
     preserve = _preserved(services, _CONFIGURED if preserve_messages is None else preserve_messages)
-    if not reads.past:  # what a compaction would find
-        await services.waiter.until(await services.handler.flushed())
+    if not reads.past:  # what a compaction would find; where nothing can be written, what is there
+        with contextlib.suppress(UnavailableError):
+            await services.waiter.until(await services.handler.flushed())
     planned = await services.desk.plan(await reads.run(subject, session_id, exchange_id), keep_last(preserve))
     made = planned.made
     if isinstance(made, Refused):
