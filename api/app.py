@@ -15,6 +15,7 @@ from api import (
     exchanges,
     exports,
     health,
+    log_sizes,
     masks,
     messages,
     metrics,
@@ -52,6 +53,7 @@ _ROOMS = (
     providers,
     settings,
     projections,
+    log_sizes,
     health,
     metrics,
 )

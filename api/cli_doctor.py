@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import shutil
 import socket
 import sqlite3
 import sys
@@ -16,6 +15,7 @@ import httpx
 
 from api.cli_output import json_line, table
 from api.configuration import Configuration, ConfigurationError, Overrides, load
+from api.disk import disk_of
 from projections import tracking
 from projections.catalogue import PROJECTIONS
 from proxy.environment_proxy import origin_of
@@ -26,7 +26,6 @@ from schema.migrations import NewerLogError, OlderLogError, read_only_uri
 from schema.verification import Verifier
 
 _LAST_EVENTS = 10_000
-_LITTLE_BYTES = 1 << 30
 _TIMEOUT_S = 5.0
 _OK, _FAILED = 0, 1
 _UNREADABLE = (sqlite3.Error, OSError, NewerLogError, OlderLogError)
@@ -81,9 +80,9 @@ def _directory(path: Path) -> Iterator[Finding]:
     keys = path / "keys.sqlite"
     if sys.platform != "win32" and keys.exists() and keys.stat().st_mode & 0o077:
         yield Finding("fail", "keys", f"{keys} can be read by others: chmod 600 it")
-    free = shutil.disk_usage(path).free
-    said = f"{free / 1e9:,.1f} GB free"
-    yield Finding("ok" if free > _LITTLE_BYTES else "warn", "disk", said if free > _LITTLE_BYTES else f"only {said}")
+    disk = disk_of(path)
+    said = f"{disk.free_bytes / 1e9:,.1f} GB free"
+    yield Finding("ok", "disk", said) if disk.status == "ok" else Finding("warn", "disk", f"only {said}")
 
 
 def _log(path: Path) -> Iterator[Finding]:

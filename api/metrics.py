@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from api.disk import disk_of
 from api.reading import LIVE
 from api.services import Services, Use
 from projections.metrics import ExchangeTally, Histogram, Requests
@@ -97,6 +98,9 @@ def _gauges(services: Services) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "chronoproxy_projection_lag_events", "Events that the read tables do not show yet.", max(behind, 0)
     )
+    yield GaugeMetricFamily("chronoproxy_stored_bytes", "All files of the data directory.", services.vacuums.size())
+    free = disk_of(services.log.path.parent).free_bytes
+    yield GaugeMetricFamily("chronoproxy_disk_free_bytes", "Room that the disk has for the data directory.", free)
     yield GaugeMetricFamily("chronoproxy_ws_clients", "Clients of /ws.", hub.clients)
     yield CounterMetricFamily("chronoproxy_ws_resyncs", "Clients of /ws told to read anew.", hub.resyncs)
 

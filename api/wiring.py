@@ -13,6 +13,7 @@ from api.app import make_app
 from api.background import Background
 from api.configuration import Configuration
 from api.context_desk import Desk
+from api.disk import DiskWatch
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
@@ -94,6 +95,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         stack.push_async_callback(background.aclose)
         services = _services(configuration, store, catalogue, rate, registry, background, count, facts, erasures)
         services = msgspec.structs.replace(services, summarizer=_summarizer(configuration, catalogue, chat))
+        background.add(DiskWatch(directory).run())
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))

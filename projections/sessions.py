@@ -118,6 +118,16 @@ def family(db: sqlite3.Connection, session_id: int, *, at: int) -> tuple[int, ..
     return tuple(found)
 
 
+def session_names(db: sqlite3.Connection, *, at: int) -> dict[int, str]:
+    """The name of every session that there was, also of deleted ones."""
+    rows = db.execute(
+        "SELECT session_id, name FROM session_versions WHERE from_position <= :at"
+        " AND (to_position IS NULL OR to_position > :at)",
+        {"at": at},
+    )
+    return {int(number): ERASED_NAME if name is None else str(name) for number, name in rows}
+
+
 def sessions_by_provider(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
     """How many sessions there were that were not deleted."""
     rows = db.execute(

@@ -36,7 +36,7 @@ _PAST = {
     "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
     "/api/settings", "/api/sessions/{session_id}/timeline", "/api/mask", "/api/mask/{content_hash}",
     "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
-    "/api/sessions/{session_id}/pins",
+    "/api/sessions/{session_id}/pins", "/api/log/sizes",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
@@ -98,6 +98,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         *((method, "/api/sessions/{session_id}/pins") for method in ("GET", "POST", "DELETE")),
         ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
+        ("GET", "/api/log/sizes"),
     }  # fmt: skip
 
 

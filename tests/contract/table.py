@@ -328,4 +328,10 @@ PAIRS = (
         " duration_ms}",
         ("?from=0", None, 422, INVALID),
     ),
+    _get(
+        "-", "/api/log/sizes",
+        "{sessions:{session_id:int, name, events:int, stored_bytes:int, share:number}[], total:int, events:int,"
+        ' stored_bytes:int, file_size_bytes:int, disk:{free_bytes:int, status:"ok"/"low"/"critical"}}',
+        ("?limit=0", None, 422, INVALID), at=True,
+    ),
 )  # fmt: skip
