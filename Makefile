@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-compaction soak wheel bench-context
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction soak wheel bench-context
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -55,7 +55,7 @@ setup-clients: $(VENV)/.dev ## opencode and aider for test-all, 1 GB of download
 	npm install --prefix .clients --no-save --no-audit --no-fund opencode-ai && cd .clients/node_modules/opencode-ai && node postinstall.mjs
 	$(PYTHON) -m venv .clients/aider && .clients/aider/bin/pip install --quiet aider-chat
 
-bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-compaction ## all benchmarks: CPU per unit and ratios in one run
+bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction ## all benchmarks: CPU per unit and ratios in one run
 
 bench-proxy: setup-extra ## requests and SSE chunks beside nginx and a naive proxy
 	$(BIN)/python -m benchmarks.proxy $(ARGS)
@@ -71,6 +71,9 @@ bench-projections: $(VENV)/.dev ## the read tables
 
 bench-rebuild: $(VENV)/.dev ## rebuild, decode, verify, read your writes (ARGS=1000000 for the goal's size)
 	$(BIN)/python -m benchmarks.projections_rebuild $(ARGS)
+
+bench-travel: $(VENV)/.dev ## any moment of a long log, and a rebuild under traffic (ARGS=1000000 for the goal's size)
+	$(BIN)/python -m benchmarks.time_travel $(ARGS)
 
 bench-compaction: $(VENV)/.dev ## planning a compaction, requests of a compacted conversation, 2,000 messages, the chart
 	$(BIN)/python -m benchmarks.compaction $(ARGS)

@@ -22,6 +22,7 @@ from commands.errors import CommandError
 from commands.workspace import Acknowledge, RecordRebuild
 from projections.rebuilding import PoisonedRebuildError
 from projections.store import row_count
+from projections.waiting import ProjectionLagError
 from schema.recorded import Metadata
 from schema.verification import Verifier
 from schema.workspace import ReadModelRebuilt
@@ -165,6 +166,8 @@ async def _rebuilt(services: Services, names: tuple[str, ...]) -> RecordRebuild:
         done = await services.rebuilds.run()
     except PoisonedRebuildError as error:
         raise ApiError(503, "projection_failed", f"An event cannot be applied: {error}") from None
+    except ProjectionLagError as error:
+        raise ApiError(503, "projection_lag", f"The tables in use are too far behind: {error}.") from None
     return RecordRebuild(names, done.events, done.equal, done.duration_ms, done.checksum)
 
 

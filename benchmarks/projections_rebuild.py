@@ -48,7 +48,7 @@ def _new(event: Event) -> NewEvent:
     return NewEvent("workspace" if number is None else f"exchange-{number}", event)
 
 
-def _long_session(first_exchange: int) -> Iterator[Event]:
+def long_session(first_exchange: int) -> Iterator[Event]:
     """One session with half as many exchanges as it shall have events."""
     for event in itertools.islice(history(), 1, 1 + _LONG_SESSION):
         if isinstance(event, ExchangeStarted | Finished):
@@ -86,7 +86,7 @@ async def run(directory: Path, count: int) -> list[str]:
     runner = Runner(store, PROJECTIONS, log, waiter)
     appender.start(runner.feed)
     await write(appender, itertools.islice(history(), count))
-    await write(appender, _long_session(count))
+    await write(appender, long_session(count))
     lines = _measured(directory, log, count)
     runner.start()
     await asyncio.to_thread(runner.wait_ready, 600)

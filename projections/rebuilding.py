@@ -33,6 +33,14 @@ class Rebuilt(msgspec.Struct, frozen=True):
     position: int
 
 
+class Comparison(msgspec.Struct, frozen=True):
+    """Of the tables of `position`; `checksums` are those of the new file's."""
+
+    position: int
+    equal: bool
+    checksums: dict[str, str]
+
+
 def new_path(path: Path) -> Path:
     """Where the file is built that will take the place of `path`."""
     return path.with_name(f"{path.stem}.new{path.suffix}")
@@ -66,6 +74,19 @@ def catch_up(path: Path, projections: Sequence[Projection], log: Log, position: 
             apply_batch(store.db, progress, events)
             reached = events[-1].position
             _require_whole(progress)
+
+
+def compare(new: Rebuilt, path: Path, projections: Sequence[Projection], log: Log) -> Comparison:
+    """Bring the file `new` to the position of the file in use, which must be at least as far, and compare their tables.
+
+    The one in use may be written to meanwhile: it is read as it was when this began. Raises PoisonedRebuildError.
+    """
+    with contextlib.closing(_reading(path)) as db:
+        db.execute("BEGIN")
+        position = tracking.head(db)
+        catch_up(new.path, projections, log, position)
+        after = checksums(new.path)
+        return Comparison(position, after == _checksums(db), after)
 
 
 def put_in_place(new: Path, path: Path) -> None:
@@ -124,9 +145,17 @@ def _without_indexes(db: sqlite3.Connection) -> list[str]:
 
 def checksums(path: Path) -> dict[str, str]:
     """A checksum of the rows of each table, whatever their order in the file; without the tracking table."""
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-        return {name: _checksum(db, name) for name in names if name != tracking.TABLE and not name.startswith("sqlite")}
+    with contextlib.closing(_reading(path)) as db:
+        return _checksums(db)
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _checksums(db: sqlite3.Connection) -> dict[str, str]:
+    names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    return {name: _checksum(db, name) for name in names if name != tracking.TABLE and not name.startswith("sqlite")}
 
 
 def _checksum(db: sqlite3.Connection, table: str) -> str:

@@ -17,7 +17,7 @@ from eventsourcing.persistence import PersistenceError
 
 from projections.applying import Progress, ProjectionStatus, State, apply_batch
 from projections.declaration import Log, Projection
-from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, checksums, put_in_place
+from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, put_in_place
 from projections.store import ReadStore, open_store
 from projections.waiting import Waiter
 from schema.chores import Chores, Work
@@ -35,7 +35,7 @@ _log = logging.getLogger("chronoproxy.projections")
 class Adoption(NamedTuple):
     built: Rebuilt
     swap: Callable[[Callable[[], None]], None]
-    done: "Future[bool]"
+    done: "Future[None]"
 
 
 class Watcher(Protocol):
@@ -113,8 +113,9 @@ class Runner(threading.Thread):
         died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
         return [self._status(progress, died) for progress in self._progress]
 
-    def adopt(self, built: Rebuilt, swap: Callable[[Callable[[], None]], None]) -> "Future[bool]":
-        """Put the file `built` in the place of the one in use, once both are equally far; whether they were equal.
+    def adopt(self, built: Rebuilt, swap: Callable[[Callable[[], None]], None]) -> "Future[None]":
+        """Put the file `built` in the place of the one in use, once both are equally far. What it lacks is applied by
+        this thread, so it should not lack much: no event is shown meanwhile.
 
         `swap` runs a function while no reader has the file open. Reads go on on both sides of it.
         """
@@ -178,7 +179,6 @@ class Runner(threading.Thread):
         self._adoption = None
         try:
             catch_up(adoption.built.path, self._projections, self._log, self._position)
-            equal = checksums(adoption.built.path) == checksums(self._path)
             self._db.close()
             try:
                 adoption.swap(lambda: put_in_place(adoption.built.path, self._path))
@@ -189,7 +189,7 @@ class Runner(threading.Thread):
         except (*_TROUBLE, OSError, PoisonedRebuildError) as error:
             adoption.done.set_exception(error)
         else:
-            adoption.done.set_result(equal)
+            adoption.done.set_result(None)
 
     def _learn_head(self) -> None:
         head = self._log.head()

@@ -2,10 +2,12 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 
 from api.rebuilds import Rebuilds
+from projections import rebuilding
 from schema.workspace import ReadModelRebuilt
 from tests.api.house import House
 
@@ -49,6 +51,33 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
     assert isinstance(rebuilt, ReadModelRebuilt)
     assert (rebuilt.equal, len(rebuilt.names)) == (True, 8)
+    await house.client.post("/api/sessions", json={"name": "afterwards"})
+    assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
+
+
+async def test_writes_are_shown_while_the_tables_are_compared(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long log that takes longer than a writer waits to read its own write."""
+    compared, go_on = rebuilding._checksum, threading.Event()
+    comparing = threading.Event()
+
+    def slowly(db: sqlite3.Connection, table: str) -> str:
+        comparing.set()
+        assert go_on.wait(20)
+        return compared(db, table)
+
+    monkeypatch.setattr(rebuilding, "_checksum", slowly)
+    await house.client.post("/api/sessions", json={"name": "before"})
+    async with asyncio.TaskGroup() as group:
+        rebuild = group.create_task(house.client.post("/api/projections/rebuild", json={"wait": True}))
+        assert await asyncio.to_thread(comparing.wait, 20)
+        made = await house.client.post("/api/sessions", json={"name": "meanwhile"})
+        listed = await house.client.get("/api/sessions")
+        renamed = await house.client.patch("/api/sessions/1", json={"name": "renamed"})
+        go_on.set()
+    assert (made.status_code, renamed.status_code) == (200, 200)
+    assert [session["name"] for session in listed.json()] == ["meanwhile", "before"]
+    assert (rebuild.result().status_code, rebuild.result().json()["equal"]) == (200, True)
+    assert [session["name"] for session in (await house.client.get("/api/sessions")).json()] == ["meanwhile", "renamed"]
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 
