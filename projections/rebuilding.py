@@ -86,7 +86,9 @@ def compare(new: Rebuilt, path: Path, projections: Sequence[Projection], log: Lo
         position = tracking.head(db)
         catch_up(new.path, projections, log, position)
         after = checksums(new.path)
-        return Comparison(position, after == _checksums(db), after)
+        equal = after == _checksums(db)
+    _write_back(path)
+    return Comparison(position, equal, after)
 
 
 def put_in_place(new: Path, path: Path) -> None:
@@ -147,6 +149,13 @@ def checksums(path: Path) -> dict[str, str]:
     """A checksum of the rows of each table, whatever their order in the file; without the tracking table."""
     with contextlib.closing(_reading(path)) as db:
         return _checksums(db)
+
+
+def _write_back(path: Path) -> None:
+    """What a long read has kept in the write-ahead log goes into the file, while others read and write: the next commit
+    would have to do it else, and everybody waits for that one."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _reading(path: Path) -> sqlite3.Connection:
