@@ -1,12 +1,12 @@
 """What the log takes by session, and the room that is left on the disk."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api import disk
 from api.disk import CRITICAL_BYTES, LOW_BYTES, Disk, DiskWatch, disk_of
 from tests.api.house import House
 from tests.projections.building import started
@@ -76,7 +76,7 @@ def test_the_room_is_that_of_the_directory(tmp_path: Path, monkeypatch: pytest.M
         asked.append(path)
         return Usage()
 
-    monkeypatch.setattr(disk.shutil, "disk_usage", usage)  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     assert disk_of(tmp_path).free_bytes == 7
     assert asked == [tmp_path]
 
