@@ -33,8 +33,8 @@ class Agent:
         self.turns = 0
 
     def request(self, **more: Any) -> Any:
-        client = OpenAI(base_url=f"{self.proxy.url}/v1", api_key="k", max_retries=0)
-        raw = client.chat.completions.with_raw_response.create(model=self.model, messages=self.messages, **more)
+        with OpenAI(base_url=f"{self.proxy.url}/v1", api_key="k", max_retries=0) as client:
+            raw = client.chat.completions.with_raw_response.create(model=self.model, messages=self.messages, **more)
         self.messages.append({"role": "assistant", "content": raw.parse().choices[0].message.content})
         self.proxy.finished(raw.headers["x-exchange-id"])
         return raw

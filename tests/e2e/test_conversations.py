@@ -66,10 +66,10 @@ async def test_conversations_that_begin_alike_part_at_their_first_difference(pro
 
 def test_clients_with_other_credentials_do_not_share_a_key(proxy: ProxyProcess) -> None:
     def session(key: str) -> str:
-        client = OpenAI(base_url=f"{proxy.url}/v1", api_key=key)
-        raw = client.chat.completions.with_raw_response.create(
-            model="mock", messages=[user("x")], extra_headers={"X-Session-Id": "the-same"}
-        )
+        with OpenAI(base_url=f"{proxy.url}/v1", api_key=key) as client:
+            raw = client.chat.completions.with_raw_response.create(
+                model="mock", messages=[user("x")], extra_headers={"X-Session-Id": "the-same"}
+            )
         return raw.headers["x-session-id"]
 
     assert session("one") == session("one") != session("two")

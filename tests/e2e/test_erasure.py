@@ -31,7 +31,6 @@ def proxy(mock: MockProcess) -> Iterator[ProxyProcess]:
 
 def talk(proxy: ProxyProcess, secret: str, turns: int = 6) -> int:
     """A session that holds a text in every place; its id."""
-    client = OpenAI(base_url=f"{proxy.url}/v1", api_key="k", max_retries=0)
     messages: list[Any] = [{"role": "system", "content": f"You know {secret}."}]
     for number in range(turns):
         function = {"name": "bash", "arguments": json.dumps({"command": f"echo {secret}"})}
@@ -41,7 +40,8 @@ def talk(proxy: ProxyProcess, secret: str, turns: int = 6) -> int:
             {"role": "assistant", "content": None, "tool_calls": [call]},
             {"role": "tool", "tool_call_id": f"c{number}", "content": f"{secret} line {number}\n" * 150},
         ]
-        raw = client.chat.completions.with_raw_response.create(model="mock", messages=messages)
+        with OpenAI(base_url=f"{proxy.url}/v1", api_key="k", max_retries=0) as client:
+            raw = client.chat.completions.with_raw_response.create(model="mock", messages=messages)
         messages.append({"role": "assistant", "content": raw.parse().choices[0].message.content})
         proxy.finished(raw.headers["x-exchange-id"])
     number = int(raw.headers["x-session-id"])

@@ -1,5 +1,8 @@
 """LangChain's ChatOpenAI over a socket: a framework that asks for no usage where a base URL is set."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from tests.e2e.processes import ProxyProcess
@@ -8,8 +11,14 @@ pytestmark = pytest.mark.extra
 langchain_openai = pytest.importorskip("langchain_openai", reason="langchain is not there: make setup-extra")
 
 
-def test_a_stream_and_its_usage(proxy: ProxyProcess) -> None:
-    model = langchain_openai.ChatOpenAI(model="mock", base_url=f"{proxy.url}/v1", api_key="unused")
+@pytest.fixture
+def model(proxy: ProxyProcess) -> Iterator[Any]:
+    found = langchain_openai.ChatOpenAI(model="mock", base_url=f"{proxy.url}/v1", api_key="unused")
+    yield found
+    found.root_client.close()
+
+
+def test_a_stream_and_its_usage(proxy: ProxyProcess, model: Any) -> None:
     chunks = list(model.stream("stream me"))
     assert "".join(chunk.content for chunk in chunks) == "echo: stream me"
     assert not any(chunk.usage_metadata for chunk in chunks)  # it asked for none, and sees none
@@ -18,8 +27,7 @@ def test_a_stream_and_its_usage(proxy: ProxyProcess) -> None:
     assert (exchange["outcome"], exchange["stream"], exchange["usage"]["source"]) == ("completed", True, "measured")
 
 
-def test_tools_and_a_conversation(proxy: ProxyProcess) -> None:
-    model = langchain_openai.ChatOpenAI(model="mock", base_url=f"{proxy.url}/v1", api_key="unused")
+def test_tools_and_a_conversation(proxy: ProxyProcess, model: Any) -> None:
     first = model.invoke([("user", "langchain one")])
     second = model.invoke([("user", "langchain one"), ("assistant", first.content), ("user", "two")])
     assert second.content == "echo: two"

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +19,9 @@ TOOLS: Any = [
 
 
 @pytest.fixture
-def client(proxy: ProxyProcess) -> OpenAI:
-    return OpenAI(base_url=f"{proxy.url}/v1", api_key="client-key", max_retries=0)
+def client(proxy: ProxyProcess) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{proxy.url}/v1", api_key="client-key", max_retries=0) as found:
+        yield found
 
 
 @pytest.fixture
@@ -53,9 +54,9 @@ def test_a_completion_and_its_record(client: OpenAI, proxy: ProxyProcess, mock: 
 
 
 def test_a_body_that_needs_no_change_goes_out_byte_for_byte(proxy: ProxyProcess, mock: MockProcess) -> None:
-    client = OpenAI(base_url=f"{proxy.url}/v1", api_key="k")
     body = b'{ "model":"mock-model-2",\n "messages": [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00"} ] , "x":1e2}'
-    answer = client._client.post("chat/completions", content=body, headers={"content-type": "application/json"})
+    with OpenAI(base_url=f"{proxy.url}/v1", api_key="k") as client:
+        answer = client._client.post("chat/completions", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200
     assert mock.report("_last")["body"].encode() == body
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from commands.compaction import Command
@@ -38,7 +38,7 @@ class Bench:
         self.facts = FactsCache(1, count, str)
         self.memory, self.window = SessionMemory(), window
         self.state = evolve(initial_state(), SessionStarted(session_id=1, name="n", provider="p", origin="manual"))
-        self.numbers = 0
+        self.numbers = self.exchanges = 0
         self.decided: list[NewEvent] = []
         self.restart()
 
@@ -68,7 +68,11 @@ class Bench:
             max_context=self.window,
         )
         assert split(body, request.messages)
-        return self.sender.sending(incoming, facts, 1, 1, self.memory, 0)
+        sending = self.sender.sending(incoming, facts, 1, 1, self.memory, 0)
+        self.exchanges += 1
+        received = self.memory.received
+        received.began(self.exchanges, facts.refs, received.difference(facts.refs, None, 0))  # as the log will say
+        return sending
 
     def pin(self, ref: bytes) -> None:
         self.memory.decided(NewEvent("session-1", MessagePinned(session_id=1, ref=ref.hex())), 0)
@@ -123,8 +127,21 @@ def test_pinned_messages_go_up_as_they_came(messages: list[Message], data: st.Da
         assert messages[index] in json.loads(bench.send(request).body)["messages"]
 
 
+TWO_CALLS = [
+    {"id": name, "type": "function", "function": {"name": "bash", "arguments": '{"command":"ls"}'}}
+    for name in ("t0", "t1")
+]
+SOON_WORTH_IT: list[Message] = [
+    {"role": "assistant", "content": None, "tool_calls": TWO_CALLS},
+    {"role": "tool", "tool_call_id": "t0", "content": "ünder `x`" * 30},
+    {"role": "tool", "tool_call_id": "t1", "content": ""},
+    *({"role": "assistant", "content": None} for _ in range(5)),
+]
+
+
 @tried
 @given(conversations(), st.integers(0, 12))
+@example(SOON_WORTH_IT, 1)  # worth it only for who takes the results for new ones
 def test_a_restart_anywhere_changes_nothing(messages: list[Message], at: int) -> None:
     steady, restarted = Bench(), Bench()
     for number, request in enumerate(prefixes(messages)):
