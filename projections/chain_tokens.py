@@ -20,18 +20,21 @@ class ChainTokens:
         self._most: int | None = None  # the chain that holds most
 
     def put(self, chain: int, tokens: int, exchange_id: int) -> None:
+        before = self.by_chain.get(chain)
         self.by_chain[chain] = Held(tokens, exchange_id)
         self.changed.add(chain)
         if self._most == chain:
-            self._most = None  # it may hold less than before, and another more
-        elif self._most is not None and tokens >= self.by_chain[self._most].tokens:
-            self._most = chain if tokens > self.by_chain[self._most].tokens else None
+            if before is not None and tokens < before.tokens:
+                self._most = None  # another may hold more now
+        elif self._most is not None and (tokens, chain) > (self.by_chain[self._most].tokens, self._most):
+            self._most = chain
 
     def leave(self, chain: int) -> None:
         """The conversation went another way: what the chain holds does not count until it goes on."""
         if self.by_chain.pop(chain, None) is not None:
             self.changed.add(chain)
-            self._most = None
+            if self._most == chain:
+                self._most = None
 
     def clear(self) -> None:
         """The client began anew."""
