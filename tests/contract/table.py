@@ -5,43 +5,10 @@ it, `{exchange_id}` a finished exchange of the active session, `{other_id}` anot
 active, `{moving_id}` an exchange of that.
 """
 
-from typing import Any, Literal
+from tests.contract.pair import INVALID, NO_AT, Pair
+from tests.contract.pair import get as _get
+from tests.contract.pair import post as _post
 
-import msgspec
-
-Auth = Literal["api", "openai", "open"]
-Given = Literal["short", "long", "compacted", "pinned"]
-
-
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """`answer` is in the notation of the contract (None: no JSON object), `events` are what a success appends, `bad` is
-    a request (query, body) with the status and the code that refuse it."""
-
-    row: str
-    method: str
-    path: str
-    body: Any = None
-    query: str = ""
-    status: int = 200
-    answer: str | None = None
-    kind: str = "application/json"
-    at: bool = False
-    events: tuple[str, ...] = ()
-    auth: Auth = "api"
-    given: Given = "short"
-    bad: tuple[str, Any, int, str]
-
-
-def _get(row: str, path: str, answer: str | None, bad: tuple[str, Any, int, str], **more: Any) -> Pair:
-    return Pair(row=row, method="GET", path=path, answer=answer, bad=bad, **more)
-
-
-def _post(row: str, path: str, answer: str | None, bad: tuple[str, Any, int, str], **more: Any) -> Pair:
-    return Pair(row=row, method="POST", path=path, answer=answer, bad=bad, **more)
-
-
-INVALID = "invalid_field"
-NO_AT = ("?at=1", None, 422, "at_not_supported")
 _CHAT = {"model": "demo/echo", "messages": [{"role": "user", "content": "hi"}]}
 _COMPLETION = "{id:str, object:str, created:int, model, choices:object[], usage:object}"
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.contract.conftest import CLIENT_KEY, TOKEN, Running
-from tests.contract.table import PAIRS, Pair
+from tests.contract.pair import Pair
+from tests.contract.table import PAIRS
 from tests.contract.types import NOTATION
 
 each = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.row} {pair.method} {pair.path}")

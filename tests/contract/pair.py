@@ -1,0 +1,39 @@
+"""What the table of pairs is made of."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Auth = Literal["api", "openai", "open"]
+Given = Literal["short", "long", "compacted", "pinned"]
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """`answer` is in the notation of the contract (None: no JSON object), `events` are what a success appends, `bad` is
+    a request (query, body) with the status and the code that refuse it."""
+
+    row: str
+    method: str
+    path: str
+    body: Any = None
+    query: str = ""
+    status: int = 200
+    answer: str | None = None
+    kind: str = "application/json"
+    at: bool = False
+    events: tuple[str, ...] = ()
+    auth: Auth = "api"
+    given: Given = "short"
+    bad: tuple[str, Any, int, str]
+
+
+def get(row: str, path: str, answer: str | None, bad: tuple[str, Any, int, str], **more: Any) -> Pair:
+    return Pair(row=row, method="GET", path=path, answer=answer, bad=bad, **more)
+
+
+def post(row: str, path: str, answer: str | None, bad: tuple[str, Any, int, str], **more: Any) -> Pair:
+    return Pair(row=row, method="POST", path=path, answer=answer, bad=bad, **more)
+
+
+INVALID = "invalid_field"
+NO_AT = ("?at=1", None, 422, "at_not_supported")
