@@ -37,11 +37,13 @@ class MessageFacts(msgspec.Struct, frozen=True):
     system: bool  # or developer
     preview: str | None  # of a user message
     fault: Fault | None = None
+    result: bool = False  # of a tool
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
     """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens and those of its
-    system messages, the start of its first user message, and the first fault with its index."""
+    system messages, the start of its first user message, the first fault with its index, and whether any is a result
+    of a tool."""
 
     count: int
     refs: bytes
@@ -51,6 +53,7 @@ class RequestFacts(msgspec.Struct, frozen=True):
     first_assistant: int | None
     preview: str | None
     fault: tuple[int, Fault] | None = None
+    results: bool = True
 
 
 class FactsCache:
@@ -126,6 +129,7 @@ class FactsCache:
             role in ("system", "developer"),
             self._preview(message) if role == "user" else None,
             _fault(raw, message),
+            role == "tool",
         )
 
     def shown(self, text: str, limit: int) -> str:
@@ -157,4 +161,5 @@ def _joined(facts: list[MessageFacts]) -> RequestFacts:
         next((index for index, each in enumerate(facts) if each.assistant), None),
         next((each.preview for each in facts if each.preview is not None), None),
         next(((index, each.fault) for index, each in enumerate(facts) if each.fault is not None), None),
+        any([each.result for each in facts]),
     )

@@ -78,7 +78,7 @@ class Sender:
 
     def is_long(self, facts: RequestFacts) -> bool:
         """Whether looking at it takes so long that it is done in a thread, where nothing is known of it."""
-        return self._reducer is not None and facts.tokens >= _LONG and self._switched_on()
+        return self._reducer is not None and facts.results and facts.tokens >= _LONG and self._switched_on()
 
     async def prepare(self, incoming: Incoming, session_id: int | None, memory: SessionMemory) -> Prepared | None:
         """Look at a long conversation that nothing is known of in a thread; `adopt` it once its session is known. None
@@ -126,8 +126,8 @@ class Sender:
         self, incoming: Incoming, facts: RequestFacts, session_id: int, memory: SessionMemory, *, on: bool
     ) -> _Found:
         short = self._shortened(incoming, facts, memory)
-        if self._reducer is None or not on:
-            return _Found(short, None)
+        if self._reducer is None or not on or not short.facts.results:
+            return _Found(short, None)  # only results of tools are ever replaced
         fresh = facts.count - memory.received.shared(facts.refs) if short.last is not None else None
         reduced = self._reducer.reduce(
             session_id,

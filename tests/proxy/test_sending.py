@@ -160,3 +160,12 @@ def test_anything_that_can_be_decoded_is_sent(messages: list[Message]) -> None:
         assert [each for each in sent if each["role"] in ("user", "system") and each["content"] != "Continue."] == [
             each for each in messages if each["role"] in ("user", "system")
         ]
+
+
+def test_a_conversation_without_results_is_not_looked_at_until_one_comes() -> None:
+    bench = Bench(window=100_000)
+    talk: list[Message] = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hello"}] * 3
+    assert bench.send(talk[:-1]).steps == ()
+    assert not bench.sender._reducer.knows(1)  # type: ignore[union-attr]
+    bench.send([*talk, *SOON_WORTH_IT])
+    assert bench.sender._reducer.knows(1)  # type: ignore[union-attr]
