@@ -95,8 +95,15 @@ STARTER = """\
 # check_every_hours = 6
 
 [rate_limit]
-# mode = "observe"
-# max_rpm = 40
+# mode = "observe"                   # "enforce": 429; "wait": delay, then 429
+# max_rpm = 40                       # completions of all clients in any 60 seconds, 0 for no limit
+# max_wait_ms = 5000
+
+# A client's key with a name: what it does is shown under it, and it may have limits of its own.
+#
+# [keys.alice]
+# key = "${ALICE_KEY}"
+# max_rpm = 0
 
 # A provider is anything that speaks the OpenAI API. Without one, the demo provider answers.
 #
@@ -110,6 +117,7 @@ STARTER = """\
 # cached_price_ratio = 0.1           # 1 for a provider without a cache
 # connect_timeout_s = 10.0
 # read_timeout_s = 600.0
+# max_rpm = 0                        # completions in any 60 seconds, in the mode of [rate_limit]
 # name = "OpenAI"
 # icon = "openai"
 # color = "#0b6e83"

@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 import msgspec
 from pydantic import ValidationError
 
-from api.configuration_checks import check_together
+from api.configuration_checks import check_keys, check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_names import flat, shown_names
 from api.configuration_sections import (
     Compaction,
     FileModel,
+    KeyEntry,
     ObservationMasking,
     RateLimit,
     RecordingSection,
@@ -65,6 +66,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
+    keys: Mapping[str, KeyEntry] = {}
     given: tuple[str, ...] = ()
 
     def catalogue(self) -> Catalogue:
@@ -73,10 +75,14 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     def secrets(self) -> frozenset[str]:
         """Every value that must not be shown: keys, tokens, configured provider headers, and what an address holds of
         them."""
-        found = {self.server.token, *self.server.client_keys}
+        found = {self.server.token, *self.client_keys()}
         for provider in self.providers:
             found |= {provider.api_key, *provider.headers.values(), *_secrets_of(provider.base_url or "")}
         return frozenset(found - {""})
+
+    def client_keys(self) -> tuple[str, ...]:
+        """Those without and those with a name."""
+        return (*self.server.client_keys, *(entry.key for entry in self.keys.values()))
 
     def public_values(self) -> dict[str, Any]:
         """All of it without secrets: keys as has_*, addresses without userinfo and query, headers by name."""
@@ -86,6 +92,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "default_model": self.default_model,
             "server": server,
             "rate_limit": self.rate_limit.model_dump(),
+            "keys": {name: _public_key(entry) for name, entry in self.keys.items()},
             "recording": self.recording.model_dump(),
             "sanitizer": self.sanitizer.model_dump(),
             "reduction": self.reduction.model_dump(),
@@ -152,6 +159,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         update={key: value for key, value in (("host", overrides.host), ("port", overrides.port)) if value is not None}
     )
     try:
+        check_keys(server, values.keys)
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
@@ -160,7 +168,8 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),
         default_model=default,
         server=server,
-        rate_limit=values.rate_limit.model_copy(update={"mode": "observe"}),  # the only one there is; a warning says so
+        rate_limit=values.rate_limit,
+        keys=values.keys,
         recording=values.recording,
         sanitizer=values.sanitizer,
         reduction=values.reduction,
@@ -199,6 +208,7 @@ def _providers(values: FileModel) -> tuple[Provider, ...]:
             cached_price_ratio=entry.cached_price_ratio,
             connect_timeout_s=entry.connect_timeout_s or values.server.connect_timeout_s,
             read_timeout_s=entry.read_timeout_s or values.server.read_timeout_s,
+            max_rpm=entry.max_rpm,
             name=entry.name or key,
             icon=entry.icon or entry.type,
             color=entry.color or _COLORS[entry.type],
@@ -252,7 +262,12 @@ def _public_provider(provider: Provider) -> dict[str, Any]:
         "cached_price_ratio": provider.cached_price_ratio,
         "connect_timeout_s": provider.connect_timeout_s,
         "read_timeout_s": provider.read_timeout_s,
+        "max_rpm": provider.max_rpm,
     }
+
+
+def _public_key(entry: KeyEntry) -> dict[str, Any]:
+    return {"has_key": bool(entry.key), **entry.model_dump(exclude={"key"})}
 
 
 def _secrets_of(url: str) -> set[str]:

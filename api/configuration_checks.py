@@ -2,11 +2,11 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from api.configuration_file import ConfigurationError
-from api.configuration_sections import Server
+from api.configuration_sections import KeyEntry, Server
 from api.configuration_warnings import dotted
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
 
@@ -31,6 +31,18 @@ def check_together(
         raise ConfigurationError(f"default_model: there is no model {default_model!r}")
     if summary_model:
         _check_summary_model(Catalogue(providers, models, default_model), summary_model)
+
+
+def check_keys(server: Server, named: Mapping[str, KeyEntry]) -> None:
+    """Each named key is there, and is nobody else's. Raises ConfigurationError, whose text begins with the key."""
+    seen = {server.token, *server.client_keys}
+    for name, entry in named.items():
+        path = dotted(("keys", name, "key"))
+        if not entry.key:
+            raise ConfigurationError(f"{path}: it is empty, and would let in everybody")
+        if entry.key in seen:
+            raise ConfigurationError(f"{path}: the same key stands elsewhere")
+        seen.add(entry.key)
 
 
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:

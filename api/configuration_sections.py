@@ -63,12 +63,22 @@ class Server(Section):
     read_timeout_s: Seconds = 600.0
 
 
+PerMinute = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
 class RateLimit(Section):
-    """Completions of the last 60 seconds are counted; refusing or delaying them comes later, with a warning until
-    then."""
+    """Completions of the last 60 seconds: counted, refused or delayed; 0 for no limit."""
 
     mode: Literal["observe", "enforce", "wait"] = "observe"
-    max_rpm: int = Field(default=40, ge=0, le=1_000_000)
+    max_rpm: PerMinute = 40
+    max_wait_ms: int = Field(default=5_000, ge=0, le=60_000)
+
+
+class KeyEntry(Section):
+    """A client's key with a name, under which what it does is shown, and limits of its own."""
+
+    key: Secret = Field(repr=False)
+    max_rpm: PerMinute = 0
 
 
 class RecordingSection(Section):
@@ -215,6 +225,7 @@ class ProviderEntry(Section):
     cached_price_ratio: float = Field(default=0.1, ge=0, le=1)
     connect_timeout_s: Seconds | None = None
     read_timeout_s: Seconds | None = None
+    max_rpm: PerMinute = 0
     name: str = ""
     icon: str = ""
     color: str = Field(default="", pattern=r"^(#[0-9a-fA-F]{6})?$")
@@ -238,6 +249,7 @@ class FileModel(Section):
     default_model: str | None = None
     server: Server = Server()
     rate_limit: RateLimit = RateLimit()
+    keys: dict[Annotated[str, Field(pattern=_NO_SLASH)], KeyEntry] = {}
     recording: RecordingSection = RecordingSection()
     sanitizer: Sanitizer = Sanitizer()
     reduction: Reduction = Reduction()

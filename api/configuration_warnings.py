@@ -13,6 +13,7 @@ from api.configuration_sections import (
     CompactionUi,
     Compression,
     FileModel,
+    KeyEntry,
     ModelEntry,
     ObservationMasking,
     PriceEntry,
@@ -29,7 +30,6 @@ from api.configuration_sections import (
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
 LATER_SECTIONS = frozenset(("mcp", "cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
-    RateLimit: frozenset({"max_wait_ms"}),
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
@@ -51,7 +51,11 @@ _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("compaction", "ui"): CompactionUi,
     ("compaction", "preview"): CompactionPreview,
 }
-_ENTRIES: Mapping[str, type[BaseModel]] = {"providers": ProviderEntry, "models": ModelEntry}
+_ENTRIES: Mapping[str, type[BaseModel]] = {
+    "providers": ProviderEntry,
+    "models": ModelEntry,
+    "keys": KeyEntry,
+}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -79,8 +83,6 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
         for key, entry in _table(values.get(name)).items():
             yield from _section((name, key), _table(entry), model)
             yield from _section((name, key, "price"), _table(_table(entry).get("price")), PriceEntry)
-    if _table(values.get("rate_limit")).get("mode", "observe") != "observe":
-        yield "rate_limit.mode: requests are only counted as yet, as with observe"
 
 
 def _section(path: tuple[str, ...], values: Mapping[str, object], model: type[BaseModel]) -> Iterator[str]:

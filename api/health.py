@@ -5,7 +5,7 @@ from typing import Literal
 
 from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from api import shapes, views
 from api.reading import LIVE
@@ -14,6 +14,7 @@ from api.services import Services, Use
 from api.shapes import Refused
 from projections.sessions import SessionRow, get_session
 from projections.workspace import active_session_id
+from proxy.limiter import Used
 
 router = APIRouter(tags=["health"], dependencies=LIVE)
 
@@ -26,9 +27,35 @@ class RateLimit(BaseModel):
     percentage: float
 
 
+class Limit(RateLimit):
+    """A limit of its own: of a provider, of a named key, or of all requests."""
+
+    name: str
+
+
 class RateLimitStatus(RateLimit):
+    """`limits` are those that are counted by themselves; `waiting` are requests that are delayed now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "current_rpm": 21,
+                    "max_rpm": 40,
+                    "percentage": 52.5,
+                    "status": "elevated",
+                    "mode": "wait",
+                    "waiting": 0,
+                    "limits": [{"name": "provider openai", "current_rpm": 10, "max_rpm": 20, "percentage": 50.0}],
+                }
+            ]
+        }
+    )
+
     status: str
     mode: str
+    waiting: int
+    limits: list[Limit]
 
 
 class LogWatcher(BaseModel):
@@ -93,10 +120,20 @@ async def ready(services: Use, response: Response) -> Readiness:
 
 @router.get("/api/rate-limit")
 async def rate_limit(services: Use) -> RateLimitStatus:
-    """Completions of the last 60 seconds."""
-    rate = _rate(services)
-    status = next((name for least, name in _LEVELS if rate.percentage >= least), "normal")
-    return RateLimitStatus(**rate.model_dump(), status=status, mode=services.rate_limit.mode)
+    """Completions of the last 60 seconds that were let through."""
+    rate, limiter = _rate(services), services.limiter
+    return RateLimitStatus(
+        **rate.model_dump(),
+        status=next((name for least, name in _LEVELS if rate.percentage >= least), "normal"),
+        mode=services.rate_limit.mode,
+        waiting=limiter.waiting if limiter is not None else 0,
+        limits=[_limit(used) for used in (limiter.used() if limiter is not None else ())],
+    )
+
+
+def _limit(used: Used) -> Limit:
+    percentage = views.percent(used.current_rpm, used.max_rpm)
+    return Limit(name=used.name, current_rpm=used.current_rpm, max_rpm=used.max_rpm, percentage=percentage)
 
 
 def _rate(services: Services) -> RateLimit:

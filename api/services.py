@@ -20,6 +20,7 @@ from projections.applying import ProjectionStatus
 from projections.metrics import ExchangeTally
 from projections.store import ReadPool
 from projections.waiting import Waiter
+from proxy.limiter import Limiter
 from proxy.providers import Catalogue
 from proxy.rate import RequestRate
 from proxy.summarizing import Summarizer
@@ -68,6 +69,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     rate: RequestRate
     rate_limit: RateSettings
+    limiter: Limiter | None = None
     running: Callable[[], frozenset[int]]
     clock: Callable[[], int]
     health: Health

@@ -25,6 +25,7 @@ from api.rebuilds import Rebuilds
 from api.retention import Retention
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
+from api.wiring_limits import key_names, limiter
 from chronoproxy import __version__
 from commands.handling import CommandHandler
 from commands.recovery import interrupt_open_exchanges
@@ -43,6 +44,7 @@ from proxy.demo import DemoUpstream
 from proxy.direct_upstream import DirectUpstream
 from proxy.facts import FactsCache
 from proxy.finishing import Finisher
+from proxy.limiter import Limiter
 from proxy.memory import SessionMemories
 from proxy.providers import Catalogue, Route
 from proxy.rate import RequestRate
@@ -88,13 +90,15 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         rate, registry = RequestRate(time.monotonic), Registry()
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
         facts = FactsCache(seed, count, Redactor(configuration.secrets()))
-        chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry)
+        limits = limiter(configuration)
+        chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits)
         erasures = _erasures(store)
         await erasures.finish()
         background = Background()
         stack.push_async_callback(background.aclose)
         services = _services(configuration, store, catalogue, rate, registry, background, count, facts, erasures)
-        services = msgspec.structs.replace(services, summarizer=_summarizer(configuration, catalogue, chat))
+        summarizer = _summarizer(configuration, catalogue, chat)
+        services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits)
         background.add(DiskWatch(directory).run())
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
@@ -132,6 +136,7 @@ async def _chat(
     facts: FactsCache,
     rate: RequestRate,
     registry: Registry,
+    limits: Limiter | None,
 ) -> ChatHandler:
     redact = Redactor(configuration.secrets())
     chains, memories = ChainIndex(facts.hash), SessionMemories()
@@ -155,6 +160,7 @@ async def _chat(
         enforced=configuration.server.enforce_context_limit,
     )
     store.handler.subscribe(beginner.decided)
+    stack.callback(beginner.refusals.flush)
     finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
     by_proxy = AiohttpUpstream()
     stack.push_async_callback(by_proxy.aclose)
@@ -166,7 +172,8 @@ async def _chat(
     )
     choose = _chooser(upstream, DemoUpstream(count))
     fallback = _fallback_model(store.handler)
-    return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback)
+    names = key_names(configuration)
+    return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback, limiter=limits, key_names=names)
 
 
 def _sender(configuration: Configuration, store: Store, facts: FactsCache, count: SplintrCounter) -> Sender:
@@ -289,7 +296,7 @@ def _gate(configuration: Configuration) -> Gate:
         GateSettings(
             host=server.host,
             token=server.token,
-            client_keys=tuple(server.client_keys),
+            client_keys=configuration.client_keys(),
             allowed_hosts=tuple(server.allowed_hosts),
             allowed_origins=tuple(server.allowed_origins),
         )

@@ -42,6 +42,7 @@ from schema.workspace import (
     SessionActivated,
 )
 
+_UNITS = {"tokens": "tokens", "requests": "requests", "micro_usd": "millionths of a dollar"}
 Words = tuple[str | None, ...]
 Summary = Callable[[Event, str], tuple[str, Words]]
 E = TypeVar("E", bound=Event)
@@ -209,9 +210,12 @@ def _merged(event: SessionsMerged, _: str) -> tuple[str, Words]:
 
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
+    where = f" in session {event.session_id}" if event.session_id is not None else ""
     size = f"{event.tokens:,} tokens, {event.limit:,} allowed"
+    if event.scope is not None:
+        size = f"{event.scope}, {event.limit:,} {_UNITS[event.unit]} allowed"
     label = model_label(event.provider, event.model_sent)
-    return f"{requests} refused in session {event.session_id} ({event.code}): {size}, {label}", (event.code,)
+    return f"{requests} refused{where} ({event.code}): {size}, {label}", (event.code, event.scope)
 
 
 def _completed(event: ExchangeCompleted, label: str) -> tuple[str, Words]:

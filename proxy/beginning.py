@@ -20,8 +20,9 @@ from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
 from proxy.memory import SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
+from proxy.openai_errors import LimitRefusal
 from proxy.reducing import Prepared
-from proxy.refusals import Refusals, context_stream
+from proxy.refusals import Refusals, context_stream, over_limit, too_long
 from proxy.remembering import remembered
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
@@ -32,7 +33,7 @@ from schema.appending import Appender
 from schema.appends import Append, Committed
 from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.erasure import SessionErasureRequested
-from schema.exchanges import ExchangeStarted, Resolution
+from schema.exchanges import ExchangeRefused, ExchangeStarted, Resolution
 from schema.log import EventLog
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Metadata, NewEvent
@@ -76,7 +77,7 @@ class Beginner:
         self._recording = recording
         self._sender = sender
         self._enforced = enforced
-        self._refusals = Refusals()
+        self.refusals = Refusals(appender.append_later)
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
     def decided(self, events: Sequence[NewEvent]) -> None:
@@ -109,14 +110,26 @@ class Beginner:
             facts = await asyncio.to_thread(self._facts.of_long_request, request.messages)
         return facts
 
+    def refused(self, incoming: Incoming, refusal: LimitRefusal) -> None:
+        """A limit did not let the request through: no session is started for it."""
+        headers = session_headers(incoming.headers)
+        scope = self._resolver.scope(incoming.credential, client_family(headers.get(USER_AGENT)))
+        resolved = self._resolver.resolve(
+            signal_of(headers, _body_signals(incoming.request)), scope, incoming.facts, retry=is_retry(headers)
+        )
+        event = over_limit(refusal, incoming, _known(resolved), self._tokens(incoming, incoming.facts))
+        metadata = Metadata(actor="proxy", by=incoming.key, correlation_id=incoming.request_id)
+        for new in self.refusals.tell(event, metadata):
+            self._appender.append_later(Append(events=[new], metadata=metadata, keep=True))
+
     async def begin(self, incoming: Incoming) -> Running:
         """Waits only where a session of an earlier run must be read first. Raises Refusal."""
         request, facts = incoming.request, incoming.facts
         headers = session_headers(incoming.headers)
         family = client_family(headers.get(USER_AGENT))
         scope = self._resolver.scope(incoming.credential, family)
-        body = BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
-        resolve = partial(self._resolver.resolve, signal_of(headers, body), scope, facts, retry=is_retry(headers))
+        signal = signal_of(headers, _body_signals(request))
+        resolve = partial(self._resolver.resolve, signal, scope, facts, retry=is_retry(headers))
         prepared: Prepared | None = None
         looked = not self._sender.is_long(facts)
         while True:  # what was true before a wait may not be after it
@@ -166,14 +179,14 @@ class Beginner:
         tokens = tools + facts.tokens - sending.saved
         if self._enforced and tokens > incoming.max_context:
             self._withdraw(match.session_id, memory, sending)
-            refusal, event = self._refusals.too_long(incoming, match.session_id, tokens)
-            self._append_refused(incoming, match.session_id, [*new_events, *event])
+            refusal, event = too_long(incoming, match.session_id, tokens)
+            self._append_refused(incoming, match.session_id, event, new_events)
             raise refusal
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
         )
-        metadata = Metadata(actor="proxy", by=family, correlation_id=incoming.request_id)
+        metadata = Metadata(actor="proxy", by=incoming.key or family, correlation_id=incoming.request_id)
         committed = self._appender.append(
             Append(
                 events=new_events,
@@ -208,9 +221,12 @@ class Beginner:
             memory.replaced.withdraw(held)
         self._sender.drop(session_id)
 
-    def _append_refused(self, incoming: Incoming, session_id: int, events: list[NewEvent]) -> None:
+    def _append_refused(
+        self, incoming: Incoming, session_id: int, refused: ExchangeRefused, decided: list[NewEvent]
+    ) -> None:
+        metadata = Metadata(actor="proxy", by=incoming.key, correlation_id=incoming.request_id)
+        events = [*decided, *self.refusals.tell(refused, metadata)]
         if events:
-            metadata = Metadata(actor="proxy", correlation_id=incoming.request_id)
             committed = self._appender.append(Append(events=events, metadata=metadata, keep=True))
             committed.add_done_callback(partial(self._settled, session_id))
 
@@ -272,6 +288,7 @@ class Beginner:
             stream=incoming.request.stream,
             resolution=resolution,
             client_family=family,
+            key=incoming.key,
             received=received,
             sent=sent_list,
             envelope_ref=envelope,
@@ -301,6 +318,10 @@ class Beginner:
             self._memories.drop(session_id)
             self._handler.dropped()
             self._sender.drop(session_id)
+
+
+def _body_signals(request: ChatRequest) -> BodySignals:
+    return BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
 
 
 def _known(resolved: Found | New) -> int | None:

@@ -6,17 +6,19 @@ begun, and cancels the exchange, which closes the upstream connection.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from proxy.beginning import Beginner
 from proxy.committing import committed
 from proxy.facts import RequestFacts
+from proxy.family import client_family
 from proxy.finishing import Ending, Finisher
 from proxy.headers import client_headers, upstream_headers
-from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body
-from proxy.openai_errors import Refusal, error_body, error_event, upstream_error_text
+from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body, until_gone
+from proxy.limiter import Limiter
+from proxy.openai_errors import LimitRefusal, Refusal, error_body, error_event, upstream_error_text
 from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
 from proxy.rate import RequestRate
 from proxy.running import Incoming, Running
@@ -59,7 +61,8 @@ class Pass(msgspec.Struct, kw_only=True):
 
 
 class ChatHandler:
-    """`fallback_model` names the model of a request that names none; `upstream` chooses by route."""
+    """`fallback_model` names the model of a request that names none; `upstream` chooses by route. `limiter` is None
+    where nothing is limited; `key_names` are the names of clients' keys."""
 
     def __init__(
         self,
@@ -70,6 +73,9 @@ class ChatHandler:
         upstream: Callable[[Route], Upstream],
         rate: RequestRate,
         fallback_model: Callable[[], str | None],
+        *,
+        limiter: Limiter | None = None,
+        key_names: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -78,6 +84,8 @@ class ChatHandler:
         self._upstream = upstream
         self._rate = rate
         self._fallback_model = fallback_model
+        self._limiter = limiter
+        self._key_names = key_names or {}
 
     async def __call__(
         self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
@@ -93,7 +101,6 @@ class ChatHandler:
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
             return
-        self._rate.count()
         forward = _forward(body, request, route)
         incoming = Incoming(
             body=body,
@@ -109,13 +116,34 @@ class ChatHandler:
             model_sent=route.upstream_model,
             cached_price_ratio=route.provider.cached_price_ratio,
             max_context=route.max_context,
+            key=self._key_names.get(credential) if credential is not None else None,
         )
         try:
-            running = await self._beginner.begin(incoming)
+            running = await self._begun(incoming, receive)
+        except ClientGoneError:
+            return
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
             return
         await self._watched(receive, send, incoming, route, running, injected=forward.injected)
+
+    async def _begun(self, incoming: Incoming, receive: Receive) -> Running:
+        """Raises Refusal and ClientGoneError."""
+        if self._limiter is None:
+            self._rate.count()
+            return await self._beginner.begin(incoming)
+        client = _client(incoming)
+        try:
+            await self._limiter.enter(client, incoming.provider, incoming.key, receive)
+        except LimitRefusal as refusal:
+            self._beginner.refused(incoming, refusal)
+            raise
+        self._rate.count()
+        try:
+            return await self._beginner.begin(incoming)
+        except Refusal:
+            self._limiter.leave(client, incoming.provider, incoming.key)
+            raise
 
     async def _watched(
         self, receive: Receive, send: Send, incoming: Incoming, route: Route, running: Running, *, injected: bool
@@ -292,11 +320,18 @@ def _forward(body: bytes, request: ChatRequest, route: Route) -> Forward:
 
 
 async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await until_gone(receive)
     gone.set()
     if task is not None:
         task.cancel()
+
+
+def _client(incoming: Incoming) -> tuple[str | None, str | None]:
+    """Whose turn it is: a named key, else a credential together with the kind of client."""
+    if incoming.key is not None:
+        return incoming.key, None
+    agent = header(incoming.headers, b"user-agent")
+    return incoming.credential, client_family(agent.decode("latin-1")) if agent is not None else None
 
 
 async def _start(send: Send, status: int, headers: Headers) -> None:
@@ -309,5 +344,5 @@ def _json_head(body: bytes) -> Headers:
 
 async def _refuse(send: Send, refusal: Refusal, request_id: str) -> None:
     body = refusal.body()
-    await _start(send, refusal.status, [*_json_head(body), (b"x-request-id", request_id.encode())])
+    await _start(send, refusal.status, [*_json_head(body), *refusal.headers, (b"x-request-id", request_id.encode())])
     await send({"type": "http.response.body", "body": body, "more_body": False})

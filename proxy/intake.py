@@ -24,6 +24,12 @@ def header(headers: Headers, name: bytes) -> bytes | None:
     return None
 
 
+async def until_gone(receive: Receive) -> None:
+    """Wait until the client has closed the connection; its request has been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """The body, inflated when it is gzip. Raises Refusal (413, 415, 400) and ClientGoneError."""
     _check_type(header(headers, b"content-type"))

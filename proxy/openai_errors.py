@@ -1,22 +1,51 @@
 """Errors in the shape of the OpenAI API: {"error": {message, type, param, code}}."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from proxy.answers import decoded
+from schema.exchanges import LimitUnit, RefusedByLimit
 
 _ERROR_TEXT = 16_384  # bytes
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
 class Refusal(Exception):
-    """A request that is answered by us, before anything is recorded or sent."""
+    """A request that is answered by us, before anything is recorded or sent. `headers` go into the answer."""
 
-    def __init__(self, status: int, message: str, code: str | None, param: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None,
+        param: str | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
+        self.status, self.message, self.code, self.param, self.headers = status, message, code, param, headers
 
     def body(self) -> bytes:
         return error_body(self.status, self.message, self.code, self.param)
+
+
+class LimitRefusal(Refusal):
+    """More than a limit allows now (429). `scope` says whose limit, `limit` how much, in `unit`: both are recorded."""
+
+    def __init__(
+        self,
+        message: str,
+        code: RefusedByLimit,
+        *,
+        scope: str,
+        limit: int,
+        unit: LimitUnit = "requests",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(429, message, code, headers=headers)
+        self.reason: RefusedByLimit = code
+        self.scope, self.limit = scope, limit
+        self.unit: LimitUnit = unit
 
 
 def error_body(status: int, message: str, code: str | None, param: str | None = None) -> bytes:

@@ -41,7 +41,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """`base_url` None means the vendor's own address, which needs an `api_key`; with an address of one's own the key
-    may be empty, and then no Authorization is sent (decisions 3.6). Timeouts in seconds, the second between bytes."""
+    may be empty, and then no Authorization is sent (decisions 3.6). Timeouts in seconds, the second between bytes;
+    `max_rpm` 0 for no limit."""
 
     key: str
     type: ProviderType
@@ -53,6 +54,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     allow_any_model: bool = False
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 600.0
+    max_rpm: int = 0
     name: str = ""
     icon: str = ""
     color: str = ""

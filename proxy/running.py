@@ -17,7 +17,8 @@ Kind = Literal["completed", "failed", "cancelled", "interrupted"]
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream."""
+    """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream, `key`
+    the configured name of the client's key."""
 
     body: bytes
     request: ChatRequest
@@ -32,6 +33,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     model_sent: str
     cached_price_ratio: float = 0.1
     max_context: int = 262_144
+    key: str | None = None
 
 
 class Running(msgspec.Struct, kw_only=True, eq=False):

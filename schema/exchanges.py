@@ -9,6 +9,8 @@ from schema.registry import Event, SealedText
 
 UsageSource = Literal["measured", "estimated", "none"]
 InterruptionCause = Literal["found_open", "shutdown"]
+RefusedByLimit = Literal["rate_limit_exceeded", "budget_exceeded"]
+LimitUnit = Literal["tokens", "requests", "micro_usd"]
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -70,8 +72,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ExchangeStarted(Event, frozen=True, kw_only=True):
     """A request was accepted and goes upstream. `sent` and `sent_envelope_ref` are None where what went upstream equals
     what was received. An envelope is all of the body outside the messages (see proxy/envelope.py); `chain` is the
-    canonical hash of the received messages; `steps` say what `sent` saves; `over_threshold` that the context was full
-    enough for an automatic compaction, as later stages found it."""
+    canonical hash of the received messages; `key` is the configured name of the client's key; `steps` say what `sent`
+    saves; `over_threshold` that the context was full enough for an automatic compaction, as later stages found it."""
 
     session_id: int
     exchange_id: int
@@ -82,6 +84,7 @@ class ExchangeStarted(Event, frozen=True, kw_only=True):
     stream: bool = False
     resolution: Resolution
     client_family: str | None = None
+    key: str | None = None
     received: MessageRefs
     sent: MessageRefs | None = None
     envelope_ref: str
@@ -138,15 +141,19 @@ class ExchangeInterrupted(Finished, frozen=True, kw_only=True):
 
 class ExchangeRefused(Event, frozen=True, kw_only=True):
     """Requests that we refused before anything went upstream: `count` of them since the last such event of the session
-    and code, at most one event a minute. `tokens` of the last one, as it would have gone upstream, and the `limit`."""
+    and code, at most one event a minute. `tokens` of the last one, as it would have gone upstream, and the `limit`, in
+    `unit`; `scope` names the limit where there are several. `session_id` is None where the request belonged to none
+    yet, and none was started for it."""
 
-    session_id: int
-    code: Literal["context_length_exceeded"]
+    session_id: int | None = None
+    code: Literal["context_length_exceeded"] | RefusedByLimit
     count: int
     tokens: int
     limit: int
     model_sent: str
     provider: str
+    scope: str | None = None
+    unit: LimitUnit = "tokens"
 
 
 EVENTS = (ExchangeStarted, ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted, ExchangeRefused)

@@ -160,11 +160,9 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         "models.m.price has no effect yet",
         "unknown key models.m.price.inputs; is input meant?",
         "recording.idempotency_hours has no effect yet",
-        "rate_limit.max_wait_ms has no effect yet",
-        "rate_limit.mode: requests are only counted as yet, as with observe",
     }
-    assert len(found.warnings) == 10
-    assert found.rate_limit.mode == "observe"
+    assert len(found.warnings) == 8
+    assert (found.rate_limit.mode, found.rate_limit.max_wait_ms) == ("enforce", 1)
 
 
 @pytest.mark.parametrize(

@@ -68,4 +68,5 @@ async def test_rate_limit(house: House, count: int, status: str, percentage: flo
         house.rate.count()
     assert (await house.client.get("/api/rate-limit")).json() == {
         "status": status, "mode": "observe", "current_rpm": count, "max_rpm": 8, "percentage": percentage,
+        "waiting": 0, "limits": [],
     }  # fmt: skip

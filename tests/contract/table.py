@@ -84,7 +84,9 @@ PAIRS = (
     ),
     _get(
         "17", "/api/rate-limit",
-        '{status:"normal"/"elevated"/"warning"/"critical", current_rpm:int, max_rpm, percentage, mode}', NO_AT,
+        '{status:"normal"/"elevated"/"warning"/"critical", current_rpm:int, max_rpm, percentage, mode,'
+        " waiting:int, limits:{name, current_rpm:int, max_rpm, percentage}[]}",
+        NO_AT,
     ),
     _get("18", "/", None, ("?x=1", None, 200, ""), kind="text/html; charset=utf-8", auth="open"),
     _get("19", "/favicon.ico", None, ("?x=1", None, 200, ""), kind="image/", auth="open"),
