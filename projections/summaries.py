@@ -213,7 +213,7 @@ def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     where = f" in session {event.session_id}" if event.session_id is not None else ""
     size = f"{event.tokens:,} tokens, {event.limit:,} allowed"
     if event.scope is not None:
-        size = f"{event.scope}, {event.limit:,} {_UNITS[event.unit]} allowed"
+        size = f"{event.scope}, {event.limit:,} {_UNITS[event.unit or 'tokens']} allowed"
     label = model_label(event.provider, event.model_sent)
     return f"{requests} refused{where} ({event.code}): {size}, {label}", (event.code, event.scope)
 

@@ -114,7 +114,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 
 def test_the_sample_configurations_load_without_a_warning(tmp_path: Path) -> None:
-    keys = {"OPENAI_API_KEY": "k1", "GEMINI_API_KEY": "k2"}
+    keys = {"OPENAI_API_KEY": "k1", "GEMINI_API_KEY": "k2", "ALICE_KEY": "k3"}
     samples = of_language("toml", *PAGES, "docs/configuration.md")
     assert len(samples) >= 3
     for sample in samples:

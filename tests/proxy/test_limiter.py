@@ -55,8 +55,9 @@ async def test_enforcing_refuses_and_says_when_to_come_back() -> None:
 
 
 async def test_a_provider_and_a_key_have_limits_of_their_own() -> None:
-    windows = {"providers": {"p": Window("provider p", 1)}, "keys": {"k": Window("key k", 1)}}
-    limits = limiter("enforce", Clock(), everyone=0, **windows)
+    limits = limiter(
+        "enforce", Clock(), everyone=0, providers={"p": Window("provider p", 1)}, keys={"k": Window("key k", 1)}
+    )
     await limits.enter("a", "p", None, stays)
     with pytest.raises(LimitRefusal, match="provider p"):
         await limits.enter("a", "p", "k", stays)
