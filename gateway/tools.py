@@ -35,7 +35,8 @@ class RpcError(Exception):
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool as `tools/list` shows it, and what it does. `call` gets arguments that match `input_schema`."""
+    """A tool as `tools/list` shows it, and what it does. `call` gets arguments that match `input_schema`; with `masked`
+    False its text is never shortened, because it is what was shortened before."""
 
     name: str
     description: str
@@ -44,6 +45,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     output_schema: Mapping[str, Any] | None = None
     annotations: Mapping[str, bool] | None = None
+    masked: bool = True
 
 
 class InProcessServer(msgspec.Struct, frozen=True, kw_only=True):
