@@ -38,7 +38,7 @@ def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
 
     async def body(request: Request, services: Use) -> M:
         data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
-        if data and not _is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
+        if data and not is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
             raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
         fields = validated(model, parsed(data))
         live_only(request)
@@ -91,6 +91,13 @@ def parsed(data: bytes) -> dict[str, object]:
     return value
 
 
+def is_json(content_type: str | None, encoding: str | None) -> bool:
+    """Whether the headers of a body say that it is JSON, and not packed."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    plain = (encoding or "identity").strip().lower() == "identity"
+    return plain and (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
+
+
 def validated(model: type[M], fields: dict[str, object]) -> M:
     """Raises InvalidFieldError."""
     try:
@@ -98,12 +105,6 @@ def validated(model: type[M], fields: dict[str, object]) -> M:
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise InvalidFieldError({**entry, "loc": ("body", *entry["loc"])} for entry in details) from None
-
-
-def _is_json(content_type: str | None, encoding: str | None) -> bool:
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    plain = (encoding or "identity").strip().lower() == "identity"
-    return plain and (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
 
 
 def _deeper(value: object, limit: int) -> bool:

@@ -94,6 +94,9 @@ STARTER = """\
 # erase_after_days = 0               # sessions unused for so long are erased by themselves; 0: never
 # check_every_hours = 6
 
+[mcp]
+# mask_chars = 4000                  # text of a tool that is longer is shortened, its original kept; 0: never
+
 [rate_limit]
 # mode = "observe"                   # "enforce": 429; "wait": delay, then 429
 # max_rpm = 40                       # completions of all clients in any 60 seconds, 0 for no limit
@@ -129,6 +132,20 @@ STARTER = """\
 # max_output_tokens = 32768
 # capabilities = ["tools"]
 # price = { input = 1.25, output = 10.0, cache_read = 0.125, cache_write = 1.25 }
+#
+# [mcp.servers.search]               # a program that speaks MCP, or the address of a server
+# command = "npx"
+# args = ["-y", "some-mcp-server"]
+# env = { API_KEY = "${SEARCH_KEY}" }
+# timeout_ms = 30000
+# idle_seconds = 600.0
+# stateful = false                   # true: one program for each client
+# tools = []                         # those that may be used; empty: all
+#
+# [mcp.servers.remote]
+# url = "https://mcp.example.com/mcp"
+# headers = {}
+# private = false                    # true: the address may be of a private network
 #
 # [providers.local]
 # base_url = "http://127.0.0.1:11434/v1"

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from api.configuration_checks import check_keys, check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
+from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
 from api.configuration_sections import (
     Compaction,
@@ -63,6 +64,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     observation_masking: ObservationMasking
     compaction: Compaction
     retention: RetentionSection
+    mcp: Mcp
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -78,6 +80,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         found = {self.server.token, *self.client_keys()}
         for provider in self.providers:
             found |= {provider.api_key, *provider.headers.values(), *_secrets_of(provider.base_url or "")}
+        found |= self.mcp.secrets()
+        for entry in self.mcp.servers.values():
+            found |= _secrets_of(entry.url)
         return frozenset(found - {""})
 
     def client_keys(self) -> tuple[str, ...]:
@@ -99,6 +104,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "observation_masking": self.observation_masking.model_dump(),
             "compaction": self.compaction.model_dump(),
             "retention": self.retention.model_dump(),
+            "mcp": self.mcp.public(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -176,6 +182,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         observation_masking=values.observation_masking,
         compaction=values.compaction,
         retention=values.retention,
+        mcp=values.mcp,
         providers=providers,
         models=models,
         warnings=tuple(warnings),

@@ -6,7 +6,7 @@ from typing import Any
 from api.configuration_warnings import dotted
 
 _SHOWN_AS = {"token": "has_token", "client_keys": "has_client_keys", "api_key": "has_api_key", "key": "has_key"}
-_WHOLE = ("headers",)  # shown by name only
+_WHOLE = ("headers", "env")  # shown by name only
 
 Path = tuple[str, ...]
 

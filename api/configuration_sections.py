@@ -1,51 +1,22 @@
 """The sections of the configuration file that have an effect, with their defaults and limits."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
+from api.configuration_mcp import Mcp
+from api.configuration_types import STRICT, Seconds, Secret, Tokens, Url, sendable_headers
 from context.window import FIELDS, PLACEHOLDER, fields_of, placeholder
 from proxy.providers import ProviderType
 
-Tokens = Annotated[int, Field(ge=1, le=1 << 40)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _KEY = r"^[\x21-\x7e]{1,200}$"
 _NO_SLASH = r"^[\x21-\x2e\x30-\x7e]{1,200}$"  # a provider's key comes before the slash of `provider/name`
-_FRAMING = ("content-length", "transfer-encoding", "connection")
-
-
-def _secret(value: str) -> str:
-    """Files and shells leave white space around a key."""
-    value = value.strip()
-    if not value.isprintable() or not value.isascii():
-        raise ValueError("a key is one line of ASCII")
-    return value
-
-
-def _url(value: str) -> str:
-    """Empty where an environment variable is not set: then the provider counts as not configured."""
-    value = value.strip()
-    if not value:
-        return value
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not value.isprintable():
-        raise ValueError("must be an http:// or https:// address")
-    return value
-
-
-Secret = Annotated[str, AfterValidator(_secret)]
-Url = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):
     """Strict: a string is no number and a number no flag. Unknown keys are warned of elsewhere."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = STRICT
 
 
 class Server(Section):
@@ -233,14 +204,7 @@ class ProviderEntry(Section):
     @field_validator("headers")
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"{name!r} is no header name")
-            if name.lower() in _FRAMING:
-                raise ValueError(f"{name} is set by the HTTP client")
-            if not value.isprintable():
-                raise ValueError(f"the value of {name} cannot be sent")
-        return headers
+        return sendable_headers(headers)
 
 
 class FileModel(Section):
@@ -256,5 +220,6 @@ class FileModel(Section):
     observation_masking: ObservationMasking = ObservationMasking()
     compaction: Compaction = Compaction()
     retention: RetentionSection = RetentionSection()
+    mcp: Mcp = Mcp()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

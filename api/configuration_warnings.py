@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
+from api.configuration_mcp import FastFilesystem, Mcp, McpServer
 from api.configuration_sections import (
     Compaction,
     CompactionAuto,
@@ -28,11 +29,12 @@ from api.configuration_sections import (
 )
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
-LATER_SECTIONS = frozenset(("mcp", "cline", "context_pruning", "routing"))
+LATER_SECTIONS = frozenset(("cline", "context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
+    Mcp: frozenset({"fast_filesystem", "memory_tools", "qdrant", "compression", "retry"}),
 }
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "server": Server,
@@ -43,6 +45,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "observation_masking": ObservationMasking,
     "compaction": Compaction,
     "retention": RetentionSection,
+    "mcp": Mcp,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,
@@ -50,6 +53,7 @@ _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("compaction", "auto"): CompactionAuto,
     ("compaction", "ui"): CompactionUi,
     ("compaction", "preview"): CompactionPreview,
+    ("mcp", "fast_filesystem"): FastFilesystem,
 }
 _ENTRIES: Mapping[str, type[BaseModel]] = {
     "providers": ProviderEntry,
@@ -83,6 +87,8 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
         for key, entry in _table(values.get(name)).items():
             yield from _section((name, key), _table(entry), model)
             yield from _section((name, key, "price"), _table(_table(entry).get("price")), PriceEntry)
+    for key, entry in _table(_table(values.get("mcp")).get("servers")).items():
+        yield from _section(("mcp", "servers", key), _table(entry), McpServer)
 
 
 def _section(path: tuple[str, ...], values: Mapping[str, object], model: type[BaseModel]) -> Iterator[str]:

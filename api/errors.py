@@ -1,6 +1,7 @@
-"""Every error as an HTTP answer: one table from exception to status and code, two shapes (contract 1.3).
+"""Every error as an HTTP answer: one table from exception to status and code, three shapes (contract 1.3).
 
-`{"error": text, "code": code, ...context}`, and `{"error": {message, type, param, code}}` on OpenAI paths.
+`{"error": text, "code": code, ...context}`, `{"error": {message, type, param, code}}` on OpenAI paths, and JSON-RPC on
+those of the gateway.
 """
 
 import json
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 
 from api.details import bounded_details, invalid, sentence
-from api.gate import area_of
+from api.gate import area_of, speaks_rpc
 from api.times import iso
 from commands.errors import (
     CommandError,
@@ -25,6 +26,9 @@ from commands.errors import (
     StaleError,
     UnavailableError,
 )
+from gateway.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST
+from gateway.jsonrpc import encode as rpc_encode
+from gateway.jsonrpc import error_body as rpc_error_body
 from projections.store import AtOutOfRangeError
 from projections.timeline import CursorError
 from projections.trouble import is_environmental
@@ -89,6 +93,9 @@ def error_body(path: str, status: int, code: str, message: str, context: Mapping
     """The JSON body in the shape that belongs to `path`."""
     if area_of(path) == "openai":
         return openai_error_body(status, message, code)
+    if speaks_rpc(path):
+        number = INVALID_REQUEST if status < 500 else INTERNAL_ERROR
+        return rpc_encode(rpc_error_body(number, message, {"code": code, **(context or {})}, None))
     fields = {"error": message, "code": code, **(context or {})}
     # what a client sent may hold unpaired surrogates, which no JSON text can
     return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")

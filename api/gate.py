@@ -18,7 +18,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _WILDCARDS = ("", "0.0.0.0", "::", "*")
 _SAFE = ("GET", "HEAD")
 _OPENAI = ("/chat/completions", "/models", "/v1")
-_PROTECTED = ("/api", "/ws", "/metrics", "/openapi.json")
+_PROTECTED = ("/api", "/mcp", "/ws", "/metrics", "/openapi.json")
+_RPC = ("/api/mcp-gateway", "/mcp")
 _MAX_REQUEST_ID = 128
 
 
@@ -116,6 +117,11 @@ def area_of(path: str) -> Area:
     if _under(path, _OPENAI):
         return "openai"
     return "api" if _under(path, _PROTECTED) else "open"
+
+
+def speaks_rpc(path: str) -> bool:
+    """Whether `path` is one of the gateway, whose errors are JSON-RPC."""
+    return _under(path, _RPC)
 
 
 def is_preflight(method: str, headers: Headers) -> bool:

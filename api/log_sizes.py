@@ -16,6 +16,8 @@ from schema.sizes import sizes
 
 router = APIRouter(prefix="/api/log", tags=["log"], dependencies=PAST)
 
+_NO_SESSION = "[no session]"  # 0: what tools were told without one
+
 
 class SessionSize(BaseModel):
     """`stored_bytes` are the events' data and the bodies, compressed and sealed; `share` is of all sessions, in per
@@ -59,7 +61,7 @@ async def log_sizes(
     of_sessions = [
         SessionSize(
             session_id=each.session_id,
-            name=names.get(each.session_id, ERASED_NAME),
+            name=names.get(each.session_id, ERASED_NAME if each.session_id else _NO_SESSION),
             events=each.events,
             stored_bytes=each.stored_bytes,
             share=round(100 * each.stored_bytes / of_all, 2),

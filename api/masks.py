@@ -1,7 +1,6 @@
 """What was masked, and its originals (contract 22-25)."""
 
 import asyncio
-import re
 import sqlite3
 from typing import Annotated
 
@@ -13,21 +12,20 @@ from api.bodies import RequestBody, documented, read
 from api.errors import ApiError
 from api.fields import FROM_TEXT, Offset, QueryId, TextFlag
 from api.missing import not_there
+from api.originals import HASH, original, selected
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.times import iso
 from api.writing import Writes
 from commands.retrievals import RetrieveContent
 from commands.workspace import DisableSanitizer, EnableSanitizer
-from context.messages import decode_message
 from projections.masks import MaskRow, MaskStats, find_masks, list_masks, mask_stats
 from projections.timeline import get_event
 from projections.workspace import sanitizer
-from proxy.contents import MissingContentError, SessionContents
+from proxy.contents import MissingContentError
 
 router = APIRouter(prefix="/api", tags=["context"])
 
-_HASH = re.compile(r"[0-9a-f]{16,64}")
 _SHORT = 16
 
 
@@ -48,8 +46,8 @@ class MaskList(BaseModel):
 
 
 class MaskedContent(BaseModel):
-    """`original_content` is the text as the client sent it, byte for byte; `selection` the lines that were asked
-    for."""
+    """`original_content` is the text as the client sent it or a tool gave it, byte for byte; `selection` the lines that
+    were asked for. `session_id` is 0 for a tool that was called without a session."""
 
     hash: str
     preview: str
@@ -148,17 +146,9 @@ async def toggle(body: Annotated[ToggleBody, Depends(read(ToggleBody))], service
     return Toggled(enabled=body.enabled, message=f"The sanitizer is {'on' if body.enabled else 'off'}.")
 
 
-def selected(text: str, lines: str | None, grep: str | None) -> str:
-    """The lines of a range (from 1, both inclusive) that hold `grep`, whatever the case."""
-    every = text.split("\n")
-    first, last = (int(part) for part in lines.split("-")) if lines is not None else (1, len(every))
-    wanted = (grep or "").casefold()
-    return "\n".join(line for line in every[max(first, 1) - 1 : last] if wanted in line.casefold())
-
-
 async def _one(reads: Reads, prefix: str) -> MaskRow:
     """Raises ApiError 404, and 409 where several texts begin so."""
-    found = await reads.run(find_masks, prefix) if _HASH.fullmatch(prefix) else []
+    found = await reads.run(find_masks, prefix) if HASH.fullmatch(prefix) else []
     if not found:
         raise ApiError(404, "mask_not_found", "There is no such mask.", context={"hash": prefix[:64]})
     if len({row.hash for row in found}) > 1:
@@ -169,10 +159,9 @@ async def _one(reads: Reads, prefix: str) -> MaskRow:
 def _original(services: Services, row: MaskRow) -> str:
     """Raises ApiError 410 where the log does not hold it."""
     try:
-        content = decode_message(SessionContents(services.log, row.session_id).body(row.ref)).get("content")
+        return original(services.log, row)
     except MissingContentError:
         raise not_there(services, row.session_id) from None
-    return content if isinstance(content, str) else ""
 
 
 def _item(services: Services, row: MaskRow) -> MaskItem:

@@ -16,6 +16,7 @@ from api.rebuilds import Rebuilds
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.tokens import TextCounter
+from gateway.gateway import Gateway
 from projections.applying import ProjectionStatus
 from projections.metrics import ExchangeTally
 from projections.store import ReadPool
@@ -60,7 +61,7 @@ class Origin(msgspec.Struct, frozen=True):
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
     `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown;
-    `summarizer` asks a model for summaries, where one is configured."""
+    `gateway` passes calls of MCP servers on; `summarizer` asks a model for summaries, where one is configured."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -79,6 +80,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     erasures: Erasures
     hub: Hub
     desk: Desk
+    gateway: Gateway
     summarizer: Summarizer | None = None
     count: TextCounter
     redact: Callable[[str], str]

@@ -17,6 +17,7 @@ from api.disk import DiskWatch
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
+from api.gateway_wiring import open_gateway
 from api.idempotency import Keys
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
@@ -31,6 +32,7 @@ from commands.handling import CommandHandler
 from commands.recovery import interrupt_open_exchanges
 from commands.workspace import RecordConfiguration
 from context.tokens import SplintrCounter
+from gateway.gateway import Gateway
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
@@ -96,7 +98,11 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         await erasures.finish()
         background = Background()
         stack.push_async_callback(background.aclose)
-        services = _services(configuration, store, catalogue, rate, registry, background, count, facts, erasures)
+        gateway = open_gateway(configuration, store.appender, store.keys, count)
+        stack.push_async_callback(gateway.aclose)
+        services = _services(
+            configuration, store, catalogue, rate, registry, background, count, facts, erasures, gateway
+        )
         summarizer = _summarizer(configuration, catalogue, chat)
         services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits)
         background.add(DiskWatch(directory).run())
@@ -240,6 +246,7 @@ def _services(
     count: SplintrCounter,
     facts: FactsCache,
     erasures: Erasures,
+    gateway: Gateway,
 ) -> Services:
     health = Health(
         writer_trouble=lambda: store.appender.trouble,
@@ -270,6 +277,7 @@ def _services(
             reduces=configuration.reduction.enabled,
             sanitizes=configuration.sanitizer.enabled,
         ),
+        gateway=gateway,
         compaction=configuration.compaction,
         compression=configuration.sanitizer.compression,
         background=background,

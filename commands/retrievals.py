@@ -1,5 +1,7 @@
 """Somebody asked for what a mask stands for: recorded, and nothing else."""
 
+from typing import Literal
+
 import msgspec
 
 from commands.workspace import Workspace
@@ -12,10 +14,11 @@ class RetrieveContent(msgspec.Struct, frozen=True):
 
     session_id: int
     hash: str
+    by: Literal["user", "model"] = "user"
 
 
 Command = RetrieveContent
 
 
 def decide(_: Workspace, command: Command) -> list[Event]:
-    return [ContentRetrieved(session_id=command.session_id, hash=command.hash, retrieved_by="user")]
+    return [ContentRetrieved(session_id=command.session_id, hash=command.hash, retrieved_by=command.by)]

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from api.configuration_mcp import FastFilesystem, Mcp, McpServer
 from api.configuration_sections import (
     Compaction,
     CompactionAuto,
@@ -41,6 +42,9 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("compaction.auto", CompactionAuto),
     ("compaction.ui", CompactionUi),
     ("compaction.preview", CompactionPreview),
+    ("mcp", Mcp),
+    ("mcp.servers.NAME", McpServer),
+    ("mcp.fast_filesystem", FastFilesystem),
 )
 
 MEANINGS = {
@@ -123,6 +127,22 @@ MEANINGS = {
     "models.NAME.price.output": "Per million completion tokens.",
     "models.NAME.price.cache_read": "Per million prompt tokens read from the provider's cache.",
     "models.NAME.price.cache_write": "Per million prompt tokens written to the provider's cache.",
+    "mcp.mask_chars": "Text of a tool that is longer is shortened, its original kept; 0: never.",
+    "mcp.memory_tools": "Tools whose results count as memory; `*` stands for anything. No effect yet.",
+    "mcp.servers": "Servers outside, or other settings for the five that are built in.",
+    "mcp.servers.NAME.transport": "By default `http` with a `url`, `stdio` with a `command`, else `builtin`.",
+    "mcp.servers.NAME.url": "Address of a Streamable HTTP server.",
+    "mcp.servers.NAME.headers": "Further headers sent to it.",
+    "mcp.servers.NAME.private": "Its address may be of a private network or of this machine.",
+    "mcp.servers.NAME.command": "Program that speaks MCP on its standard input and output.",
+    "mcp.servers.NAME.args": "Its arguments.",
+    "mcp.servers.NAME.env": "Its environment, beside HOME, LOGNAME, PATH, SHELL, TERM and USER; there is no more.",
+    "mcp.servers.NAME.timeout_ms": "How long a call may take; 60,000 for sequential-thinking where it is not set.",
+    "mcp.servers.NAME.idle_seconds": "A program that was not called for so long is stopped, and started when needed.",
+    "mcp.servers.NAME.stateful": "One program for each client, because it remembers things between calls.",
+    "mcp.servers.NAME.tools": "Names of the tools that may be used; `*` stands for anything; empty: all.",
+    "mcp.fast_filesystem.roots": "Folders that fast-filesystem and json-query reach; none: nothing. No effect yet.",
+    "mcp.fast_filesystem.writable": "Whether fast-filesystem may write. No effect yet.",
     "rate_limit.mode": "`observe` counts, `enforce` refuses with 429, `wait` delays first ([limits](limits.md)).",
     "rate_limit.max_rpm": "Completions in any 60 seconds, of all clients together; 0 for no limit.",
     "rate_limit.max_wait_ms": "Longest delay with `wait`, before the 429.",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import compaction, context, erasure, exchanges, moving, sessions, workspace
+from schema import compaction, context, erasure, exchanges, gateway, moving, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
@@ -18,6 +18,7 @@ _SLICES = (
     (compaction, "Compaction"),
     (erasure, "Erasure"),
     (moving, "Moving"),
+    (gateway, "Gateway"),
 )
 _PARTS = (
     exchanges.Resolution,

@@ -2,6 +2,7 @@
 
 from projections.compaction import COMPACTION
 from projections.exchanges import EXCHANGES
+from projections.gateway import GATEWAY
 from projections.masks import MASKS
 from projections.pins import PINS
 from projections.session_stats import SESSION_STATS
@@ -9,4 +10,4 @@ from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, TIMELINE)
+PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, GATEWAY, TIMELINE)

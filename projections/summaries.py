@@ -29,6 +29,15 @@ from schema.exchanges import (
     ExchangeStarted,
     Finished,
 )
+from schema.gateway import (
+    BreakerOpened,
+    McpCall,
+    McpCallCompleted,
+    McpCallFailed,
+    McpCallRefused,
+    McpServerCrashed,
+    McpServerStarted,
+)
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -113,7 +122,8 @@ def _vacuumed(event: DatabaseVacuumed, _: str) -> tuple[str, Words]:
 def _content_masked(event: ContentMasked, _: str) -> tuple[str, Words]:
     of = event.output
     change = f"{of.tokens_before:,} to {of.tokens_after:,} tokens ({event.stage})"
-    return f"output of {of.tool or 'a tool'} shortened in session {event.session_id}: {change}", (of.tool, of.hash)
+    where = f" in session {event.session_id}" if event.session_id else ""
+    return f"output of {of.tool or 'a tool'} shortened{where}: {change}", (of.tool, of.hash)
 
 
 def _outputs_masked(event: OutputsMasked, _: str) -> tuple[str, Words]:
@@ -242,6 +252,39 @@ def _ended(event: Finished, how: str, label: str) -> tuple[str, Words]:
     return f"exchange {event.exchange_id} {how}: {about}{tokens}{label}", (event.model_answered,)
 
 
+def _mcp_completed(event: McpCallCompleted, _: str) -> tuple[str, Words]:
+    failed = "" if event.outcome == "ok" else ", which failed"
+    return f"{_mcp_call(event)}{failed}: {event.bytes:,} bytes", (event.tool,)
+
+
+def _mcp_failed(event: McpCallFailed, _: str) -> tuple[str, Words]:
+    return f"{_mcp_call(event)} failed ({event.outcome})", (event.tool, event.error_message)
+
+
+def _mcp_refused(event: McpCallRefused, _: str) -> tuple[str, Words]:
+    return f"{_mcp_call(event)} refused ({event.outcome})", (event.tool,)
+
+
+def _mcp_call(event: McpCall) -> str:
+    what = f"tool {event.tool}" if event.tool is not None else event.method
+    session = f" in session {event.session_id}" if event.session_id else ""
+    return f"{what} of {event.server}{session}"
+
+
+def _mcp_started(event: McpServerStarted, _: str) -> tuple[str, Words]:
+    return f"MCP server {event.server} started ({event.transport})", (event.protocol,)
+
+
+def _mcp_crashed(event: McpServerCrashed, _: str) -> tuple[str, Words]:
+    code = f" with {event.exit_code}" if event.exit_code is not None else ""
+    return f"MCP server {event.server} ended by itself{code}, {event.calls:,} calls under way", ()
+
+
+def _breaker_opened(event: BreakerOpened, _: str) -> tuple[str, Words]:
+    text = f"calls of {event.server} refused for {event.open_ms // 1000:,} s: {event.failures:,} failures in a row"
+    return f"{text} ({event.outcome})", (event.outcome,)
+
+
 SUMMARIES: Mapping[type[Event], Summary] = dict(
     (
         _says(SessionStarted, _session_started),
@@ -279,6 +322,12 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(ExchangeFailed, _failed),
         _says(ExchangeCancelled, _cancelled),
         _says(ExchangeInterrupted, _interrupted),
+        _says(McpCallCompleted, _mcp_completed),
+        _says(McpCallFailed, _mcp_failed),
+        _says(McpCallRefused, _mcp_refused),
+        _says(McpServerStarted, _mcp_started),
+        _says(McpServerCrashed, _mcp_crashed),
+        _says(BreakerOpened, _breaker_opened),
     )
 )
 SEALED_WORDS = frozenset(
@@ -290,5 +339,6 @@ SEALED_WORDS = frozenset(
         CompressionFailed,
         MessagePinned,
         MessageUnpinned,
+        McpCallFailed,
     )
 )  # whose words hold sealed fields

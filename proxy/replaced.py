@@ -50,7 +50,8 @@ class Replaced:
 
     def apply(self, event: Event) -> None:
         if isinstance(event, ContentMasked):
-            self.put(Held(event.stage, event.output))
+            if event.output.key:  # one of the gateway's is bound to no conversation
+                self.put(Held(event.stage, event.output))
         elif isinstance(event, OutputsMasked):
             for output in event.outputs:
                 self.put(Held("mask", output))

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from schema.exchanges import Blob
 from schema.registry import Event, SealedText
 
 Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
@@ -33,12 +34,15 @@ class ReplacedOutput(msgspec.Struct, frozen=True):
 
 
 class ContentMasked(Event, frozen=True, kw_only=True):
-    """One output that stopped being the newest is sent in a shorter form from now on."""
+    """One output that stopped being the newest is sent in a shorter form from now on. Of a tool that was called through
+    the gateway (stream `gateway`): its text was shortened on its way to the client. That binds to no conversation, so
+    `key` and `within` are empty, and the blob holds the original as a message."""
 
     session_id: int
     stage: Stage
     output: ReplacedOutput
     preview: SealedText = None
+    blob: Blob | None = None
 
 
 class OutputsMasked(Event, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 completions is a stand-in: it is behind a seam of the front."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,11 @@ from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.compaction import CompactionSettings
+from gateway.gateway import Gateway, ServerSettings
+from gateway.in_process import InProcess
+from gateway.recording import Recorder
+from gateway.sessions import McpSessions
+from gateway.tools import InProcessServer
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
@@ -91,9 +96,14 @@ class House(msgspec.Struct, frozen=True, eq=False):
     trouble: list[str]
     rate: RequestRate
     hub: Hub
+    gateway: Gateway
 
     def events(self, after: int = 0) -> list[Recorded]:
         return self.log.read(after)
+
+    def running_calls(self) -> list[tuple[str, str, object]]:
+        """Server, client and id of the calls that wait for their answer."""
+        return list(self.gateway.running)
 
     def types(self, after: int = 0) -> list[str]:
         return [recorded.type for recorded in self.events(after)]
@@ -112,7 +122,12 @@ def _redacted(text: str) -> str:
 
 @asynccontextmanager
 async def open_house(
-    path: Path, gate: GateSettings | None = None, *, docs: bool = False, stalled_s: float = 30.0
+    path: Path,
+    gate: GateSettings | None = None,
+    *,
+    docs: bool = False,
+    stalled_s: float = 30.0,
+    servers: Sequence[InProcessServer] = (),
 ) -> AsyncIterator[House]:
     """Everything of one data directory, closed at the end."""
     async with AsyncExitStack() as stack:
@@ -140,6 +155,12 @@ async def open_house(
         trouble: list[str] = []
         rate = RequestRate(lambda: 0.0)
         handler = CommandHandler(log, appender)
+        gateway = Gateway(
+            {server.name: (InProcess(server), ServerSettings()) for server in servers},
+            Recorder(appender, len, contents=True),
+            McpSessions(keys.secret("mcp sessions")),
+            version="1.2.3",
+        )
         services = Services(
             handler=handler,
             reads=reads,
@@ -168,6 +189,7 @@ async def open_house(
                 reduces=True,
                 sanitizes=True,
             ),
+            gateway=gateway,
             background=background,
             count=len,
             redact=_redacted,
@@ -182,4 +204,6 @@ async def open_house(
         front = Front(entrance, chat, app, LiveSocket(entrance, hub, stalled_s=stalled_s))
         client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
         await stack.enter_async_context(client)
-        yield House(client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate, hub)
+        yield House(
+            client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate, hub, gateway
+        )

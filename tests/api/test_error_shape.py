@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.admission import CHAT_PATHS
-from api.gate import area_of
+from api.gate import area_of, speaks_rpc
 from tests.api.house import House
 
 _EXAMPLES = {
@@ -16,6 +16,7 @@ _EXAMPLES = {
     "{id}": "1",
     "{position}": "1",
     "{content_hash}": "0" * 16,
+    "{server_name}": "pruner",
     "{model_id}": "none",
     "{model_id:path}": "none",
 }
@@ -29,6 +30,8 @@ _BODY = {  # what any route asks for
     "confirm": True,
     "session_id": 1,
     "source_ids": [2],
+    "jsonrpc": "2.0",
+    "method": "ping",
 }
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
@@ -36,7 +39,7 @@ _PAST = {
     "/api/export/csv", "/api/export/json", "/api/sessions/{session_id}/events", "/api/sessions/diagnostic",
     "/api/settings", "/api/sessions/{session_id}/timeline", "/api/mask", "/api/mask/{content_hash}",
     "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
-    "/api/sessions/{session_id}/pins", "/api/log/sizes",
+    "/api/sessions/{session_id}/pins", "/api/log/sizes", "/api/mcp/calls",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
@@ -61,6 +64,9 @@ def check_shape(answer: httpx.Response, path: str, code: str | None = None) -> N
     if area_of(path) == "openai":
         assert set(body) == {"error"} and set(body["error"]) == {"message", "type", "param", "code"}
         found = body["error"]["code"]
+    elif speaks_rpc(path):
+        assert set(body) == {"jsonrpc", "id", "error"} and set(body["error"]) == {"code", "message", "data"}
+        found = body["error"]["data"]["code"]
     else:
         assert isinstance(body["error"], str) and body["error"]
         found = body["code"]
@@ -98,7 +104,8 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         *((method, "/api/sessions/{session_id}/pins") for method in ("GET", "POST", "DELETE")),
         ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
-        ("GET", "/api/log/sizes"),
+        ("GET", "/api/log/sizes"), ("GET", "/api/mcp/calls"),
+        *((method, path) for path in ("/mcp", "/api/mcp-gateway/{server_name}/rpc") for method in ("POST", "DELETE")),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Auth = Literal["api", "openai", "open"]
+Auth = Literal["api", "openai", "open", "rpc"]
 Given = Literal["short", "long", "compacted", "pinned"]
 
 

@@ -5,6 +5,7 @@ it, `{exchange_id}` a finished exchange of the active session, `{other_id}` anot
 active, `{moving_id}` an exchange of that.
 """
 
+from tests.contract.gateway_pairs import PAIRS as GATEWAY_PAIRS
 from tests.contract.pair import INVALID, NO_AT, Pair
 from tests.contract.pair import get as _get
 from tests.contract.pair import post as _post
@@ -303,4 +304,5 @@ PAIRS = (
         ' stored_bytes:int, file_size_bytes:int, disk:{free_bytes:int, status:"ok"/"low"/"critical"}}',
         ("?limit=0", None, 422, INVALID), at=True,
     ),
+    *GATEWAY_PAIRS,
 )  # fmt: skip

@@ -56,6 +56,10 @@ def error_code(answer: httpx.Response, pair: Pair) -> str | None:
         assert set(body) == {"error"}
         assert {"message", "type", "param", "code"} == set(body["error"])
         return str(body["error"]["code"])
+    if pair.auth == "rpc":
+        assert (body["jsonrpc"], body["id"]) == ("2.0", None)
+        assert body["error"]["message"]
+        return str(body["error"]["data"]["code"])
     assert isinstance(body["error"], str)
     if answer.status_code == 422 and body["code"] == "invalid_field":
         assert body["detail"]
@@ -233,6 +237,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
     known = {"/v1/models/demo/echo": "/v1/models/{model_id}", "/models/demo/echo": "/models/{model_id}"}
     known |= {"/api/mask/{mask}": "/api/mask/{content_hash}"}
     known |= {"/api/exchanges/{moving_id}/reassign": "/api/exchanges/{id}/reassign"}
+    known |= {"/api/mcp-gateway/(all)/rpc": "/api/mcp-gateway/{server_name}/rpc"}
     known |= {"/api/events/1": "/api/events/{position}"}
     table = {(pair.method, known.get(pair.path, pair.path.partition("?")[0])) for pair in PAIRS}
     beside = {("GET", "/"), ("GET", "/favicon.ico")}

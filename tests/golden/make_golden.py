@@ -9,6 +9,7 @@ import sys
 import tempfile
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -49,6 +50,14 @@ from schema.exchanges import (
     Resolution,
     Timings,
     Usage,
+)
+from schema.gateway import (
+    BreakerOpened,
+    McpCallCompleted,
+    McpCallFailed,
+    McpCallRefused,
+    McpServerCrashed,
+    McpServerStarted,
 )
 from schema.idempotency import Idempotent
 from schema.keys import KeyStore
@@ -291,7 +300,51 @@ MOVING_EVENTS = (
         ),
     ),
 )
-GOLDEN = {"v1": EVENTS, "v1-compaction": COMPACTION_EVENTS, "v1-erasure": ERASURE_EVENTS, "v1-moving": MOVING_EVENTS}
+_ASKED: dict[str, Any] = {
+    "session_id": 1,
+    "server": "echo",
+    "method": "tools/call",
+    "tool": "long",
+    "arguments_hash": "a" * 64,
+    "arguments": '{"text":"Grüße"}',
+}
+GATEWAY_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent(
+        "gateway", McpServerStarted(server="echo", transport="stdio", pid=7, protocol="2025-11-25", duration_ms=1.5)
+    ),
+    NewEvent(
+        "gateway",
+        McpCallCompleted(**_ASKED, outcome="ok", duration_ms=2.25, bytes=5_000, masks=("b" * 64,)),
+    ),
+    NewEvent(
+        "gateway",
+        ContentMasked(
+            session_id=1,
+            stage="truncate",
+            output=ReplacedOutput("", "b" * 64, QUESTION.ref, "c" * 64, 0, "", "echo/long", 1_200, 1_000),
+            preview="Grüße",
+        ),
+        (QUESTION,),
+    ),
+    NewEvent("gateway", McpCallCompleted(server="echo", method="tools/list", outcome="ok", duration_ms=0.5)),
+    NewEvent(
+        "gateway",
+        McpCallFailed(
+            **_ASKED, outcome="upstream_timeout", code=-32002, duration_ms=30_000.0, error_message="no answer"
+        ),
+    ),
+    NewEvent("gateway", McpServerCrashed(server="echo", pid=7, exit_code=-9, calls=1, retry_ms=500)),
+    NewEvent("gateway", BreakerOpened(server="echo", failures=5, outcome="upstream_unreachable", open_ms=30_000)),
+    NewEvent("gateway", McpCallRefused(**_ASKED, outcome="circuit_open", code=-32002)),
+)
+GOLDEN = {
+    "v1": EVENTS,
+    "v1-compaction": COMPACTION_EVENTS,
+    "v1-erasure": ERASURE_EVENTS,
+    "v1-moving": MOVING_EVENTS,
+    "v1-gateway": GATEWAY_EVENTS,
+}
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
 

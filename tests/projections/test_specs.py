@@ -10,6 +10,7 @@ from tests.projections import (
     spec_compaction,
     spec_erasure,
     spec_exchanges,
+    spec_gateway,
     spec_masks,
     spec_moving,
     spec_pins,
@@ -32,6 +33,7 @@ _MODULES = (
     spec_timeline,
     spec_erasure,
     spec_moving,
+    spec_gateway,
 )
 SPECS = [spec for module in _MODULES for spec in module.SPECS]
 

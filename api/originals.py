@@ -1,0 +1,76 @@
+"""The originals of masks: found by their hash, read from the log, and lines picked out of them."""
+
+import asyncio
+import re
+
+from commands.handling import CommandHandler
+from commands.retrievals import RetrieveContent
+from context.messages import decode_message
+from gateway.retrieval import NotThere, Retrieved
+from gateway.tools import Caller
+from projections.masks import MaskRow, find_masks
+from projections.store import ReadPool
+from projections.waiting import Waiter
+from proxy.contents import MissingContentError, SessionContents
+from schema.log import EventLog
+from schema.recorded import Metadata
+
+HASH = re.compile(r"[0-9a-f]{16,64}")
+LINES = re.compile(r"[0-9]{1,9}-[0-9]{1,9}")
+_NAMED = re.compile(r"^\s*\[?(?:mask\s*[:=]\s*)?", re.IGNORECASE)
+_SHORT = 16
+
+
+def original(log: EventLog, row: MaskRow) -> str:
+    """The text byte for byte. Raises MissingContentError where the log does not hold it."""
+    body = log.body(row.position, row.ref)  # of a tool that was called through the gateway
+    if body is None:
+        body = SessionContents(log, row.session_id).body(row.ref)
+    content = decode_message(body).get("content")
+    return content if isinstance(content, str) else ""
+
+
+def selected(text: str, lines: str | None, grep: str | None) -> str:
+    """The lines of a range (from 1, both inclusive) that hold `grep`, whatever the case."""
+    every = text.split("\n")
+    first, last = (int(part) for part in lines.split("-")) if lines is not None else (1, len(every))
+    wanted = (grep or "").casefold()
+    return "\n".join(line for line in every[max(first, 1) - 1 : last] if wanted in line.casefold())
+
+
+class Originals:
+    """What the tool `retrieve` gives back to a model."""
+
+    def __init__(self, reads: ReadPool, waiter: Waiter, log: EventLog, handler: CommandHandler) -> None:
+        self._reads = reads
+        self._waiter = waiter
+        self._log = log
+        self._handler = handler
+
+    async def retrieve(self, caller: Caller, named: str, lines: str | None, grep: str | None) -> Retrieved:
+        """Recorded as a use by the model. Raises NotThere, in words for a model."""
+        if lines is not None and not LINES.fullmatch(lines):
+            raise NotThere('lines must be a range such as "10-40".')
+        prefix = _NAMED.sub("", named).strip(" ]").lower()
+        row = await self._found(prefix)
+        try:
+            text = await asyncio.to_thread(original, self._log, row)
+        except MissingContentError:
+            raise NotThere(f"The original of mask {prefix[:_SHORT]} is not kept any more.") from None
+        await self._handler.execute(
+            RetrieveContent(row.session_id, row.hash, "model"),
+            Metadata(actor="mcp", correlation_id=caller.correlation_id),
+        )
+        chosen = selected(text, lines, grep) if lines is not None or grep else None
+        return Retrieved(row.hash, text, chosen)
+
+    async def _found(self, prefix: str) -> MaskRow:
+        found: list[MaskRow] = []
+        if HASH.fullmatch(prefix):
+            await self._waiter.until(await self._handler.flushed())  # it may have been masked just now
+            found = (await self._reads.run(find_masks, prefix)).value
+        if not found:
+            raise NotThere(f"There is no mask {prefix[:64]!r}: give the hash that stands behind mask= in the text.")
+        if len({row.hash for row in found}) > 1:
+            raise NotThere(f"Several texts have hashes that begin with {prefix}: give more of it.")
+        return found[0]

@@ -1,0 +1,66 @@
+"""What the gateway needs of a server, wherever it runs."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.tools import Caller
+
+
+class Down(Exception):
+    """The server could not be reached, or went away before it answered. `told` says that it may have begun with the
+    call. A failure of the server, not of the call."""
+
+    reason = "upstream_unreachable"
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
+
+
+class Silent(Down):
+    """It did not answer in time."""
+
+    reason = "upstream_timeout"
+
+
+class Invalid(Exception):
+    """It answered with what is no JSON-RPC."""
+
+    reason = "upstream_invalid"
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a look at a server found. `error` is in words, None where all is well; `tools` None where unknown."""
+
+    connected: bool
+    tools: int | None = None
+    error: str | None = None
+
+
+class Backend(Protocol):
+    """One server. `address` is shown to people: `builtin:`, an address without secrets, or a command."""
+
+    name: str
+    transport: str
+    address: str
+
+    async def identity(self) -> Mapping[str, Any]:
+        """Capabilities, serverInfo and instructions, as far as the server says them in time."""
+
+    def masks(self, tool: str) -> bool:
+        """Whether long texts of the tool are shortened."""
+
+    async def request(self, method: str, params: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """The result. Raises RpcError with what the server answered, Down, Silent, or Invalid. Cancelling it cancels
+        the call."""
+
+    async def notify(self, method: str, params: Mapping[str, Any], caller: Caller) -> None:
+        """Pass a notification on, where the server is there."""
+
+    async def check(self) -> Checked:
+        """Whether it can be reached, looked up anew."""
+
+    async def aclose(self) -> None:
+        """Stop what belongs to it."""

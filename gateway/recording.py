@@ -1,0 +1,84 @@
+"""Calls on their way into the log."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from commands.gateway import Asked, Command, Masked, decide
+from gateway.masking import Original
+from gateway.tools import Caller
+from schema.appending import Appender
+from schema.appends import Append, StoreUnavailableError
+from schema.blobs import content_ref
+from schema.recorded import Body, Metadata
+
+_PATIENCE_S = 0.25  # a log that takes no commit for so long does not hold calls up (decisions 1.15)
+_ARGUMENTS = 16_384  # characters that are kept
+_PREVIEW = 200
+_COUNTED = 400_000  # characters; longer texts are estimated
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Recorder:
+    """Without `contents` neither arguments nor originals are kept, so that nothing may be shortened either."""
+
+    def __init__(self, appender: Appender, count: Callable[[str], int], *, contents: bool) -> None:
+        self._appender = appender
+        self._count = count
+        self.contents = contents
+
+    def asked(self, server: str, method: str, params: Mapping[str, Any], caller: Caller) -> Asked:
+        """What is recorded of a call before it is made."""
+        tool, arguments = (params.get("name"), params.get("arguments")) if method == "tools/call" else (None, None)
+        text = json.dumps(arguments, ensure_ascii=True, sort_keys=True) if arguments else None
+        return Asked(
+            session_id=caller.session_id,
+            server=server,
+            method=method,
+            tool=tool if isinstance(tool, str) else None,
+            arguments=text[:_ARGUMENTS] if text is not None and self.contents else None,
+            arguments_hash=hashlib.sha256(text.encode()).hexdigest() if text is not None else None,
+        )
+
+    def later(self, command: Command, caller: Caller) -> None:
+        """Nobody waits for it."""
+        self._appender.append_later(_append(command, caller))
+
+    async def now(self, command: Command, caller: Caller) -> int | None:
+        """The position of the last event once it is committed; None where the log does not take it in time."""
+        future = self._appender.append(_append(command, caller))
+        try:
+            committed = await asyncio.wait_for(asyncio.shield(future), _PATIENCE_S)
+        except (TimeoutError, StoreUnavailableError):
+            return None
+        return committed.positions[-1]
+
+    async def masked(self, originals: Sequence[Original]) -> tuple[Masked, ...]:
+        """The texts with what is recorded of them; off the loop, because they are long."""
+        return await asyncio.to_thread(lambda: tuple(map(self._masked, originals))) if originals else ()
+
+    def _masked(self, original: Original) -> Masked:
+        body = _message(original.text)
+        return Masked(
+            hash=original.hash,
+            original=Body(content_ref(body), body),
+            short_ref=content_ref(_message(original.short)),
+            tokens_before=self._tokens(original.text),
+            tokens_after=self._tokens(original.short),
+            preview=original.text[:_PREVIEW].encode("utf-8", "replace").decode(),
+        )
+
+    def _tokens(self, text: str) -> int:
+        return self._count(text) if len(text) <= _COUNTED else len(text) // _CHARACTERS_PER_TOKEN
+
+
+def _append(command: Command, caller: Caller) -> Append:
+    metadata = Metadata(actor="mcp", correlation_id=caller.correlation_id)
+    return Append(events=decide(command), metadata=metadata, keep=True)
+
+
+def _message(text: str) -> bytes:
+    """As clients send it, so that it is read like any other original; escaped, because it may be no Unicode."""
+    return json.dumps({"role": "tool", "content": text}).encode()

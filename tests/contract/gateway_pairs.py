@@ -1,0 +1,29 @@
+"""The gateway: row 56, the endpoint of all servers, and what was called."""
+
+from tests.contract.pair import INVALID, Pair, get, post
+
+_LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+_RPC = "/api/mcp-gateway/(all)/rpc"
+_ANSWER = "{jsonrpc:str, id:int, result:object}"
+_REFUSED = "{jsonrpc:str, id:int?, error:{code:int, message, data:object}}"
+
+PAIRS = (
+    *(
+        post("56", path, _ANSWER, ("", [_LIST], 400, "invalid_request"), body=_LIST, auth="rpc")
+        for path in (_RPC, "/mcp")
+    ),
+    *(
+        Pair(
+            row="56", method="DELETE", path=path, status=404, answer=_REFUSED, auth="rpc",
+            bad=("", None, 404, "session_not_found"),
+        )
+        for path in (_RPC, "/mcp")
+    ),
+    get(
+        "-", "/api/mcp/calls",
+        '{calls:{position, session_id:int?, server, method, tool:str?, status:"completed"/"failed"/"refused", outcome,'
+        " code:int?, duration_ms:number?, bytes:int, masks:str[], timestamp, correlation_id:str?, arguments:str?,"
+        " error:str?}[], total}",
+        ("?limit=0", None, 422, INVALID), at=True,
+    ),
+)  # fmt: skip
