@@ -3,7 +3,7 @@
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := api benchmarks chronoproxy commands context dashboard docs gateway projections proxy schema tests
+ROOMS := api benchmarks chronoproxy commands context dashboard docs gateway ledgers projections proxy schema tests
 GENERATED := docs/configuration.md docs/events.md $(wildcard docs/clients/*.md)
 ARGS :=
 

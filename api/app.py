@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import (
+    cline,
     compaction,
     compaction_views,
     compression,
@@ -15,6 +16,7 @@ from api import (
     exchanges,
     exports,
     health,
+    ledgers,
     log_sizes,
     masks,
     mcp_calls,
@@ -58,6 +60,8 @@ _ROOMS = (
     settings,
     projections,
     log_sizes,
+    cline,
+    ledgers,
     health,
     metrics,
 )

@@ -97,6 +97,14 @@ STARTER = """\
 [mcp]
 # mask_chars = 4000                  # text of a tool that is longer is shortened, its original kept; 0: never
 
+[cline]
+# ledgers = []                       # more task histories and session databases of Cline
+
+[cline.polling]                      # import what Cline wrote down, without being asked
+# enabled = false
+# interval_seconds = 60
+# backoff_max_seconds = 600
+
 [rate_limit]
 # mode = "observe"                   # "enforce": 429; "wait": delay, then 429
 # max_rpm = 40                       # completions of all clients in any 60 seconds, 0 for no limit

@@ -18,6 +18,7 @@ from api.configuration_file import ConfigurationError, Document, find_file, read
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
 from api.configuration_sections import (
+    Cline,
     Compaction,
     FileModel,
     KeyEntry,
@@ -65,6 +66,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     compaction: Compaction
     retention: RetentionSection
     mcp: Mcp
+    cline: Cline
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -105,6 +107,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "compaction": self.compaction.model_dump(),
             "retention": self.retention.model_dump(),
             "mcp": self.mcp.public(),
+            "cline": self.cline.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -183,6 +186,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         compaction=values.compaction,
         retention=values.retention,
         mcp=values.mcp,
+        cline=values.cline,
         providers=providers,
         models=models,
         warnings=tuple(warnings),

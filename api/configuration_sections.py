@@ -104,6 +104,21 @@ class RetentionSection(Section):
     check_every_hours: float = Field(default=6, gt=0, le=8_760)
 
 
+class Polling(Section):
+    """Looking at ledgers now and then, in seconds; after what fails, twice as long each time."""
+
+    enabled: bool = False
+    interval_seconds: int = Field(default=60, ge=5, le=86_400)
+    backoff_max_seconds: int = Field(default=600, ge=5, le=86_400)
+
+
+class Cline(Section):
+    """`ledgers` beside the built-in places of Cline: task histories (JSON) and session databases (SQLite)."""
+
+    ledgers: list[str] = []
+    polling: Polling = Polling()
+
+
 class Schema1(Section):
     """Masking by age instead of by use and price; `window_turns` are answers of the assistant."""
 
@@ -221,5 +236,6 @@ class FileModel(Section):
     compaction: Compaction = Compaction()
     retention: RetentionSection = RetentionSection()
     mcp: Mcp = Mcp()
+    cline: Cline = Cline()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.configuration_mcp import FastFilesystem, Mcp, McpServer
 from api.configuration_sections import (
+    Cline,
     Compaction,
     CompactionAuto,
     CompactionPreview,
@@ -17,6 +18,7 @@ from api.configuration_sections import (
     KeyEntry,
     ModelEntry,
     ObservationMasking,
+    Polling,
     PriceEntry,
     ProviderEntry,
     RateLimit,
@@ -29,7 +31,7 @@ from api.configuration_sections import (
 )
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
-LATER_SECTIONS = frozenset(("cline", "context_pruning", "routing"))
+LATER_SECTIONS = frozenset(("context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
@@ -46,10 +48,12 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "compaction": Compaction,
     "retention": RetentionSection,
     "mcp": Mcp,
+    "cline": Cline,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,
     ("observation_masking", "schema1"): Schema1,
+    ("cline", "polling"): Polling,
     ("compaction", "auto"): CompactionAuto,
     ("compaction", "ui"): CompactionUi,
     ("compaction", "preview"): CompactionPreview,

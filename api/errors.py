@@ -43,6 +43,7 @@ _COMMAND_STATUS = {
     InvalidCommandError: 422,
     UnavailableError: 503,
 }
+_REPEATING = ("/api/cline/",)  # whose clients read the text as `detail` (contract 1.3)
 _ROUTED = ("GET", "POST", "PATCH", "DELETE")
 _ROUTING = {
     404: ("not_found", "There is nothing at this address."),
@@ -97,6 +98,8 @@ def error_body(path: str, status: int, code: str, message: str, context: Mapping
         number = INVALID_REQUEST if status < 500 else INTERNAL_ERROR
         return rpc_encode(rpc_error_body(number, message, {"code": code, **(context or {})}, None))
     fields = {"error": message, "code": code, **(context or {})}
+    if path.startswith(_REPEATING):
+        fields.setdefault("detail", message)
     # what a client sent may hold unpaired surrogates, which no JSON text can
     return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")
 

@@ -11,6 +11,7 @@ from api.configuration_sections import Compaction, Compression
 from api.context_desk import Desk
 from api.erasures import Erasures
 from api.idempotency import Keys
+from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
 from api.rebuilds import Rebuilds
 from api.vacuums import Vacuums
@@ -81,6 +82,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     desk: Desk
     gateway: Gateway
+    ledgers: LedgerDesk
     summarizer: Summarizer | None = None
     count: TextCounter
     redact: Callable[[str], str]

@@ -42,7 +42,8 @@ _EVENT: JsonDict = {
 
 class Refused(BaseModel):
     """Every error: `code` is for programs, `error` for people; a 422 tells in `detail` which fields are invalid.
-    Some codes have further fields. OpenAI paths have the shape of that API instead."""
+    Some codes have further fields, and on /api/cline `detail` repeats the text of other errors. OpenAI paths have the
+    shape of that API instead."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -52,7 +53,7 @@ class Refused(BaseModel):
     )
     error: str
     code: str
-    detail: list[dict[str, object]] | None = None
+    detail: list[dict[str, object]] | str | None = None
 
 
 class OpenAIProblem(BaseModel):

@@ -19,6 +19,7 @@ from api.front import Front
 from api.gate import Gate, GateSettings
 from api.gateway_wiring import open_gateway
 from api.idempotency import Keys
+from api.ledger_wiring import ledger_desk
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.places import shown
@@ -278,6 +279,7 @@ def _services(
             sanitizes=configuration.sanitizer.enabled,
         ),
         gateway=gateway,
+        ledgers=ledger_desk(configuration, store.handler, store.reads),
         compaction=configuration.compaction,
         compression=configuration.sanitizer.compression,
         background=background,

@@ -39,6 +39,11 @@ class Writing:
         self._metadata = Metadata(actor="api", correlation_id=context.request_id)
         self._expected = expected
 
+    @property
+    def metadata(self) -> Metadata:
+        """Of what is appended for this request."""
+        return self._metadata
+
     async def execute(self, command: Command, query: Callable[..., T], *args: object) -> T:
         """Append what `command` causes, then `query(connection, *args, at=position)` as of its last event.
 

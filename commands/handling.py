@@ -11,10 +11,11 @@ from functools import partial
 
 import msgspec
 
-from commands import compaction, erasure, moving, pins, retrievals, sessions, workspace
+from commands import compaction, erasure, ledgers, moving, pins, retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
+from schema import ledgers as ledger_events
 from schema import moving as moving_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
@@ -35,6 +36,7 @@ _FOLDED = tuple(
         *compaction_events.EVENTS,
         *erasure_events.EVENTS,
         *moving_events.EVENTS,
+        *ledger_events.EVENTS,
         SanitizerEnabled,
         SanitizerDisabled,
     )
@@ -44,6 +46,7 @@ _SETTINGS = {  # the events of each global switch, by its commands
     workspace.DisableAutoSession: ("AutoSessionEnabled", "AutoSessionDisabled"),
     workspace.EnableSanitizer: ("SanitizerEnabled", "SanitizerDisabled"),
     workspace.DisableSanitizer: ("SanitizerEnabled", "SanitizerDisabled"),
+    ledgers.ImportLedgers: ("TaskUsageImported", "LedgerImported"),
 }
 
 _CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
@@ -56,6 +59,7 @@ Command = (
     | pins.Command
     | erasure.Command
     | moving.Command
+    | ledgers.Command
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -72,6 +76,8 @@ def _stream_of(event: Event) -> str:
     """What was retrieved is of no consequence: it must not stand in a stream whose version is expected."""
     if isinstance(event, _CONTEXT_STREAMS):
         return f"session-{getattr(event, 'session_id', 0)}"
+    if isinstance(event, ledger_events.EVENTS):
+        return ledger_events.STREAM
     return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
 
 
@@ -96,6 +102,7 @@ class CommandHandler:
         self._versions: dict[str, int] = {}
         self._listeners: list[Listener] = []
         self.state = workspace.initial_state()
+        self.ledgers = ledgers.initial_state()
         self._reload()
         self._next_decision_id = self.state.last_decision_id + 1
 
@@ -131,11 +138,13 @@ class CommandHandler:
             events = pins.decide(self.state, command)
         elif isinstance(command, retrievals.Command):
             events = retrievals.decide(self.state, command)
+        elif isinstance(command, ledgers.Command):
+            events = ledgers.decide(self.ledgers, command)
         else:
             events = workspace.decide(self.state, command)
         new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]
         for event in new:
-            self.state = workspace.evolve(self.state, event.event)
+            self._evolve(event.event)
             self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
         return new
 
@@ -211,12 +220,18 @@ class CommandHandler:
 
     def _reload(self) -> None:
         self._behind = not self._appender.idle  # asked before reading, so that nothing slips between
-        self.state = workspace.initial_state()
+        self.state, self.ledgers = workspace.initial_state(), ledgers.initial_state()
         self._versions = {}
         for recorded in self._log.scan(types=_FOLDED):
-            self.state = workspace.evolve(self.state, recorded.event)
+            self._evolve(recorded.event)
             self._versions[recorded.stream] = recorded.version
         self._stale = False
+
+    def _evolve(self, event: Event) -> None:
+        if isinstance(event, ledger_events.EVENTS):
+            self.ledgers = ledgers.evolve(self.ledgers, event)
+        else:
+            self.state = workspace.evolve(self.state, event)
 
     def _expect(self, command: Command, expected: int | None) -> None:
         if expected is None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from api.configuration_mcp import FastFilesystem, Mcp, McpServer
 from api.configuration_sections import (
+    Cline,
     Compaction,
     CompactionAuto,
     CompactionPreview,
@@ -14,6 +15,7 @@ from api.configuration_sections import (
     FileModel,
     KeyEntry,
     ModelEntry,
+    Polling,
     PriceEntry,
     ProviderEntry,
     RateLimit,
@@ -38,6 +40,8 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("reduction", Reduction),
     ("observation_masking.schema1", Schema1),
     ("retention", RetentionSection),
+    ("cline", Cline),
+    ("cline.polling", Polling),
     ("compaction", Compaction),
     ("compaction.auto", CompactionAuto),
     ("compaction.ui", CompactionUi),
@@ -70,6 +74,10 @@ MEANINGS = {
     "observation_masking.schema1.keep_errors": "Outputs that tell of an error stay.",
     "observation_masking.schema1.keep_last_k_per_tool": "So many last outputs of each tool stay.",
     "observation_masking.schema1.placeholder_template": "What stands for one; `{tool_call_id}` may be in it too.",
+    "cline.ledgers": "More ledgers of Cline to read: a `taskHistory.json`, or a `sessions.db`.",
+    "cline.polling.enabled": "Import what Cline wrote down, now and then, without being asked.",
+    "cline.polling.interval_seconds": "How often.",
+    "cline.polling.backoff_max_seconds": "Longest pause after what fails: it doubles each time.",
     "retention.erase_after_days": "Sessions unused for so long are erased by themselves; 0: never.",
     "retention.check_every_hours": "How often that is looked at.",
     "compaction.enabled": "Compact by itself at all; what somebody asks for is always done.",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import compaction, context, erasure, exchanges, gateway, moving, sessions, workspace
+from schema import compaction, context, erasure, exchanges, gateway, ledgers, moving, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
@@ -19,6 +19,7 @@ _SLICES = (
     (erasure, "Erasure"),
     (moving, "Moving"),
     (gateway, "Gateway"),
+    (ledgers, "Ledgers"),
 )
 _PARTS = (
     exchanges.Resolution,
@@ -32,6 +33,8 @@ _PARTS = (
     compaction.Inserted,
     compaction.LeftOut,
     erasure.ErasedCounts,
+    ledgers.ModelUsage,
+    ledgers.WireMatch,
 )
 
 

@@ -3,6 +3,7 @@
 from projections.compaction import COMPACTION
 from projections.exchanges import EXCHANGES
 from projections.gateway import GATEWAY
+from projections.ledgers import LEDGERS
 from projections.masks import MASKS
 from projections.pins import PINS
 from projections.session_stats import SESSION_STATS
@@ -10,4 +11,4 @@ from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, GATEWAY, TIMELINE)
+PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, GATEWAY, LEDGERS, TIMELINE)

@@ -38,6 +38,7 @@ from schema.gateway import (
     McpServerCrashed,
     McpServerStarted,
 )
+from schema.ledgers import LedgerImported, TaskUsageImported
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -285,6 +286,15 @@ def _breaker_opened(event: BreakerOpened, _: str) -> tuple[str, Words]:
     return f"{text} ({event.outcome})", (event.outcome,)
 
 
+def _task_imported(event: TaskUsageImported, _: str) -> tuple[str, Words]:
+    text = f"{event.tokens_in:,} tokens in and {event.tokens_out:,} out of {event.tool} task {event.task_id}"
+    return f"{text} imported", (event.model_id, event.provider, event.ledger)
+
+
+def _ledger_imported(event: LedgerImported, _: str) -> tuple[str, Words]:
+    return f"{event.rows:,} tasks of {event.tool} imported, {event.errors:,} errors", (event.ledger, event.kind)
+
+
 SUMMARIES: Mapping[type[Event], Summary] = dict(
     (
         _says(SessionStarted, _session_started),
@@ -316,6 +326,8 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(SessionErased, _erased),
         _says(ExchangeReassigned, _reassigned),
         _says(SessionsMerged, _merged),
+        _says(TaskUsageImported, _task_imported),
+        _says(LedgerImported, _ledger_imported),
         _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),

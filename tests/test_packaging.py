@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("api", "commands", "context", "dashboard", "gateway", "projections", "proxy", "schema")
+ROOMS = ("api", "commands", "context", "dashboard", "gateway", "ledgers", "projections", "proxy", "schema")
 UNSHIPPED = {"benchmarks", "deploy", "docs", "tests", ".ci"}
 
 

@@ -2,6 +2,7 @@
 completions is a stand-in: it is behind a seam of the front."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
 from api.idempotency import Keys
+from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.rebuilds import Rebuilds
@@ -29,6 +31,7 @@ from gateway.in_process import InProcess
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.tools import InProcessServer
+from ledgers.places import Machine, shelf
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
@@ -161,6 +164,7 @@ async def open_house(
             McpSessions(keys.secret("mcp sessions")),
             version="1.2.3",
         )
+        machine = Machine(Path(os.path.realpath(path)) / "home", {})
         services = Services(
             handler=handler,
             reads=reads,
@@ -190,6 +194,7 @@ async def open_house(
                 sanitizes=True,
             ),
             gateway=gateway,
+            ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
             background=background,
             count=len,
             redact=_redacted,

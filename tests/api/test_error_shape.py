@@ -40,6 +40,7 @@ _PAST = {
     "/api/settings", "/api/sessions/{session_id}/timeline", "/api/mask", "/api/mask/{content_hash}",
     "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
     "/api/sessions/{session_id}/pins", "/api/log/sizes", "/api/mcp/calls",
+    "/api/cline/status", "/api/cline/usage", "/api/ledgers", "/api/ledgers/usage",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
@@ -106,6 +107,9 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
         ("GET", "/api/log/sizes"), ("GET", "/api/mcp/calls"),
         *((method, path) for path in ("/mcp", "/api/mcp-gateway/{server_name}/rpc") for method in ("POST", "DELETE")),
+        ("GET", "/api/cline/status"), ("GET", "/api/cline/usage"),
+        ("POST", "/api/cline/import"), ("GET", "/api/ledgers"), ("GET", "/api/ledgers/usage"),
+        ("POST", "/api/ledgers/import"),
     }  # fmt: skip
 
 

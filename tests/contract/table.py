@@ -6,6 +6,7 @@ active, `{moving_id}` an exchange of that.
 """
 
 from tests.contract.gateway_pairs import PAIRS as GATEWAY_PAIRS
+from tests.contract.ledgers_pairs import PAIRS as LEDGERS
 from tests.contract.pair import INVALID, NO_AT, Pair
 from tests.contract.pair import get as _get
 from tests.contract.pair import post as _post
@@ -305,4 +306,5 @@ PAIRS = (
         ("?limit=0", None, 422, INVALID), at=True,
     ),
     *GATEWAY_PAIRS,
+    *LEDGERS,
 )  # fmt: skip

@@ -61,6 +61,7 @@ from schema.gateway import (
 )
 from schema.idempotency import Idempotent
 from schema.keys import KeyStore
+from schema.ledgers import LedgerImported, ModelUsage, TaskUsageImported, WireMatch
 from schema.log import EventLog
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Body, Metadata, NewEvent
@@ -338,12 +339,66 @@ GATEWAY_EVENTS = (
     NewEvent("gateway", BreakerOpened(server="echo", failures=5, outcome="upstream_unreachable", open_ms=30_000)),
     NewEvent("gateway", McpCallRefused(**_ASKED, outcome="circuit_open", code=-32002)),
 )
+LEDGER_EVENTS = (
+    NewEvent(
+        "ledgers",
+        TaskUsageImported(
+            tool="claude_code",
+            task_id="0b0f-1",
+            ledger="~/.claude/projects",
+            ts=TIMESTAMP,
+            started_at=TIMESTAMP - 1_000,
+            model_id="claude",
+            provider="anthropic",
+            parent_id="0b0f-0",
+            calls=2,
+            tokens_in=1_000,
+            tokens_out=200,
+            cache_read_tokens=30,
+            cache_write_tokens=4,
+            reasoning_tokens=5,
+            includes_cache=True,
+            total_cost=0.1234567,
+            precision="rounded",
+            overlaps=True,
+            models=(
+                ModelUsage(model_id="claude", tokens_in=900, tokens_out=150, cache_read_tokens=30, total_cost=0.1),
+                ModelUsage(model_id="other", tokens_in=100, tokens_out=50, cache_write_tokens=4),
+            ),
+            match=WireMatch(
+                rule="calls",
+                exchange_ids=(3, 4),
+                calls=2,
+                tokens_in=1_000,
+                tokens_out=200,
+                total_cost=0.1234567,
+                wire_tokens_in=1_001,
+                wire_tokens_out=200,
+            ),
+        ),
+    ),
+    NewEvent("ledgers", TaskUsageImported(tool="cline", task_id="1790000000000", ledger="~/a.json", ts=TIMESTAMP)),
+    NewEvent(
+        "ledgers",
+        LedgerImported(
+            ledger="~/a.json",
+            tool="cline",
+            kind="cline_history",
+            rows=1,
+            skipped=2,
+            errors=3,
+            latest_ts=TIMESTAMP,
+            problems=("entry 1 is no JSON",),
+        ),
+    ),
+)
 GOLDEN = {
     "v1": EVENTS,
     "v1-compaction": COMPACTION_EVENTS,
     "v1-erasure": ERASURE_EVENTS,
     "v1-moving": MOVING_EVENTS,
     "v1-gateway": GATEWAY_EVENTS,
+    "v1-ledgers": LEDGER_EVENTS,
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

@@ -61,6 +61,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("ExchangeReassigned", 1),
         ("ExchangeRefused", 1),
         ("ExchangeStarted", 1),
+        ("LedgerImported", 1),
         ("MessagePinned", 1),
         ("MessageUnpinned", 1),
         ("OutputsMasked", 1),
@@ -75,6 +76,7 @@ def test_the_names_in_the_log_are_pinned() -> None:
         ("SessionRenamed", 1),
         ("SessionStarted", 1),
         ("SessionsMerged", 1),
+        ("TaskUsageImported", 1),
         ("TokensReserved", 1),
     ]
 

@@ -1,0 +1,132 @@
+"""Claude Code: a file of JSON lines for each session, and for each of its agents.
+
+An answer stands in a line for each of its blocks, with the usage repeated and growing: the last counts. A session that
+is resumed begins with the lines of the one before: an answer counts once, in the first file that has it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ledgers.opening import RefusedError, Source
+from ledgers.scanning import BrokenError, decoded, lines
+from ledgers.tasks import Call, Problem, Task, summed
+from ledgers.values import BadValueError, identifier_or_none, label, money, time_ms, tokens
+
+_SYNTHETIC = "<synthetic>"  # made by the client itself, without a request
+_MOST_ANSWERS = 2_000_000
+
+
+class Usage(msgspec.Struct):
+    input_tokens: Any = None
+    output_tokens: Any = None
+    cache_creation_input_tokens: Any = None
+    cache_read_input_tokens: Any = None
+
+
+class Message(msgspec.Struct):
+    id: Any = None
+    model: Any = None
+    usage: Usage | None = None
+
+
+class Line(msgspec.Struct):
+    """What is read of a line of an assistant's answer."""
+
+    type: Any = None
+    timestamp: Any = None
+    sessionId: Any = None
+    requestId: Any = None
+    costUSD: Any = None
+    message: Message | None = None
+
+
+class _Kind(msgspec.Struct):
+    type: Any = None
+
+
+_kind = msgspec.json.Decoder(_Kind)
+_line = msgspec.json.Decoder(Line)
+
+
+class _Answers(msgspec.Struct):
+    """The answers of one file, each by what names it."""
+
+    session_id: str | None = None
+    calls: dict[bytes, Call] = msgspec.field(default_factory=dict)
+    nameless: list[Call] = msgspec.field(default_factory=list)
+
+
+def read(source: Source) -> Iterator[Task | Problem]:
+    """Raises RefusedError and OSError."""
+    seen: set[bytes] = set()
+    for found in source.files(".jsonl"):
+        if isinstance(found, Problem):
+            yield found
+        else:
+            yield from _session(source, found, seen)
+        if len(seen) > _MOST_ANSWERS:
+            yield Problem(f"there are more than {_MOST_ANSWERS:,} answers")
+            return
+
+
+def _session(source: Source, path: Path, seen: set[bytes]) -> Iterator[Task | Problem]:
+    answers, name = _Answers(), path.stem[:60]
+    try:
+        with source.open(path) as file:
+            for found in lines(file):
+                if isinstance(found, Problem):
+                    yield Problem(f"{name}: {found.text}")
+                    continue
+                try:
+                    _add(answers, found[1])
+                except (BrokenError, BadValueError) as error:
+                    yield Problem(f"{name}: line {found[0]} is not taken: {error}")
+    except (OSError, RefusedError):
+        yield Problem(f"{name} cannot be read")
+        return
+    own = [call for key, call in answers.calls.items() if key not in seen]
+    seen.update(answers.calls)
+    if own or answers.nameless:
+        yield _task(path, answers, [*own, *answers.nameless])
+
+
+def _add(answers: _Answers, data: bytes) -> None:
+    if decoded(data, _kind).type != "assistant":
+        return
+    line = decoded(data, _line)
+    message = line.message
+    if message is None or message.usage is None or message.model == _SYNTHETIC:
+        return
+    answers.session_id = answers.session_id or identifier_or_none(line.sessionId, "sessionId")
+    used = message.usage
+    call = Call(
+        at=time_ms(line.timestamp, "timestamp"),
+        model=label(message.model, "model"),
+        tokens_in=tokens(used.input_tokens, "input_tokens"),
+        tokens_out=tokens(used.output_tokens, "output_tokens"),
+        cache_read=tokens(used.cache_read_input_tokens, "cache_read_input_tokens"),
+        cache_write=tokens(used.cache_creation_input_tokens, "cache_creation_input_tokens"),
+        cost=money(line.costUSD, "costUSD"),
+    )
+    if not isinstance(message.id, str):
+        answers.nameless.append(call)
+        return
+    key = hashlib.blake2b(f"{message.id}\0{line.requestId}".encode("utf-8", "replace"), digest_size=12).digest()
+    before = answers.calls.get(key)
+    if before is None or call.tokens_out >= before.tokens_out:
+        answers.calls[key] = call
+
+
+def _task(path: Path, answers: _Answers, calls: list[Call]) -> Task | Problem:
+    session = answers.session_id
+    agent = session is not None and session != path.stem
+    try:
+        return summed(
+            f"{session}/{path.stem}"[:200] if agent else path.stem, calls, parent_id=session if agent else None
+        )
+    except BadValueError as error:
+        return Problem(f"{path.stem[:60]} {error}")

@@ -1,0 +1,208 @@
+"""Which part of a task went through this proxy, so that it is not counted twice. Pure.
+
+Clients do not write down the ids that exchanges have, so numbers must tell: times, models and counts of tokens. The
+rules, in this order (schema/ledgers.py names them):
+
+calls: the ledger has single requests. One is an exchange with the same counts of both kinds (the prompt with or without
+    what came from the cache), a model of the same name, and a time that is not further away than two minutes. Each
+    exchange is at most one request, the one nearest in time.
+task: the ledger has sums, or no request was found. Exchanges of the task's time and model, of one session or of one
+    kind of client, add up to the sums: to a hundredth, or as closely as the ledger's numbers are rounded or estimated.
+part: the ledger has sums only. All exchanges of one session lie in the task's time and have its model, the client is
+    of a kind that the tool is known as, and they add up to less: the rest went elsewhere, and is counted.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ledgers.tasks import Call, Task
+from projections.wire_calls import WireCall
+from schema.ledgers import MatchRule, Precision, Tool, WireMatch
+
+NEAR_MS = 120_000
+_TOLERANCE: Mapping[Precision, float] = {"reported": 0.01, "rounded": 0.06, "estimated": 0.2}
+_FAMILIES: Mapping[
+    Tool, frozenset[str]
+] = {  # the User-Agents that tools send to an API that is compatible with OpenAI's
+    "cline": frozenset({"cline", "openai-node", "ai-sdk"}),
+    "roo": frozenset({"roo-code", "openai-node"}),
+    "kilo": frozenset({"kilo-code", "openai-node"}),
+    "continue": frozenset({"continue", "openai-node", "node-fetch"}),
+    "claude_code": frozenset({"claude-code"}),
+    "codex": frozenset({"codex"}),
+    "opencode": frozenset({"opencode", "ai-sdk"}),
+    "aider": frozenset({"aider", "litellm", "openai-python"}),
+    "llm": frozenset({"openai-python"}),
+}
+
+
+class _Sums(NamedTuple):
+    prompt: int
+    completion: int
+    cached: int
+
+
+def span(task: Task) -> tuple[int, int]:
+    """When exchanges of the task can have begun, in ms since the epoch."""
+    began = min(task.ts, task.started_at) if task.started_at is not None else task.ts
+    return began - NEAR_MS, max(task.ts, task.until or 0) + NEAR_MS
+
+
+def match(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+    """`exchanges` are those of the task's span that no other task has."""
+    if task.overlaps or not exchanges:
+        return None
+    fitting = [each for each in exchanges if _same_model(task.model_id, each)] if task.model_id else list(exchanges)
+    if task.requests:
+        return _by_calls(task, exchanges) or _by_sums(task, fitting)
+    return _by_sums(task, fitting) or _by_part(tool, task, fitting)
+
+
+def _by_calls(task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+    by_counts: dict[tuple[int, int], list[WireCall]] = {}
+    for each in exchanges:
+        by_counts.setdefault((each.prompt_tokens, each.completion_tokens), []).append(each)
+    used: set[int] = set()
+    found: list[Call] = []
+    for call in sorted(task.requests, key=lambda call: call.at or 0):
+        near = [each for each in _candidates(task, call, by_counts) if each.id not in used and _fits(call, each)]
+        if near:
+            used.add(min(near, key=lambda each: (_distance(call, each), each.id)).id)
+            found.append(call)
+    if not found:
+        return None
+    costs = [call.cost for call in found if call.cost is not None]
+    taken, made = sum(call.tokens_in for call in found), sum(call.tokens_out for call in found)
+    return WireMatch(
+        rule="calls",
+        exchange_ids=tuple(sorted(used)),
+        calls=len(found),
+        tokens_in=taken,
+        tokens_out=made,
+        total_cost=round(sum(costs), 9) if costs else None,
+        wire_tokens_in=taken,  # the counts are the same, or they were not found
+        wire_tokens_out=made,
+    )
+
+
+def _candidates(task: Task, call: Call, by_counts: Mapping[tuple[int, int], Sequence[WireCall]]) -> Iterator[WireCall]:
+    whole = call.tokens_in if task.includes_cache else call.tokens_in + call.cache_read + call.cache_write
+    for prompt in {whole, call.tokens_in}:
+        for completion in {call.tokens_out, call.tokens_out + (call.reasoning or 0)}:
+            if prompt and completion:
+                yield from by_counts.get((prompt, completion), ())
+
+
+def _fits(call: Call, exchange: WireCall) -> bool:
+    same = call.model is None or _same_model(call.model, exchange)
+    return same and _distance(call, exchange) <= NEAR_MS
+
+
+def _distance(call: Call, exchange: WireCall) -> int:
+    """From the time of the exchange, 0 within it."""
+    at = call.at or 0
+    return max(exchange.started_at - at, at - exchange.finished_at, 0)
+
+
+def _by_sums(task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+    """The group that comes nearest."""
+    best: tuple[float, list[WireCall], int] | None = None
+    for group in _groups(exchanges):
+        sums = _sums(group)
+        wire_in = min((sums.prompt, sums.prompt - sums.cached), key=lambda prompt: _off(task, prompt))
+        off = max(_off(task, wire_in), _relative(sums.completion, task.tokens_out))
+        if off <= _TOLERANCE[task.precision] and (best is None or off < best[0]):
+            best = off, group, wire_in
+    if best is None or not task.tokens_in or not task.tokens_out:
+        return None
+    _, group, wire_in = best
+    return _matched("task", task, group, task.tokens_in, task.tokens_out, task.total_cost, wire_in)
+
+
+def _by_part(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+    """The session that takes most of the task."""
+    if task.model_id is None or task.started_at is None:
+        return None
+    most = 1 + _TOLERANCE[task.precision]
+    best: list[WireCall] | None = None
+    for group in _by(exchanges, lambda each: each.session_id):
+        sums = _sums(group)
+        inside = all(task.started_at <= each.started_at <= max(task.ts, task.until or 0) for each in group)
+        known = all(each.client_family in _FAMILIES[tool] for each in group)
+        less = sums.completion <= task.tokens_out * most and sums.prompt - sums.cached <= task.tokens_in * most
+        if inside and known and less and (best is None or sums.prompt > _sums(best).prompt):
+            best = group
+    if best is None:
+        return None
+    sums = _sums(best)
+    taken = min(sums.prompt if sums.prompt <= task.tokens_in else sums.prompt - sums.cached, task.tokens_in)
+    made = min(sums.completion, task.tokens_out)
+    share = (taken + made) / max(task.tokens_in + task.tokens_out, 1)
+    cost = round(task.total_cost * share, 9) if task.total_cost is not None else None
+    return _matched("part", task, best, taken, made, cost, taken)
+
+
+def _matched(
+    rule: MatchRule,
+    task: Task,
+    group: Sequence[WireCall],
+    tokens_in: int,
+    tokens_out: int,
+    cost: float | None,
+    wire_in: int,
+) -> WireMatch:
+    return WireMatch(
+        rule=rule,
+        exchange_ids=tuple(each.id for each in group),
+        calls=len(group),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        total_cost=cost,
+        wire_tokens_in=wire_in,
+        wire_tokens_out=_sums(group).completion,
+    )
+
+
+def _groups(exchanges: Sequence[WireCall]) -> Iterator[list[WireCall]]:
+    """By session, and where a client's sessions were told apart, by the kind of client."""
+    yield from _by(exchanges, lambda each: each.session_id)
+    yield from _by(exchanges, lambda each: each.client_family)
+
+
+def _by(exchanges: Iterable[WireCall], key: Callable[[WireCall], object]) -> Iterator[list[WireCall]]:
+    found: dict[object, list[WireCall]] = {}
+    for each in exchanges:
+        found.setdefault(key(each), []).append(each)
+    yield from found.values()
+
+
+def _sums(group: Iterable[WireCall]) -> _Sums:
+    prompt = completion = cached = 0
+    for each in group:
+        prompt += each.prompt_tokens
+        completion += each.completion_tokens
+        cached += each.cached_tokens
+    return _Sums(prompt, completion, cached)
+
+
+def _off(task: Task, prompt: int) -> float:
+    """How far a prompt is from the task's, which may or may not hold what came from the cache."""
+    whole = task.tokens_in if task.includes_cache else task.tokens_in + task.cache_read_tokens + task.cache_write_tokens
+    return min(_relative(prompt, task.tokens_in), _relative(prompt, whole))
+
+
+def _relative(one: int, other: int) -> float:
+    return abs(one - other) / max(other, 1)
+
+
+def _same_model(name: str | None, exchange: WireCall) -> bool:
+    """Without the provider before it, and a date behind it."""
+    wanted = _plain(name or "")
+    names = (exchange.model_requested, exchange.model_sent, exchange.model_answered)
+    return any(
+        known.startswith(wanted) or wanted.startswith(known) for known in (_plain(each) for each in names if each)
+    )
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("/")[2].lower()

@@ -1,0 +1,150 @@
+"""Ledgers taken over: what stands there, once, as of any moment, and nothing from anywhere else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.house import House
+from tests.api.ledger_files import CLINE, FIRST_MS, history, item
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+async def take(house: House, route: str = "/api/cline/import", /, **body: Any) -> httpx.Response:
+    return await house.client.post(route, json=body)
+
+
+async def usage(house: House, query: str = "") -> Any:
+    return (await house.client.get(f"/api/cline/usage{query}")).json()
+
+
+async def test_a_history_is_taken_over(house: House, home: Path) -> None:
+    assert (await take(house)).json() == {
+        "imported_count": 0, "skipped_count": 0, "error_count": 0, "latest_ts": None, "problems": [],
+    }  # fmt: skip
+    history(home, [item(1), item(2, totalCost=None)])
+    answer = await take(house)
+    assert answer.status_code == 200
+    assert answer.json()["imported_count"] == 2
+    assert answer.json()["latest_ts"] == FIRST_MS + 1_002
+    assert (answer.headers["x-event-count"], answer.headers["x-event-position"]) == ("3", "3")
+    assert house.types() == ["TaskUsageImported", "TaskUsageImported", "LedgerImported"]
+    page = await usage(house)
+    assert (page["total"], page["limit"], page["offset"]) == (2, 100, 0)
+    first = page["items"][0]
+    assert {**first, "imported_at": ""} == {
+        "task_id": str(FIRST_MS + 2), "ts": FIRST_MS + 1_002, "model_id": "gpt-5", "tokens_in": 102, "tokens_out": 10,
+        "total_cost": 0.0, "imported_at": "",
+    }  # fmt: skip
+    status = (await house.client.get("/api/cline/status")).json()
+    assert (status["latest_ts"], status["total"]) == (FIRST_MS + 1_002, 2)
+    there = [ledger["path"] for ledger in status["ledgers"] if ledger["exists"]]
+    assert there == [f"~/{CLINE}"]
+
+
+async def test_nothing_that_somebody_wrote_is_kept(house: House, home: Path, tmp_path: Path) -> None:
+    history(home, [item(1)])
+    await take(house)
+    house.log.close()
+    for file in tmp_path.glob("*.sqlite*"):
+        assert not any(text in file.read_bytes() for text in (b"a secret", b"somebody")), file
+
+
+async def test_the_same_again_is_nothing(house: House, home: Path) -> None:
+    history(home, [item(1), item(2)])
+    await take(house)
+    answer = await take(house)
+    assert (answer.json()["imported_count"], answer.json()["skipped_count"]) == (0, 2)
+    assert (answer.headers["x-event-count"], answer.headers["x-event-position"]) == ("0", "3")
+    history(home, [item(1), item(2, ts=FIRST_MS + 9_000, tokensIn=500), item(3)])
+    answer = await take(house)
+    assert (answer.json()["imported_count"], answer.json()["skipped_count"]) == (2, 1)
+    assert [each["tokens_in"] for each in (await usage(house))["items"]] == [500, 103, 101]
+    assert [each["tokens_in"] for each in (await usage(house, "?at=3"))["items"]] == [102, 101]
+    assert (await usage(house, "?at=1"))["total"] == 1
+    assert (await usage(house, "?at=0"))["items"] == []
+    assert (await house.client.get("/api/cline/status?at=3")).json()["latest_ts"] == FIRST_MS + 1_002
+
+
+async def test_pages(house: House, home: Path) -> None:
+    history(home, [item(number) for number in range(5)])
+    await take(house)
+    found = await usage(house, "?limit=2&offset=1")
+    assert [each["tokens_in"] for each in found["items"]] == [103, 102]
+    assert (found["total"], found["limit"], found["offset"]) == (5, 2, 1)
+    assert (await usage(house, "?limit=-3"))["limit"] == 0
+    assert (await usage(house, "?limit=100000"))["limit"] == 1_000
+    assert (await usage(house, "?offset=-1"))["offset"] == 0
+    assert (await usage(house, "?offset=9999999999999999999"))["items"] == []
+
+
+async def test_a_key_gives_the_same_answer(house: House, home: Path) -> None:
+    history(home, [item(1), item(2, tokensIn=-1)])
+    for key in ("one", "two"):
+        first = await house.client.post("/api/cline/import", headers={"Idempotency-Key": key})
+        again = await house.client.post("/api/cline/import", headers={"Idempotency-Key": key})
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.json() == first.json()
+        assert first.json()["error_count"] == 1
+    assert len(house.events()) == 2
+
+
+@pytest.mark.parametrize("path", [f"~/{CLINE}", "HOME"])
+async def test_one_ledger(house: House, home: Path, path: str) -> None:
+    path = str((home / CLINE).resolve()) if path == "HOME" else path
+    missing = await take(house, path=path)
+    assert (missing.status_code, missing.json()["code"]) == (404, "ledger_not_found")
+    assert missing.json()["detail"] == missing.json()["error"]
+    history(home, [item(1)])
+    assert (await take(house, path=path)).json()["imported_count"] == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "~/.cline", "~/.cline/data/state/../../../x", "taskHistory.json", "a\0b", "~root/x", "//"]
+)
+async def test_other_paths_are_refused(house: House, path: str) -> None:
+    answer = await take(house, path=path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "path_not_allowed")
+    assert house.events() == []
+
+
+async def test_a_link_out_is_refused(house: House, home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text(json.dumps([item(1)]))
+    (home / CLINE).parent.mkdir(parents=True)
+    (home / CLINE).symlink_to(outside)
+    answer = (await take(house)).json()
+    assert (answer["imported_count"], answer["error_count"]) == (0, 1)
+    assert answer["problems"] == [f"~/{CLINE}: the ledger leads out of the places that may be read"]
+    (home / CLINE).unlink()
+    (home / CLINE.parent).rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / CLINE.name).write_text(json.dumps([item(1)]))
+    (home / CLINE.parent).symlink_to(tmp_path / "elsewhere")
+    assert (await take(house)).json()["error_count"] == 1
+    assert (await usage(house))["total"] == 0
+
+
+async def test_the_sums_of_a_tool(house: House, home: Path) -> None:
+    history(home, [item(1), item(2)])
+    answer = await take(house, "/api/ledgers/import", tool="cline")
+    assert answer.json()["imported_count"] == 2
+    found = (await house.client.get("/api/ledgers")).json()
+    (totals,) = found["tools"]
+    assert totals["imported"] == {"tokens_in": 203, "tokens_out": 20, "cost": 0.5}
+    assert totals["counted"] == totals["imported"]
+    assert totals["matched"] == {"tokens_in": 0, "tokens_out": 0, "cost": 0}
+    (place,) = [each for each in found["ledgers"] if each["exists"]]
+    assert (place["last_import"]["rows"], place["last_import"]["position"]) == (2, 3)
+    page = (await house.client.get("/api/ledgers/usage?matched=false")).json()
+    assert (page["total"], page["items"][0]["source"], page["items"][0]["counted_in"]) == (2, "imported", 102)
+    assert (await house.client.get("/api/ledgers/usage?matched=true")).json()["total"] == 0
+    assert (await house.client.get("/api/ledgers/usage?tool=codex")).json()["total"] == 0
+    assert (await house.client.get("/api/ledgers/usage?tool=nano")).status_code == 422
+    assert (await house.client.get("/api/ledgers?at=0")).json()["tools"] == []

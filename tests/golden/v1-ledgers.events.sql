@@ -1,0 +1,18 @@
+BEGIN TRANSACTION;
+CREATE TABLE blobs(position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL, type_version INTEGER NOT NULL, session_id INTEGER, exchange_id INTEGER, timestamp INTEGER NOT NULL, actor TEXT NOT NULL, by TEXT, correlation_id TEXT, causation_position INTEGER, hash BLOB NOT NULL, prev_hash BLOB NOT NULL, data TEXT NOT NULL, sealed BLOB, UNIQUE(stream, version)) STRICT;
+INSERT INTO "events" VALUES(1,'ledgers',1,'TaskUsageImported',1,NULL,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'F79836D91E4435B65245B61FA64D2514E346E29CA32E9554A3D0DF7CB617E3E1',X'0000000000000000000000000000000000000000000000000000000000000000','{"tool":"claude_code","task_id":"0b0f-1","ledger":"~/.claude/projects","ts":1790000000000,"started_at":1789999999000,"model_id":"claude","provider":"anthropic","parent_id":"0b0f-0","calls":2,"tokens_in":1000,"tokens_out":200,"cache_read_tokens":30,"cache_write_tokens":4,"reasoning_tokens":5,"includes_cache":true,"total_cost":0.1234567,"precision":"rounded","overlaps":true,"models":[{"model_id":"claude","tokens_in":900,"tokens_out":150,"cache_read_tokens":30,"total_cost":0.1},{"model_id":"other","tokens_in":100,"tokens_out":50,"cache_write_tokens":4}],"match":{"rule":"calls","exchange_ids":[3,4],"calls":2,"tokens_in":1000,"tokens_out":200,"total_cost":0.1234567,"wire_tokens_in":1001,"wire_tokens_out":200}}',NULL);
+INSERT INTO "events" VALUES(2,'ledgers',2,'TaskUsageImported',1,NULL,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'8FF8DC929A6DAC8E252AA959B4E268CC33A43D2B923559448D6378ADF685A798',X'F79836D91E4435B65245B61FA64D2514E346E29CA32E9554A3D0DF7CB617E3E1','{"tool":"cline","task_id":"1790000000000","ledger":"~/a.json","ts":1790000000000,"tokens_in":0,"tokens_out":0,"cache_read_tokens":0,"cache_write_tokens":0,"includes_cache":false,"precision":"reported","overlaps":false,"models":[]}',NULL);
+INSERT INTO "events" VALUES(3,'ledgers',3,'LedgerImported',1,NULL,NULL,1790000000000,'proxy','a client','0123456789abcdef',1,X'13D9148AD1C4E32A53FA5D0C85B1E1D55424435B35351993A8B191332FFA8601',X'8FF8DC929A6DAC8E252AA959B4E268CC33A43D2B923559448D6378ADF685A798','{"ledger":"~/a.json","tool":"cline","kind":"cline_history","rows":1,"skipped":2,"errors":3,"latest_ts":1790000000000,"problems":["entry 1 is no JSON"]}',NULL);
+CREATE TABLE format(version INTEGER NOT NULL) STRICT;
+INSERT INTO "format" VALUES(1);
+CREATE TABLE idempotency(key BLOB PRIMARY KEY, request BLOB NOT NULL, position INTEGER NOT NULL, count INTEGER NOT NULL, kept_at INTEGER NOT NULL, refusal TEXT) STRICT, WITHOUT ROWID;
+INSERT INTO "idempotency" VALUES(X'6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B6B',X'7272727272727272727272727272727272727272727272727272727272727272',3,3,1790000000000,NULL);
+CREATE INDEX events_of_session ON events(session_id, position) WHERE session_id IS NOT NULL;
+CREATE INDEX events_of_exchange ON events(exchange_id) WHERE type = 'ExchangeStarted';
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE INDEX idempotency_by_age ON idempotency(kept_at);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('events',3);
+COMMIT;
