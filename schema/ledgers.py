@@ -31,10 +31,9 @@ class ModelUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class WireMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a task that went through this proxy and is in the log already, and how that was found out:
 
-    calls: each of these requests has an exchange with the same tokens, a model of that name, and that time
-    task: exchanges of the task's time and model add up to the task's tokens
-    part: exchanges of one session lie in the task's time, have its model, and add up to less: the rest went elsewhere
-
+    by rule `calls`, each of these requests has an exchange with the same tokens, a model of that name, and that time;
+    by rule `task`, exchanges of the task's time and model add up to the task's tokens; by rule `part`, exchanges of
+    one session lie in the task's time, have its model, and add up to less, so that the rest went elsewhere.
     `exchange_ids` are the evidence. `tokens_in`, `tokens_out` and `total_cost` are what the ledger says of this part,
     `wire_tokens_in` and `wire_tokens_out` what the exchanges say.
     """
