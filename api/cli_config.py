@@ -129,6 +129,7 @@ STARTER = """\
 # connect_timeout_s = 10.0
 # read_timeout_s = 600.0
 # max_rpm = 0                        # completions in any 60 seconds, in the mode of [rate_limit]
+# retry = { attempts = 2, on = [429, 500, 502, 503, 529], backoff_ms = 500, max_wait_ms = 10000 }
 # name = "OpenAI"
 # icon = "openai"
 # color = "#0b6e83"
@@ -139,6 +140,7 @@ STARTER = """\
 # max_context_size = 262144
 # max_output_tokens = 32768
 # capabilities = ["tools"]
+# fallback = []                      # models that are asked in its place where it fails
 # price = { input = 1.25, output = 10.0, cache_read = 0.125, cache_write = 1.25 }
 #
 # [mcp.servers.search]               # a program that speaks MCP, or the address of a server

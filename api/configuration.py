@@ -27,6 +27,7 @@ from api.configuration_sections import (
     RecordingSection,
     Reduction,
     RetentionSection,
+    RetryEntry,
     Sanitizer,
     Schema1,
     Server,
@@ -38,7 +39,7 @@ from context.replacements import ReductionSettings
 from context.window import WindowSettings
 from proxy.compacting import AutoCompaction
 from proxy.demo_replies import MODELS as DEMO_MODELS
-from proxy.providers import Catalogue, Model, Price, Provider
+from proxy.providers import Catalogue, Model, Price, Provider, Retry
 
 __all__ = ["Configuration", "ConfigurationError", "Overrides", "load"]
 
@@ -220,6 +221,7 @@ def _providers(values: FileModel) -> tuple[Provider, ...]:
             connect_timeout_s=entry.connect_timeout_s or values.server.connect_timeout_s,
             read_timeout_s=entry.read_timeout_s or values.server.read_timeout_s,
             max_rpm=entry.max_rpm,
+            retry=_retry(entry.retry),
             name=entry.name or key,
             icon=entry.icon or entry.type,
             color=entry.color or _COLORS[entry.type],
@@ -238,9 +240,28 @@ def _models(values: FileModel) -> tuple[Model, ...]:
             max_output_tokens=entry.max_output_tokens,
             capabilities=tuple(entry.capabilities),
             price=Price(**entry.price.model_dump()) if entry.price is not None else None,
+            fallback=tuple(entry.fallback),
         )
         for key, entry in values.models.items()
     )
+
+
+def _retry(entry: RetryEntry | None) -> Retry | None:
+    if entry is None:
+        return None
+    return Retry(
+        attempts=entry.attempts,
+        on=frozenset(entry.on),
+        backoff_s=entry.backoff_ms / 1_000,
+        max_wait_s=entry.max_wait_ms / 1_000,
+    )
+
+
+def _public_retry(retry: Retry | None) -> dict[str, Any] | None:
+    if retry is None:
+        return None
+    waits = {"backoff_ms": round(retry.backoff_s * 1_000), "max_wait_ms": round(retry.max_wait_s * 1_000)}
+    return {"attempts": retry.attempts, "on": sorted(retry.on), **waits}
 
 
 def _window(section: Schema1) -> WindowSettings | None:
@@ -274,6 +295,7 @@ def _public_provider(provider: Provider) -> dict[str, Any]:
         "connect_timeout_s": provider.connect_timeout_s,
         "read_timeout_s": provider.read_timeout_s,
         "max_rpm": provider.max_rpm,
+        "retry": _public_retry(provider.retry),
     }
 
 

@@ -14,7 +14,7 @@ from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, Prov
 def check_together(
     server: Server,
     providers: Sequence[Provider],
-    models: Iterable[Model],
+    models: Sequence[Model],
     default_model: str | None,
     summary_model: str = "",
 ) -> None:
@@ -27,6 +27,7 @@ def check_together(
             raise ConfigurationError(f"{key}: there is no provider {model.provider!r}")
     for provider in providers:
         _check_provider(provider, server)
+    _check_fallbacks(Catalogue(providers, models, default_model), models)
     if default_model and Catalogue(providers, models, default_model).default_provider() is None:
         raise ConfigurationError(f"default_model: there is no model {default_model!r}")
     if summary_model:
@@ -43,6 +44,22 @@ def check_keys(server: Server, named: Mapping[str, KeyEntry]) -> None:
         if entry.key in seen:
             raise ConfigurationError(f"{path}: the same key stands elsewhere")
         seen.add(entry.key)
+
+
+def _check_fallbacks(catalogue: Catalogue, models: Iterable[Model]) -> None:
+    """One whose provider has no key now is passed over when it would be its turn; a name that leads nowhere is an
+    error."""
+    for model in models:
+        for name in model.fallback:
+            path = dotted(("models", model.key, "fallback"))
+            try:
+                route = catalogue.resolve(name, None)
+            except ModelNotFoundError:
+                raise ConfigurationError(f"{path}: there is no model {name!r}") from None
+            except ProviderNotConfiguredError:
+                continue
+            if route.model_key == model.key:
+                raise ConfigurationError(f"{path}: {name!r} is the model itself")
 
 
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:

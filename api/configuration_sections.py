@@ -199,6 +199,16 @@ class ModelEntry(Section):
     max_output_tokens: Tokens | None = None
     capabilities: list[str] = []
     price: PriceEntry | None = None
+    fallback: list[str] = []
+
+
+class RetryEntry(Section):
+    """Asking a provider again before anything went to the client."""
+
+    attempts: int = Field(default=2, ge=1, le=10)
+    on: list[Annotated[int, Field(ge=400, le=599)]] = [429, 500, 502, 503, 529]
+    backoff_ms: int = Field(default=500, ge=0, le=60_000)
+    max_wait_ms: int = Field(default=10_000, ge=0, le=300_000)
 
 
 class ProviderEntry(Section):
@@ -212,6 +222,7 @@ class ProviderEntry(Section):
     connect_timeout_s: Seconds | None = None
     read_timeout_s: Seconds | None = None
     max_rpm: PerMinute = 0
+    retry: RetryEntry | None = None
     name: str = ""
     icon: str = ""
     color: str = Field(default="", pattern=r"^(#[0-9a-fA-F]{6})?$")

@@ -25,6 +25,7 @@ from api.configuration_sections import (
     RecordingSection,
     Reduction,
     RetentionSection,
+    RetryEntry,
     Sanitizer,
     Schema1,
     Server,
@@ -90,7 +91,8 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
     for name, model in _ENTRIES.items():
         for key, entry in _table(values.get(name)).items():
             yield from _section((name, key), _table(entry), model)
-            yield from _section((name, key, "price"), _table(_table(entry).get("price")), PriceEntry)
+            for inner, table in (("price", PriceEntry), ("retry", RetryEntry)):
+                yield from _section((name, key, inner), _table(_table(entry).get(inner)), table)
     for key, entry in _table(_table(values.get("mcp")).get("servers")).items():
         yield from _section(("mcp", "servers", key), _table(entry), McpServer)
 

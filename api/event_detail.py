@@ -110,7 +110,13 @@ def _fields(row: msgspec.Struct) -> dict[str, Any]:
 def _plain(row: msgspec.Struct) -> dict[str, Any]:
     """Also what is as it is by default."""
     fields = msgspec.structs.asdict(row)
-    return {key: _plain(value) if isinstance(value, msgspec.Struct) else value for key, value in fields.items()}
+    return {
+        key: _plain(value) if isinstance(value, msgspec.Struct) else _listed(value) for key, value in fields.items()
+    }
+
+
+def _listed(value: object) -> object:
+    return msgspec.to_builtins(value) if isinstance(value, tuple) else value
 
 
 def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:

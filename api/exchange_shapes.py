@@ -105,13 +105,25 @@ class ExchangeFault(BaseModel):
     message: str | None
 
 
+class Try(BaseModel):
+    """One call of a provider: `error_code` where no usable answer came; `waited_ms` before it."""
+
+    provider: str
+    model: str
+    http_status: int | None
+    error_code: str | None
+    duration_ms: float
+    waited_ms: float | None
+
+
 class Positions(BaseModel):
     started: int
     finished: int | None
 
 
 class ExchangeSummary(BaseModel):
-    """An exchange as lists show it: without refs."""
+    """An exchange as lists show it: without refs. `provider` and `model_sent` are those of the last of `tries`, which
+    are listed where there was more than one; `attempts` counts connections."""
 
     id: int
     session_id: int
@@ -134,6 +146,7 @@ class ExchangeSummary(BaseModel):
     finish_reason: str | None
     error: ExchangeFault | None
     attempts: int
+    tries: list[Try]
     moved_from: int | None
     positions: Positions
 

@@ -192,6 +192,7 @@ def _exchange_fields(row: ExchangeRow) -> dict[str, Any]:
             "steps": [{**msgspec.structs.asdict(step), "refs": []} for step in row.steps],
         },
         "usage": msgspec.structs.asdict(row.usage),
+        "tries": [msgspec.structs.asdict(each) for each in row.tries],
         "timings": msgspec.structs.asdict(row.timings),
         "cost_usd": None,
         "error": {"code": row.error_code, "message": row.error_message} if row.error_code else None,

@@ -149,7 +149,7 @@ def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
 
 def _finished_row(recorded: Recorded, event: Finished, outcome: Outcome) -> Row:
     """In the order of FINISHED."""
-    usage, timings = event.usage, event.timings
+    usage, timings, last = event.usage, event.timings, event.sent_last
     failed = event if isinstance(event, ExchangeFailed) else None
     return (
         recorded.position,
@@ -174,4 +174,8 @@ def _finished_row(recorded: Recorded, event: Finished, outcome: Outcome) -> Row:
         event.upstream_request_id,
         failed.error_code if failed else None,
         failed.error_message if failed else None,
+        _encode(event.tries).decode() if event.tries else None,
+        last.provider if last else None,
+        last.model if last else None,
+        last.envelope_ref if last else None,
     )

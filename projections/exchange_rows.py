@@ -4,9 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from schema.exchanges import ReductionStep, Timings, Usage, UsageSource
+from schema.exchanges import ReductionStep, Timings, Try, Usage, UsageSource
 
 _decode_steps = msgspec.json.Decoder(tuple[ReductionStep, ...]).decode
+_decode_tries = msgspec.json.Decoder(tuple[Try, ...]).decode
 Outcome = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 
 STARTED = (
@@ -17,7 +18,8 @@ STARTED = (
 FINISHED = (
     "finished_position, finished_at, outcome, usage_source, prompt_tokens, completion_tokens, total_tokens,"
     " cached_tokens, cache_write_tokens, reasoning_tokens, overhead_ms, ttft_ms, duration_ms, answer_ref, other_refs,"
-    " finish_reason, http_status, attempts, model_answered, upstream_request_id, error_code, error_message"
+    " finish_reason, http_status, attempts, model_answered, upstream_request_id, error_code, error_message, tries,"
+    " last_provider, last_model, last_envelope_ref"
 )
 COLUMNS = f"{STARTED}, {FINISHED}"
 
@@ -70,13 +72,18 @@ class _Stored(msgspec.Struct, array_like=True):
     upstream_request_id: str | None
     error_code: str | None
     error_message: str | None
+    tries: str | None
+    last_provider: str | None
+    last_model: str | None
+    last_envelope_ref: str | None
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     """An exchange as of a position; while it runs, nothing of its end is known. Times in ms since the epoch.
 
-    `sent_count` and `sent_tokens` repeat the received ones where `sent_identical`. `error_message` and `preview` are
-    None once the session was erased."""
+    `provider`, `model_sent` and `sent_envelope_ref` are of the last try, once it is finished; `tries` is empty where
+    there was one only. `sent_count` and `sent_tokens` repeat the received ones where `sent_identical`. `error_message`
+    and `preview` are None once the session was erased."""
 
     id: int
     session_id: int
@@ -113,6 +120,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     http_status: int | None = None
     attempts: int = 0
+    tries: tuple[Try, ...] = ()
     upstream_request_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
@@ -163,6 +171,10 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         finish_reason=row.finish_reason,
         http_status=row.http_status,
         attempts=row.attempts or 0,
+        tries=_decode_tries(row.tries) if row.tries else (),
+        provider=row.last_provider or row.provider,
+        model_sent=row.last_model or row.model_sent,
+        sent_envelope_ref=row.last_envelope_ref or running.sent_envelope_ref,
         model_answered=row.model_answered,
         upstream_request_id=row.upstream_request_id,
         error_code=row.error_code,

@@ -24,7 +24,8 @@ TABLES = (
     " completion_tokens INTEGER, total_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,"
     " reasoning_tokens INTEGER, overhead_ms REAL, ttft_ms REAL, duration_ms REAL, answer_ref TEXT, other_refs TEXT,"
     " finish_reason TEXT, http_status INTEGER, attempts INTEGER, model_answered TEXT, upstream_request_id TEXT,"
-    " error_code TEXT, error_message TEXT) STRICT",
+    " error_code TEXT, error_message TEXT, tries TEXT, last_provider TEXT, last_model TEXT, last_envelope_ref TEXT)"
+    " STRICT",
     "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
     "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
     "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)"
@@ -79,7 +80,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=6,
+    version=7,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

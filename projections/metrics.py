@@ -19,7 +19,8 @@ OVERHEAD_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 _TERMINAL = ("ExchangeCompleted", "ExchangeFailed", "ExchangeCancelled", "ExchangeInterrupted")
 _BATCH = 20_000
 _FINISHED = (
-    "SELECT t.position, e.provider, e.model_sent, e.outcome, e.duration_ms, e.ttft_ms, e.overhead_ms, e.steps,"
+    "SELECT t.position, coalesce(e.last_provider, e.provider), coalesce(e.last_model, e.model_sent), e.outcome,"
+    " e.duration_ms, e.ttft_ms, e.overhead_ms, e.steps,"
     " e.prompt_tokens,"
     " e.completion_tokens, e.cached_tokens, e.cache_write_tokens, e.reasoning_tokens"
     " FROM timeline t JOIN exchanges e ON e.exchange_id = t.exchange_id"

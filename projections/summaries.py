@@ -250,7 +250,10 @@ def _ended(event: Finished, how: str, label: str) -> tuple[str, Words]:
     usage = event.usage
     tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens, " if usage.source != "none" else ""
     about = "about " if usage.source == "estimated" else ""
-    return f"exchange {event.exchange_id} {how}: {about}{tokens}{label}", (event.model_answered,)
+    last = event.sent_last
+    label = f"{label}, then {model_label(last.provider, last.model)}" if last is not None else label
+    tries = f", {len(event.tries)} tries" if event.tries else ""
+    return f"exchange {event.exchange_id} {how}: {about}{tokens}{label}{tries}", (event.model_answered,)
 
 
 def _mcp_completed(event: McpCallCompleted, _: str) -> tuple[str, Words]:

@@ -15,17 +15,19 @@ from proxy.committing import committed
 from proxy.facts import RequestFacts
 from proxy.family import client_family
 from proxy.finishing import Ending, Finisher
+from proxy.forwarding import forward
 from proxy.headers import client_headers, upstream_headers
 from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body, until_gone
 from proxy.limiter import Limiter
 from proxy.openai_errors import LimitRefusal, Refusal, error_body, error_event, upstream_error_text
 from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
 from proxy.rate import RequestRate
+from proxy.retrying import Retrier
 from proxy.running import Incoming, Running
 from proxy.sse import SseStream
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
-from proxy.wire import ChatRequest, WireError, check_messages, decode_chat, with_include_usage, with_model
+from proxy.wire import ChatRequest, WireError, check_messages, decode_chat
 
 _KEPT_ANSWER = 16 << 20  # bytes of an answer that are kept for the record
 _KEPT_ERROR = 64 << 10
@@ -36,13 +38,6 @@ class Settings(msgspec.Struct, frozen=True):
 
     max_body_bytes: int
     commit_first: bool = False
-
-
-class Forward(msgspec.Struct, frozen=True):
-    """The body that goes upstream; `injected` when include_usage was added and its frame must not be shown."""
-
-    body: bytes
-    injected: bool = False
 
 
 class Pass(msgspec.Struct, kw_only=True):
@@ -85,6 +80,7 @@ class ChatHandler:
         self._rate = rate
         self._fallback_model = fallback_model
         self._limiter = limiter
+        self._retrier = Retrier(upstream, self._upstream_request, self._may_ask)
         self._key_names = key_names or {}
 
     async def __call__(
@@ -101,7 +97,7 @@ class ChatHandler:
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
             return
-        forward = _forward(body, request, route)
+        sending = forward(body, request, route)
         incoming = Incoming(
             body=body,
             request=request,
@@ -110,7 +106,7 @@ class ChatHandler:
             credential=credential,
             request_id=request_id,
             arrived=arrived,
-            sent_body=forward.body,
+            sent_body=sending.body,
             provider=route.provider.key,
             model_key=route.model_key,
             model_sent=route.upstream_model,
@@ -125,7 +121,7 @@ class ChatHandler:
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
             return
-        await self._watched(receive, send, incoming, route, running, injected=forward.injected)
+        await self._watched(receive, send, incoming, route, running, injected=sending.injected)
 
     async def _begun(self, incoming: Incoming, receive: Receive) -> Running:
         """Raises Refusal and ClientGoneError."""
@@ -180,7 +176,11 @@ class ChatHandler:
         ending.overhead_ms = (time.perf_counter() - running.arrived) * 1_000
         ending.reached = True
         try:
-            answer = await self._upstream(route).open(request)
+            if route.fallbacks or route.provider.retry is not None:
+                opened = await self._retrier.open(incoming, running, route, ending, injected=passing.injected)
+                answer, route, passing.injected = opened.answer, opened.route, opened.injected
+            else:
+                answer = await self._upstream(route).open(request)
         except UpstreamError as error:
             await _fail_before(passing, error)
             return
@@ -190,6 +190,9 @@ class ChatHandler:
             await _pass_answer(passing, answer, context_limit=route.max_context)
         finally:
             await answer.aclose()
+
+    def _may_ask(self, incoming: Incoming, provider: str) -> bool:
+        return self._limiter is None or self._limiter.again(_client(incoming), provider)
 
     async def _understood(self, body: bytes) -> tuple[ChatRequest, RequestFacts]:
         try:
@@ -308,15 +311,6 @@ def _added_headers(running: Running, request_id: str, context_limit: int | None)
     if position is not None:
         added.append((b"x-event-position", b"%d" % position))
     return added
-
-
-def _forward(body: bytes, request: ChatRequest, route: Route) -> Forward:
-    """What goes upstream: the very body, unless the model has another name there or usage must be asked for."""
-    sent = body if request.model == route.upstream_model else with_model(body, route.upstream_model)
-    if not (request.stream and route.provider.include_usage and request.include_usage is None):
-        return Forward(sent)
-    asked = with_include_usage(sent, request)
-    return Forward(asked, asked is not sent)
 
 
 async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:

@@ -57,7 +57,7 @@ class SessionContents:
         return self._joined(lists.envelope_ref, self._refs(exchange_id, sent=False))
 
     def sent(self, exchange_id: int) -> bytes:
-        """The body that went upstream. Raises as `received` does."""
+        """The body that went upstream, to the last of several providers. Raises as `received` does."""
         lists = self._lists[exchange_id]
         return self._joined(lists.sent_envelope_ref, self._refs(exchange_id, sent=True))
 
@@ -105,6 +105,10 @@ class SessionContents:
             self._lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
         if isinstance(event, Finished):
             self._answers[event.exchange_id] = event.answer_ref
+            begun = self._lists.get(event.exchange_id)
+            if event.sent_last is not None and begun is not None:
+                last = msgspec.structs.replace(begun, sent_envelope_ref=event.sent_last.envelope_ref)
+                self._lists[event.exchange_id] = last
         if isinstance(event, HoldsBodies) and event.blob is not None:
             for ref in event.blob.refs:
                 self._places.setdefault(ref, []).append(recorded.position)

@@ -4,7 +4,7 @@ Nobody waits for it: the event rides along with the next commit. It is built aft
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -27,12 +27,22 @@ from schema.exchanges import (
     ExchangeFailed,
     ExchangeInterrupted,
     InterruptionCause,
+    SentLast,
     Timings,
+    Try,
     Usage,
 )
 from schema.recorded import Body, NewEvent
 
 MAX_ERROR_TEXT = 2_000  # characters
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Where a request went that did not stay with its first provider and model; the envelope as sent there."""
+
+    provider: str
+    model: str
+    envelope: bytes
 
 
 class Ending(msgspec.Struct, kw_only=True):
@@ -53,6 +63,8 @@ class Ending(msgspec.Struct, kw_only=True):
     error_message: str | None = None
     upstream_request_id: str | None = None
     cause: InterruptionCause = "shutdown"
+    tries: list[Try] = []
+    elsewhere: Elsewhere | None = None
 
 
 class Finisher:
@@ -97,9 +109,11 @@ class Finisher:
         if running.refused():  # its beginning is not in the log
             self._appender.lost(1)
             return
-        bodies = self._bodies(running, running.answer)
+        bodies = self._bodies(running, (running.answer.message, *running.answer.others))
         facts = self._event(running, ending, running.answer, bodies)
         (event,) = exchanges.decide("running", exchanges.FinishExchange(facts))
+        if ending.elsewhere is not None:
+            bodies += self._bodies(running, (ending.elsewhere.envelope,))
         kept = tuple(body for body, new in bodies if new) if self._recording.contents else ()
         self._appender.append_later(
             Append(
@@ -151,6 +165,8 @@ class Finisher:
             "attempts": ending.attempts,
             "model_answered": answer.model,
             "upstream_request_id": ending.upstream_request_id,
+            "tries": tuple(ending.tries) if len(ending.tries) > 1 else None,
+            "sent_last": _sent_last(ending.elsewhere),
         }
         match ending.kind:
             case "completed":
@@ -190,11 +206,11 @@ class Finisher:
             completed=completed,
         )
 
-    def _bodies(self, running: Running, answer: Answer) -> list[tuple[Body, bool]]:
-        """The answer's messages, each with whether its body is new to the session."""
+    def _bodies(self, running: Running, contents: Iterable[bytes | None]) -> list[tuple[Body, bool]]:
+        """Those that are there, each with whether its body is new to the session."""
         memory = self._memories.get(running.session_id)
         found: list[tuple[Body, bool]] = []
-        for data in (answer.message, *answer.others):
+        for data in contents:
             if data is None:
                 continue
             ref = content_ref(data)
@@ -203,3 +219,10 @@ class Finisher:
                 memory.stored((bytes.fromhex(ref),))
             found.append((Body(ref, data), new))
         return found
+
+
+def _sent_last(elsewhere: Elsewhere | None) -> SentLast | None:
+    if elsewhere is None:
+        return None
+    ref = content_ref(elsewhere.envelope)
+    return SentLast(provider=elsewhere.provider, model=elsewhere.model, envelope_ref=ref)

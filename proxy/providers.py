@@ -3,7 +3,7 @@
 Only addresses that stand in the configuration, or a vendor's own for its type, are ever given out (contract 3.3.1, 1).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -39,10 +39,27 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: float | None = None
 
 
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a provider is asked in all, and after which statuses of an answer it is asked again: 502 stands for one
+    that could not be reached too, 504 for one that did not answer in time. The pause doubles each time; what the
+    provider asks for (Retry-After) counts instead, up to `max_wait_s`."""
+
+    attempts: int = 2
+    on: frozenset[int] = frozenset((429, 500, 502, 503, 529))
+    backoff_s: float = 0.5
+    max_wait_s: float = 10.0
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds before each attempt; the first comes at once."""
+        yield 0.0
+        for number in range(self.attempts - 1):
+            yield min(self.backoff_s * 2**number, self.max_wait_s)
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """`base_url` None means the vendor's own address, which needs an `api_key`; with an address of one's own the key
     may be empty, and then no Authorization is sent (decisions 3.6). Timeouts in seconds, the second between bytes;
-    `max_rpm` 0 for no limit."""
+    `max_rpm` 0 for no limit; without `retry` it is asked once."""
 
     key: str
     type: ProviderType
@@ -55,6 +72,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 600.0
     max_rpm: int = 0
+    retry: Retry | None = None
     name: str = ""
     icon: str = ""
     color: str = ""
@@ -64,7 +82,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """`key` is the name that clients use, `model` that at the provider; sizes in tokens."""
+    """`key` is the name that clients use, `model` that at the provider; sizes in tokens. `fallback` are models, as
+    clients name them, that are asked in this order where it fails."""
 
     key: str
     provider: str
@@ -73,16 +92,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     capabilities: tuple[str, ...] = ()
     price: Price | None = None
+    fallback: tuple[str, ...] = ()
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Where one request goes. `model_key` is the configured key, else the name as requested; `max_context` in
-    tokens."""
+    tokens; `fallbacks` are where it goes after that."""
 
     provider: Provider
     upstream_model: str
     model_key: str
     max_context: int
+    fallbacks: tuple["Route", ...] = ()
 
 
 class Catalogue:
@@ -98,6 +119,8 @@ class Catalogue:
             self._named.setdefault(model.model, []).append(model)
             self._owned[model.provider].append(model)
         self._urls = {key: _chat_url(provider) for key, provider in self._providers.items()}
+        self._fallbacks: dict[str, tuple[Route, ...]] = {}
+        self._fallbacks = {model.key: tuple(self._usable(model)) for model in self._models.values() if model.fallback}
 
     def resolve(self, model: str | None, fallback: str | None) -> Route:
         """The way of a request for `model`; None or empty takes `fallback`, then the default model.
@@ -113,6 +136,14 @@ class Catalogue:
             raise ModelNotFoundError(self._not_found(wanted))
         self._check_configured(route.provider)
         return route
+
+    def _usable(self, model: Model) -> Iterator[Route]:
+        """Its fallbacks: those of them have no fallbacks here. One that is not configured is left out."""
+        for name in model.fallback:
+            try:
+                yield self.resolve(name, None)
+            except (ModelNotFoundError, ProviderNotConfiguredError):
+                continue
 
     def models(self) -> list[Model]:
         """In the order of the configuration."""
@@ -163,6 +194,7 @@ class Catalogue:
             upstream_model=model.model,
             model_key=model.key,
             max_context=model.max_context_size,
+            fallbacks=self._fallbacks.get(model.key, ()),
         )
 
     def _prefixed(self, wanted: str) -> Route | None:

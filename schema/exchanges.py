@@ -69,6 +69,26 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: float | None = None
 
 
+class Try(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One call of a provider: its answer's status, or our code where no usable answer came; how long that took, and for
+    how long we had waited before."""
+
+    provider: str
+    model: str
+    http_status: int | None = None
+    error_code: str | None = None
+    duration_ms: float
+    waited_ms: float | None = None
+
+
+class SentLast(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the request went in the end: the provider, its name for the model, and the body's envelope."""
+
+    provider: str
+    model: str
+    envelope_ref: str
+
+
 class ExchangeStarted(Event, frozen=True, kw_only=True):
     """A request was accepted and goes upstream. `sent` and `sent_envelope_ref` are None where what went upstream equals
     what was received. An envelope is all of the body outside the messages (see proxy/envelope.py); `chain` is the
@@ -100,7 +120,8 @@ class ExchangeStarted(Event, frozen=True, kw_only=True):
 class Finished(Event, frozen=True, kw_only=True):
     """What every terminal event says. `usage_raw` is the upstream's own object; `answer_ref` the assistant message of
     choice 0 (partial where the exchange did not complete), `other_refs` those of further choices; `chain` the canonical
-    hash of the received messages plus that answer, the tip that a next request continues."""
+    hash of the received messages plus that answer, the tip that a next request continues. `tries` are all calls where
+    there was more than one, `sent_last` stands where the last one was of another provider or model than the first."""
 
     session_id: int
     exchange_id: int
@@ -115,6 +136,8 @@ class Finished(Event, frozen=True, kw_only=True):
     attempts: int = 1
     model_answered: str | None = None
     upstream_request_id: str | None = None
+    tries: tuple[Try, ...] | None = None
+    sent_last: SentLast | None = None
     blob: Blob | None = None
 
 

@@ -197,6 +197,14 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         ('default_model = "none"', "default_model"),
         ('[recording]\ndurability = "never"', "recording.durability"),
         ('[rate_limit]\nmax_rpm = "40"', "rate_limit.max_rpm"),
+        ("[rate_limit]\nmax_wait_ms = 60001", "rate_limit.max_wait_ms"),
+        ('[keys.a]\nkey = ""', "keys.a.key"),
+        ("[keys.a]\nmax_rpm = 3", "keys.a.key"),
+        ('[keys.a]\nkey = "k"\n[keys.b]\nkey = "k"', "keys.b.key"),
+        ("[providers.p]\nretry = { attempts = 11 }", "providers.p.retry.attempts"),
+        ("[providers.p]\nretry = { on = [200] }", "providers.p.retry.on.0"),
+        ('[models.m]\nprovider = "p"\nfallback = ["n"]\n[providers.p]', "models.m.fallback"),
+        ('[models.m]\nprovider = "p"\nfallback = ["m"]\n[providers.p]\napi_key = "k"', "models.m.fallback"),
     ],
 )
 def test_what_is_refused_names_file_and_key(loading: Loading, text: str, key: str) -> None:

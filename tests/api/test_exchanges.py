@@ -14,7 +14,7 @@ from tests.api.house import House
 EXCHANGE_KEYS = {
     "id", "session_id", "started_at", "finished_at", "outcome", "stream", "model_requested", "model_sent", "provider",
     "resolution", "client_family", "received", "sent", "reduction", "usage", "cost_usd", "timings", "http_status",
-    "finish_reason", "error", "attempts", "moved_from", "positions",
+    "finish_reason", "error", "attempts", "tries", "moved_from", "positions",
 }  # fmt: skip
 
 

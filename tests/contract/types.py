@@ -26,6 +26,7 @@ _EXCHANGE = (
     " reduction:{applied:bool, skipped_reason:str?, tokens_before, tokens_after, tokens_saved, steps:object[]},"
     f" usage:{_USAGE}, cost_usd:number?, timings:{{overhead_ms, ttft_ms:number?, duration_ms:number?}},"
     " http_status:int?, finish_reason:str?, error:{code, message}?, attempts:int, moved_from:int?,"
+    " tries:{provider, model, http_status:int?, error_code:str?, duration_ms, waited_ms:number?}[],"
     " positions:{started:int, finished:int?}"
 )
 _SUMMARY = (

@@ -76,6 +76,7 @@ from schema.workspace import (
     SessionActivated,
 )
 from schema.writer import LogWriter
+from tests.golden.limit_events import limit_events
 
 HERE = Path(__file__).parent
 NAMES = ("events", "keys")
@@ -399,6 +400,10 @@ GOLDEN = {
     "v1-moving": MOVING_EVENTS,
     "v1-gateway": GATEWAY_EVENTS,
     "v1-ledgers": LEDGER_EVENTS,
+    "v1-limits": (
+        NewEvent("workspace", STARTED_SESSION),
+        *limit_events(STARTED_1, COMPLETED_1, QUESTION, ENVELOPE, ANSWER),
+    ),
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
