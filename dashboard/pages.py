@@ -4,36 +4,35 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dashboard.files import Files
 
 STATIC = Path(__file__).parent / "static"
 HTML_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
 }
 
 
 def mount_pages(app: Starlette, *, docs: bool) -> None:
     """Add `/`, `/favicon.ico` and `/static`; with `docs` also `/docs` and `/redoc`, which show /openapi.json."""
-    app.router.routes += [
-        Route("/", _index),
-        Route("/favicon.ico", _icon),
-        Mount("/static", StaticFiles(directory=STATIC), name="static"),
-    ]
+    files = Files(STATIC)
+
+    async def index(request: Request) -> Response:
+        return files.answer(request, "index.html", HTML_HEADERS)
+
+    async def description(request: Request) -> Response:
+        return files.answer(request, "docs.html", HTML_HEADERS)
+
+    async def icon(request: Request) -> Response:
+        return files.answer(request, "favicon.ico", {"Cache-Control": "max-age=86400"})
+
+    async def static(request: Request) -> Response:
+        return files.answer(request, request.path_params["name"], {})
+
+    app.router.routes += [Route("/", index), Route("/favicon.ico", icon), Route("/static/{name:path}", static)]
     if docs:
-        app.router.routes += [Route("/docs", _docs), Route("/redoc", _docs)]
-
-
-async def _index(_: Request) -> FileResponse:
-    return FileResponse(STATIC / "index.html", headers=HTML_HEADERS)
-
-
-async def _docs(_: Request) -> FileResponse:
-    return FileResponse(STATIC / "docs.html", headers=HTML_HEADERS)
-
-
-async def _icon(_: Request) -> FileResponse:
-    return FileResponse(STATIC / "favicon.ico", media_type="image/x-icon", headers={"Cache-Control": "max-age=86400"})
+        app.router.routes += [Route("/docs", description), Route("/redoc", description)]

@@ -1,156 +1,116 @@
 // @ts-check
-// The status page: what the proxy is, how to use it, what went through it last. It polls /health and reads the lists
-// again only when the log has grown.
+// The frame: the rail, the page that the address names, what is lost and found of the connection.
 
-import { Unauthorized, get, remember, token } from "./api.js";
-import { element, fill, foreign, table } from "./dom.js";
+import { onLockedOut } from "./core/api.js";
+import { byId, element, fill, say } from "./core/dom.js";
+import { help, listenToKeys } from "./core/keys.js";
+import { keep } from "./core/kept.js";
+import { live } from "./core/live.js";
+import { login } from "./core/login.js";
+import { Page } from "./core/page.js";
+import { here, to } from "./core/router.js";
+import { LANGUAGES, speak, t } from "./core/texts.js";
+import { dark, dress, wear } from "./core/theme.js";
+import { giveReceipts } from "./parts/receipts.js";
+import { empty, failure } from "./parts/states.js";
+import { family, find } from "./routes.js";
 
-const EVERY_MS = 2000;
-const OUTCOMES = { completed: "ok", running: "", cancelled: "warn", interrupted: "warn", failed: "bad" };
+/** @type {Page | null} */
+let page = null;
+let shown = "";
+const RAIL = ["live", "sessions", "audit", "content", "memory", "mcp", "usage", "models", "system"];
 
-let shown = -1;
-
-const number = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
-
-/** @param {string} iso */
-const time = (iso) => element("time", { datetime: iso }, clock.format(new Date(iso)));
-
-/** @param {any} row */
-function tokens(row) {
-  const { source, prompt_tokens: prompt, completion_tokens: completion } = row.usage;
-  if (row.outcome === "running") return `about ${number.format(row.sent.tokens)}`;
-  if (source === "none") return "none";
-  return `${source === "estimated" ? "about " : ""}${number.format(prompt)} + ${number.format(completion)}`;
+function drawRail() {
+  const links = RAIL.map((name) => element("li", {},
+    element("a", { href: to(name === "live" ? [] : [name]), "data-name": name }, t(`rail.${name}`))));
+  const themed = element("button", { type: "button", class: "small", id: "theme", click: () => { wear(dark() ? "light" : "dark"); drawRail(); } },
+    dark() ? t("theme.light") : t("theme.dark"));
+  const language = element("select", { "aria-label": t("language"), class: "fine", change: () => void change(language.value) },
+    Object.entries(LANGUAGES).map(([key, name]) => element("option", { value: key, selected: key === document.documentElement.lang }, name)));
+  fill(byId("rail"), element("a", { class: "brand", href: "#/" }, "Chronoproxy"), element("ul", {}, links),
+    element("div", { class: "rail-foot" }, element("span", { class: "mark fine", id: "connection" }),
+      element("div", { class: "row" }, themed, element("button", { type: "button", class: "small", "aria-label": t("keys.title"), click: help }, "?")), language));
+  markRail();
+  showConnection(live.state);
 }
 
-/** The provider beside the model, unless the model's name says it. @param {any} row */
-function model(row) {
-  const { provider, model_sent: name } = row;
-  return foreign(name.startsWith(`${provider}/`) ? name : `${provider}/${name}`);
+/** @param {string} language */
+async function change(language) {
+  keep("language", language);
+  await speak();
+  drawRail();
+  shown = "";
+  await turn();
 }
 
-/** @param {any} row */
-function outcome(row) {
-  const word = row.error ? `${row.outcome}: ${row.error.code}` : row.outcome;
-  return element("span", { class: `mark ${OUTCOMES[row.outcome] ?? ""}` }, word);
-}
-
-/** @param {any} row */
-function duration(row) {
-  const ms = row.timings.duration_ms;
-  if (ms === null) return "";
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
-}
-
-const EXCHANGES = [
-  { label: "Started", className: "time", show: (/** @type {any} */ row) => time(row.started_at) },
-  { label: "Session", className: "number", show: (/** @type {any} */ row) => String(row.session_id) },
-  { label: "Model", className: "text", show: model },
-  { label: "Tokens in + out", className: "number", show: tokens },
-  { label: "Time", className: "number", show: duration },
-  { label: "Outcome", show: outcome },
-];
-
-const SESSIONS = [
-  { label: "Id", className: "number", show: (/** @type {any} */ row) => String(row.id) },
-  { label: "Name", className: "text", show: (/** @type {any} */ row) => foreign(row.name) },
-  { label: "Model", className: "text", show: (/** @type {any} */ row) => foreign(row.model ?? row.provider) },
-  { label: "Client", className: "text", show: (/** @type {any} */ row) => foreign(row.client_family ?? "") },
-  { label: "Started", className: "time", show: (/** @type {any} */ row) => time(row.created_at) },
-  { label: "State", show: (/** @type {any} */ row) =>
-    row.is_active ? element("span", { class: "mark ok" }, "active") : "" },
-];
-
-/** @param {string} id @param {string} caption @param {any} columns @param {any[]} rows @param {string} nothing */
-function list(id, caption, columns, rows, nothing) {
-  fill(id, rows.length ? table(caption, columns, rows) : element("p", { class: "empty" }, nothing));
-}
-
-/** @param {string} word @param {string} kind */
-function status(word, kind) {
-  const node = document.getElementById("status");
-  if (!node || node.textContent === word) return;
-  node.textContent = word;
-  node.className = `mark ${kind}`;
-}
-
-/** @param {any} health */
-function facts(health) {
-  const { current_rpm: rpm, max_rpm: most } = health.rate_limit;
-  const entries = [
-    ["version", health.version],
-    ["events", number.format(health.position)],
-    ["requests per minute", most ? `${rpm} of ${most}` : String(rpm)],
-  ];
-  fill("facts", ...entries.map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-}
-
-/** @param {any[]} models */
-function howTo(models) {
-  const model = models[0]?.id ?? "MODEL";
-  const key = token() ? "the token, or a client key" : "any";
-  fill("snippet",
-    `export OPENAI_BASE_URL=${location.origin}/v1\n`
-    + `export OPENAI_API_KEY=... # ${key}\n\n`
-    + `curl ${location.origin}/v1/chat/completions -H 'Content-Type: application/json' \\\n`
-    + (token() ? "  -H \"Authorization: Bearer $OPENAI_API_KEY\" \\\n" : "")
-    + `  -d '${JSON.stringify({ model, messages: [{ role: "user", content: "Hello" }] })}'\n`);
-  const names = models.flatMap(({ id }, index) => [index ? ", " : "", element("code", {}, foreign(id))]);
-  fill("models", ...(names.length ? names : ["none are configured"]));
-}
-
-async function refresh() {
-  const health = await get("/health");
-  facts(health);
-  status(health.status === "ok" ? "running" : "degraded, see /health/ready", health.status === "ok" ? "ok" : "warn");
-  if (health.position === shown) return;
-  const [exchanges, sessions, models] = await Promise.all([
-    get("/api/exchanges?limit=20", health.position),
-    get("/api/sessions?limit=20", health.position),
-    get("/v1/models"),
-  ]);
-  howTo(models.data);
-  list("exchange-rows", "Last exchanges", EXCHANGES, exchanges.exchanges, "Nothing has gone through yet.");
-  list("session-rows", "Sessions", SESSIONS, sessions, "No session yet: the first request starts one.");
-  shown = health.position;
-  document.body.dataset.ready = String(shown);
-}
-
-/** Show the form instead of the lists, or the lists again. @param {boolean} wanted */
-function askForToken(wanted) {
-  for (const section of document.querySelectorAll("main > section")) section.toggleAttribute("hidden", wanted);
-  const form = document.getElementById("login");
-  if (form) form.hidden = !wanted;
-}
-
-async function tick() {
-  if (document.hidden) return;
-  try {
-    await refresh();
-    askForToken(false);
-  } catch (error) {
-    if (error instanceof Unauthorized) {
-      askForToken(true);
-      if (token()) fill("login-error", "This is not the token.");
-    } else {
-      status("not reachable", "bad");
-      shown = -1;
-    }
+function markRail() {
+  const current = family(here().path);
+  for (const link of byId("rail").querySelectorAll("a[data-name]")) {
+    if (/** @type {HTMLElement} */ (link).dataset.name === current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
 }
 
-async function follow() {
-  await tick();
-  setTimeout(follow, EVERY_MS);
+/** @param {import("./core/live.js").LiveState} state */
+function showConnection(state) {
+  const mark = document.getElementById("connection");
+  if (mark) {
+    say(mark, t(`connection.${state}`));
+    mark.className = `mark fine ${state === "live" ? "ok" : state === "offline" ? "bad" : ""}`;
+  }
+  byId("offline").hidden = state !== "offline";
+  say(byId("offline"), state === "offline" ? t("connection.lost") : "");
+  document.body.dataset.connection = state;
 }
 
-document.getElementById("login")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const field = document.getElementById("token");
-  if (field instanceof HTMLInputElement) remember(field.value);
-  void tick();
-});
-document.addEventListener("visibilitychange", () => void tick());
-void follow();
+/** Go where the address says. */
+async function turn() {
+  const place = here();
+  const path = place.path.join("/");
+  if (page && path === shown && page.turned) {
+    page.place = place;
+    page.turned(place.query);
+    return;
+  }
+  page?.leave();
+  shown = path;
+  document.body.classList.remove("has-scrubber");
+  const root = element("div", { class: "page" });
+  const mine = new Page(root, place);
+  page = mine;
+  delete document.body.dataset.ready;
+  markRail();
+  fill(byId("main"), root);
+  scrollTo(0, 0);
+  try {
+    const route = find(place.path);
+    if (!route) fill(root, element("h1", {}, t("state.nowhere")), empty(t("state.nowhere"), element("a", { href: "#/" }, t("rail.live"))));
+    else {
+      document.title = `${t(`rail.${family(place.path)}`)} · Chronoproxy`;
+      await (await route.load()).show(mine, ...route.parts);
+    }
+  } catch (error) {
+    if (!mine.left) fill(root, element("h1", {}, t(`rail.${family(place.path)}`)), failure(error, () => { shown = ""; void turn(); }));
+  }
+  if (!mine.left) document.body.dataset.ready = path || "live";
+}
+
+async function begin() {
+  await speak();
+  dress();
+  giveReceipts();
+  drawRail();
+  listenToKeys(byId("main"));
+  say(byId("skip"), t("skip"));
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("main").focus();
+  });
+  live.watch(showConnection);
+  onLockedOut(() => login(() => { live.connect(); shown = ""; void turn(); }));
+  live.connect();
+  addEventListener("hashchange", () => void turn());
+  await turn();
+}
+
+void begin();

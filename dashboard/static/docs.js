@@ -1,8 +1,10 @@
 // @ts-check
 // The routes of /openapi.json as a table.
 
-import { Unauthorized, get } from "./api.js";
-import { element, fill, table } from "./dom.js";
+import { Refused, get } from "./core/api.js";
+import { byId, fill } from "./core/dom.js";
+import { note } from "./parts/states.js";
+import { table } from "./parts/table.js";
 
 /** @param {any} operation */
 function parameters(operation) {
@@ -13,17 +15,17 @@ function parameters(operation) {
 
 const COLUMNS = [
   { label: "Method", className: "mono", show: (/** @type {any} */ row) => row.method.toUpperCase() },
-  { label: "Path", className: "mono text", show: (/** @type {any} */ row) => row.path },
-  { label: "Does", className: "text", show: (/** @type {any} */ row) => row.operation.description ?? "" },
-  { label: "Takes", className: "text", show: (/** @type {any} */ row) => parameters(row.operation) },
+  { label: "Path", className: "mono", show: (/** @type {any} */ row) => row.path },
+  { label: "Does", show: (/** @type {any} */ row) => row.operation.description ?? "" },
+  { label: "Takes", className: "wide", show: (/** @type {any} */ row) => parameters(row.operation) },
 ];
 
 try {
   const { paths } = await get("/openapi.json");
   const rows = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
-  fill("routes", table("Routes", COLUMNS, rows));
+  fill(byId("routes"), table({ caption: "Routes", columns: COLUMNS, rows }));
 } catch (error) {
-  const text = error instanceof Unauthorized ? "Give the proxy's token on the first page, in this tab." : String(error);
-  fill("routes", element("p", { class: "problem" }, text));
+  const locked = error instanceof Refused && error.status === 401;
+  fill(byId("routes"), note("bad", locked ? "Give the proxy's token on the first page, in this tab." : String(error)));
 }

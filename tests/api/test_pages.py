@@ -1,5 +1,6 @@
 """The pages: their headers, and that they need nothing from elsewhere (contract 1.6)."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,24 +19,65 @@ async def test_the_page_and_all_that_it_loads(house: House) -> None:
     assert page.headers["content-security-policy"] == _CSP
     assert page.headers["x-content-type-options"] == "nosniff"
     for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
-        answer = await house.client.get(address)
-        assert answer.status_code == 200, address
-    scripts = [await house.client.get(f"/static/{name}") for name in ("app.js", "api.js", "dom.js")]
-    assert all("javascript" in script.headers["content-type"] for script in scripts)
+        assert (await house.client.get(address)).status_code == 200, address
+    for path in STATIC.rglob("*.js"):
+        answer = await house.client.get(f"/static/{path.relative_to(STATIC)}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+        assert answer.text == path.read_text(encoding="utf-8")
 
 
-async def test_the_icon(house: House) -> None:
-    answer = await house.client.get("/favicon.ico")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/x-icon")
-    assert answer.content[:4] == b"\0\0\1\0" and b"\x89PNG" in answer.content
+async def test_files_are_compressed_and_not_sent_again(house: House) -> None:
+    whole = await house.client.get("/static/app.js", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in whole.headers
+    small = await house.client.get("/static/app.js", headers={"Accept-Encoding": "gzip"})
+    assert small.headers["content-encoding"] == "gzip" and small.text == whole.text
+    assert int(small.headers["content-length"]) < int(whole.headers["content-length"])
+    known = {"Accept-Encoding": "gzip", "If-None-Match": f'"other", {small.headers["etag"]}'}
+    again = await house.client.get("/static/app.js", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.glob("*.*")), ids=lambda path: path.name)
+async def test_only_files_of_the_folder(house: House) -> None:
+    for name in ("", "nothing.js", "core", "..%2fpages.py", "%2e%2e/pages.py", "a%00b", "x" * 5000):
+        answer = await house.client.get(f"/static/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), name
+    assert (await house.client.post("/static/app.js")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path for path in STATIC.rglob("*.*") if path.is_file()), ids=lambda path: path.name
+)
 def test_nothing_comes_from_elsewhere_and_nothing_is_inline(path: Path) -> None:
     text = path.read_bytes().decode("latin-1")
     assert not re.search(r"https?://|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
     if path.suffix == ".html":
         assert not re.search(r"<style|style=|<script[^>]*>[^<]| on[a-z]+=", text)
+
+
+def texts(language: str) -> dict[str, str]:
+    """The module is JSON between its first and its last brace, but for a comma."""
+    source = (STATIC / "texts" / f"{language}.js").read_text(encoding="utf-8")
+    body = source[source.index("export const TEXTS = {") + len("export const TEXTS = ") : source.rindex("}")]
+    found: dict[str, str] = json.loads(body.rstrip().rstrip(",") + "}")
+    return found
+
+
+def test_each_language_says_the_same() -> None:
+    english, french = texts("en"), texts("fr")
+    assert list(english) == list(french)
+    for key, text in english.items():
+        assert text and french[key], key
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", french[key])), key
+        assert text.count("|") == french[key].count("|"), key
+
+
+def test_no_text_is_missing_and_none_is_left_over() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in STATIC.rglob("*.js") if path.parent.name != "texts")
+    called = set(re.findall(r'\bt\("([^"]+)"', source))
+    assert called <= set(texts("en")), called - set(texts("en"))
+    begun = tuple(set(re.findall(r"\bt\(`([^`$]+)\$", source)))
+    left = {key for key in texts("en") if f'"{key}"' not in source and not key.startswith(begun)}
+    assert left == set()
 
 
 async def test_the_routes_page_only_where_it_is_wanted(house: House, tmp_path: Path) -> None:

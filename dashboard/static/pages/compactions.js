@@ -1,0 +1,128 @@
+// @ts-check
+// What was taken out of a session's context, how it can be had back, and how it is decided.
+
+import { address, get } from "../core/api.js";
+import { element, fill, whenQuiet } from "../core/dom.js";
+import { clock, number, percent } from "../core/formats.js";
+import { pageKeys } from "../core/keys.js";
+import { t } from "../core/texts.js";
+import { mark } from "../parts/badges.js";
+import { compact, compactButtons, preview, undo } from "../parts/compacting.js";
+import { savedChart } from "../parts/saved_chart.js";
+import { tiles } from "../parts/gauge.js";
+import { csvButton, eventLink, fileLink } from "../parts/links.js";
+import { pager } from "../parts/pager.js";
+import { removedView } from "../parts/removed.js";
+import { sessionHead, sessionTabs } from "../parts/session_head.js";
+import { settingsCard, simulateCard } from "../parts/compaction_settings.js";
+import { empty } from "../parts/states.js";
+import { table } from "../parts/table.js";
+
+const SIZE = 20;
+
+/** @param {import("../core/page.js").Page} page @param {string} id */
+export async function show(page, id) {
+  const detail = await get(`/api/sessions/${id}?metrics_limit=0`, { signal: page.signal });
+  if (!page.left) await new Compactions(page, id, detail).begin();
+}
+
+class Compactions {
+  /** @param {import("../core/page.js").Page} page @param {string} id @param {any} detail */
+  constructor(page, id, detail) {
+    this.page = page;
+    this.id = id;
+    this.session = detail.session;
+    this.offset = 0;
+    /** @type {any[]} */
+    this.rows = [];
+    /** @type {number | null} */
+    this.selected = null;
+    this.list = element("div", {});
+    this.detail = element("div", {}, empty(t("compactions.choose")));
+    this.settings = element("div", { class: "stack" });
+    this.tiles = tiles([["count", t("tile.compactions")], ["saved", t("tile.saved")], ["ratio", t("tile.ratio")], ["context", t("gauge.title")]]);
+    this.chart = savedChart();
+  }
+
+  async begin() {
+    const { page } = this;
+    const csv = csvButton(`compactions-${this.id}.csv`, () => ({ head: ["id", "timestamp", "tokens_before", "tokens_after", "tokens_saved", "ratio", "trigger", "reverted_at"],
+      rows: this.rows.map((row) => [row.id, row.timestamp, row.tokens_before, row.tokens_after, row.tokens_saved, row.compaction_ratio, row.trigger_reason, row.reverted_at]) }));
+    const after = () => void this.load();
+    fill(page.root,
+      sessionHead(this.session, element("button", { type: "button", id: "undo-button", click: (/** @type {any} */ event) => void this.#undo(event.currentTarget) }, t("action.undo")), compactButtons(this.id, after)),
+      sessionTabs(this.id, "compactions"), this.tiles.node, this.chart.node,
+      element("section", { class: "card seven", "aria-label": t("session.compactions") },
+        element("header", {}, element("h2", {}, t("session.compactions")), element("div", { class: "tools" },
+          fileLink("JSON", `/api/compaction/${this.id}/history?limit=1000`, `compactions-${this.id}.json`), csv)), this.list),
+      element("section", { class: "card five", "aria-label": t("compactions.removed") }, element("header", {}, element("h2", {}, t("compactions.removed"))), this.detail),
+      element("section", { class: "card half", "aria-label": t("compactions.settings") }, element("header", {}, element("h2", {}, t("compactions.settings"))), this.settings),
+      simulateCard(this.id));
+    const quiet = whenQuiet(() => void this.load(), 300);
+    page.whenLeft(quiet.stop);
+    page.whenLeft(() => this.chart.chart.end?.());
+    page.follow((message) => {
+      if (message.type === "resync") quiet();
+      if (/compact|compress|reserved_tokens/.test(message.type) && message.session_id === Number(this.id)) quiet();
+    });
+    page.whenLeft(pageKeys({ v: () => void preview(this.id), c: async () => { if (await compact(this.id, null)) after(); }, z: () => void this.#undo(null) }));
+    await this.load();
+  }
+
+  /** @param {HTMLButtonElement | null} button @param {any} [which] */
+  async #undo(button, which) {
+    if (await undo(this.id, button, which)) void this.load();
+  }
+
+  async load() {
+    await this.page.into(this.list, async () => {
+      const how = { signal: this.page.signal };
+      const path = `/api/compaction/${this.id}`;
+      const [history, chart, stats, status, compress] = await Promise.all([
+        get(address(`${path}/history`, { limit: SIZE, offset: this.offset }), how), get(`${path}/history-chart?limit=500`, how),
+        get(`${path}/stats`, how), get(`${path}/auto-status`, how), get(`/api/compress/${this.id}/stats`, how)]);
+      this.rows = history.history;
+      this.#figures(stats, compress);
+      this.chart.set(chart);
+      fill(this.settings, settingsCard(this.id, stats, status, compress, () => void this.load()));
+      if (!this.rows.length) return empty(t("compactions.none"), t("compactions.none-more"));
+      if (this.selected === null) this.open(this.rows[0]);
+      const turn = (/** @type {number} */ offset) => { this.offset = offset; void this.load(); };
+      return element("div", { class: "stack" }, this.#table(), pager({ total: history.total_entries, offset: this.offset, size: SIZE, turn }));
+    });
+  }
+
+  /** @param {any} stats @param {any} compress */
+  #figures(stats, compress) {
+    const { compaction, context } = stats;
+    const inForce = compaction.history.filter((/** @type {any} */ row) => !row.reverted_at);
+    this.tiles.set({ count: number(compaction.compaction_count), saved: number(compaction.total_tokens_saved),
+      ratio: inForce.length ? percent(inForce[0].compaction_ratio) : "–", context: percent(context.percentage) }, {
+      context: t("gauge.of", { n: number(context.max_context) }), count: t("compactions.compressions", { count: compress.compression_stats.total_compressions, n: number(compress.compression_stats.total_compressions) }) });
+  }
+
+  #table() {
+    const open = (/** @type {any} */ row) => this.open(row);
+    return table({ caption: t("session.compactions"), rows: this.rows, open, key: (row) => row.id, current: (row) => row.id === this.selected, columns: [
+      { label: "#", className: "number mono", show: (row) => row.id },
+      { label: t("event.time"), className: "nowrap", show: (row) => clock(row.timestamp) },
+      { label: t("compactions.before-after"), className: "number", show: (row) => `${number(row.tokens_before)} → ${number(row.tokens_after)}` },
+      { label: t("tile.saved"), className: "number wide", show: (row) => `${number(row.tokens_saved)} · ${percent(row.compaction_ratio)}` },
+      { label: t("compactions.trigger"), className: "wide", show: (row) => t(`trigger.${row.trigger_reason}`) },
+      { label: t("compactions.state"), show: (row) => (row.reverted_at ? mark(t("compactions.reverted"), "") : mark(t("compactions.in-force"), "ok")) },
+      { label: t("event.one"), className: "wide", show: (row) => eventLink(row.position) },
+      { label: t("session.actions"), hide: true, show: (row) => (row.reverted_at ? "" : element("button", { type: "button", class: "small", "aria-label": `${t("action.undo")} #${row.id}`,
+        click: (/** @type {any} */ event) => void this.#undo(event.currentTarget, { history_id: row.id }) }, t("action.undo"))) },
+    ] });
+  }
+
+  /** @param {any} row */
+  open(row) {
+    this.selected = row.id;
+    for (const line of this.list.querySelectorAll("tbody tr")) {
+      if (/** @type {HTMLElement} */ (line).dataset.key === String(row.id)) line.setAttribute("aria-current", "true");
+      else line.removeAttribute("aria-current");
+    }
+    void this.page.into(this.detail, () => removedView(this.id, row, this.page.signal));
+  }
+}

@@ -1,0 +1,63 @@
+// @ts-check
+// The MCP gateway: its servers, what was called last, and a form to try a call.
+
+import { address, get } from "../core/api.js";
+import { element, fill, whenQuiet } from "../core/dom.js";
+import { ago, duration, number } from "../core/formats.js";
+import { go, to } from "../core/router.js";
+import { t } from "../core/texts.js";
+import { badge, mark } from "../parts/badges.js";
+import { eventTable } from "../parts/events.js";
+import { csvButton, fileLink } from "../parts/links.js";
+import { tryCard } from "../parts/mcp_try.js";
+import { named } from "../parts/messages.js";
+import { empty } from "../parts/states.js";
+import { table } from "../parts/table.js";
+
+const CALLS = ["McpCallCompleted", "McpCallFailed", "McpCallRefused", "McpServerStarted", "McpServerCrashed", "BreakerOpened"];
+
+/** @param {import("../core/page.js").Page} page */
+export async function show(page) {
+  const how = { signal: page.signal };
+  const all = await get("/api/memory/all-servers", how);
+  if (page.left) return;
+  /** @type {any[]} */
+  let rows = [];
+  const servers = element("div", { class: "scroll" });
+  const calls = element("div", { class: "fixed-height" });
+  const state = element("span", {});
+  const csv = csvButton("mcp-servers.csv", () => ({ head: ["name", "type", "connected", "latency_ms", "errors", "tools", "last_check"], rows: rows.map((row) => [row.name, row.type, row.connected, row.latency_ms, row.error_count, row.tool_count, row.last_check]) }));
+  const draw = (/** @type {any} */ found) => {
+    rows = found.all;
+    fill(state, badge(t("mcp.connected", { n: number(found.connected_count), total: number(found.total_count) }), found.all_connected ? "ok" : "warn"));
+    fill(servers, rows.length ? serverTable(rows) : empty(t("mcp.none")));
+  };
+  draw(all);
+  const choose = [...new Set(all.phase4.map((/** @type {any} */ server) => server.name))];
+  fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.mcp")), state),
+    element("section", { class: "card", "aria-label": t("mcp.servers") }, element("header", {}, element("h2", {}, t("mcp.servers")), element("div", { class: "tools" }, fileLink("JSON", "/api/memory/all-servers", "mcp-servers.json"), csv)), servers),
+    tryCard(choose.map(String)),
+    element("section", { class: "card half", "aria-label": t("mcp.calls") }, element("header", {}, element("h2", {}, t("mcp.calls")), element("div", { class: "tools" },
+      fileLink("JSON", address("/api/events", { type: CALLS, limit: 1000 }), "mcp-calls.json"))), calls));
+  const load = () => page.into(calls, async () => {
+    const { events } = await get(address("/api/events", { type: CALLS, limit: 30 }), how);
+    return events.length ? eventTable(events, { session: false, open: (event) => go(to(["event", String(event.position)])) }) : empty(t("mcp.no-calls"));
+  });
+  const quiet = whenQuiet(() => { void load(); void get("/api/memory/all-servers", how).then(draw).catch(() => undefined); }, 800);
+  page.whenLeft(quiet.stop);
+  page.follow((message) => { if (message.type === "resync" || CALLS.includes(message.event?.type)) quiet(); });
+  await load();
+}
+
+/** @param {any[]} rows */
+function serverTable(rows) {
+  return table({ caption: t("mcp.servers"), rows, key: (row) => row.name, columns: [
+    { label: t("session.name"), show: (row) => element("strong", {}, named(row.name)) },
+    { label: t("compactions.state"), show: (row) => (row.connected ? mark(t("mcp.up"), "ok") : mark(t("mcp.down"), "bad")) },
+    { label: t("mcp.latency"), className: "number", show: (row) => duration(row.latency_ms) },
+    { label: t("mcp.errors"), className: "number", show: (row) => number(row.error_count) },
+    { label: t("mcp.tools"), className: "number", show: (row) => number(row.tool_count) },
+    { label: t("mcp.checked"), className: "nowrap wide", show: (row) => ago(row.last_check) },
+    { label: t("mcp.address"), className: "wide", show: (row) => element("code", {}, named(row.url)) },
+    { label: t("models.abilities"), className: "wide", show: (row) => element("bdi", { class: "clamp small" }, row.capabilities.join(", ")) }] });
+}

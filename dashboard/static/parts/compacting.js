@@ -1,0 +1,73 @@
+// @ts-check
+// Compact, see beforehand what that does, undo: the same three from every page that shows a context.
+
+import { address, get, post } from "../core/api.js";
+import { element } from "../core/dom.js";
+import { number, percent } from "../core/formats.js";
+import { t } from "../core/texts.js";
+import { ask, field, show } from "./dialog.js";
+import { messageView } from "./messages.js";
+import { complain, doing, tell } from "./receipts.js";
+import { note } from "./states.js";
+
+/** @param {number | string} session @param {string} preserve */
+async function previewOf(session, preserve) {
+  return get(address(`/api/compaction/${session}/preview`, { preserve_messages: preserve }));
+}
+
+/** @param {any} found */
+export function previewView(found) {
+  if (!found.can_compact) {
+    const least = found.min_required ? ` ${t("compact.least", { n: number(found.min_required) })}` : "";
+    return note("warn", `${found.message}${least}`);
+  }
+  const { estimate, preview } = found;
+  return element("div", { class: "stack", id: "preview" },
+    element("p", {}, element("strong", {}, t("compact.estimate", { before: number(estimate.original_tokens), after: number(estimate.compacted_tokens) })),
+      ` · ${t("compact.saves", { n: number(estimate.tokens_saved), percent: percent(estimate.savings_percentage) })}`),
+    element("p", { class: "muted" }, t("compact.messages", {
+      gone: number(preview.messages_to_summarize), kept: number(preview.messages_to_preserve), total: number(preview.total_messages) })),
+    element("h3", {}, t("compact.summary")),
+    messageView({ role: "proxy", content: found.summary_text }, { kind: "added", small: true }),
+    element("h3", {}, t("compact.first-removed")),
+    element("div", {}, preview.messages_preview.map((/** @type {any} */ message) =>
+      messageView({ role: message.role, preview: message.preview, truncated: message.full_length > message.preview.length }, { kind: "removed", small: true }))));
+}
+
+/** @param {number | string} session @param {string} [preserve] */
+export async function preview(session, preserve = "") {
+  try {
+    show(t("compact.preview-title"), previewView(await previewOf(session, preserve)));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** Ask with the preview in sight, then compact. @param {number | string} session @param {HTMLButtonElement | null} button @returns {Promise<boolean>} */
+export async function compact(session, button) {
+  const found = await doing(button, () => previewOf(session, ""));
+  if (!found) return false;
+  const kept = field(t("compact.preserve"), "preserve", { type: "number", min: 0, max: 200, value: found.config?.preserved_messages ?? 2 });
+  const force = element("label", { class: "check" }, element("input", { type: "checkbox", name: "force" }), t("compact.force"));
+  const answer = await ask({ title: t("compact.title"), body: [previewView(found), element("div", { class: "row" }, kept, force)], yes: t("compact.do") });
+  if (!answer) return false;
+  const done = await doing(button, () => post(`/api/compaction/${session}`, { preserve_messages: Number(answer.preserve), force: answer.force === "on" }));
+  if (done && !done.value.success) tell(done.value.message);
+  return Boolean(done?.value.success);
+}
+
+/** @param {number | string} session @param {HTMLButtonElement | null} button @param {{history_id?: number, log_id?: number}} [which] */
+export async function undo(session, button, which = {}) {
+  const answer = await ask({ title: t("undo.title"), body: [element("p", {}, t("undo.what"))], yes: t("undo.do") });
+  if (!answer) return false;
+  const done = await doing(button, () => post(`/api/compaction/${session}/revert`, which));
+  if (done) tell(t("undo.done", { count: done.value.restored_refs.length, n: number(done.value.restored_refs.length) }));
+  return Boolean(done);
+}
+
+/** @param {number | string} session @param {() => void} after */
+export function compactButtons(session, after) {
+  const first = element("button", { type: "button", id: "preview-button", click: () => void preview(session) }, t("action.preview"));
+  const main = element("button", { type: "button", class: "primary", id: "compact-button", click: async () => { if (await compact(session, main)) after(); } }, t("action.compact"));
+  return [first, main];
+}

@@ -1,0 +1,57 @@
+// @ts-check
+// After each write: which event it became, with a link to it. Nothing written says so too.
+
+import { get, onWritten } from "../core/api.js";
+import { byId, element } from "../core/dom.js";
+import { to } from "../core/router.js";
+import { t } from "../core/texts.js";
+import { eventName } from "./badges.js";
+import { explain } from "./states.js";
+
+const STAYS_MS = 9000;
+const MOST = 4;
+
+/** @param {any[]} content @param {string} [kind] */
+function show(content, kind = "") {
+  const holder = byId("receipts");
+  const node = element("div", { class: `receipt ${kind}` }, element("div", {}, content));
+  const close = () => node.remove();
+  node.append(element("button", { type: "button", class: "small", "aria-label": t("action.close"), click: close }, "×"));
+  holder.append(node);
+  while (holder.childElementCount > MOST) holder.firstElementChild?.remove();
+  setTimeout(close, STAYS_MS);
+}
+
+/** @param {string} text */
+export const tell = (text) => show([text]);
+/** @param {any} error */
+export const complain = (error) => show([explain(error)], "bad");
+
+/** @param {import("../core/api.js").Written} written */
+async function receipt({ position, count, correlation }) {
+  if (!position) return;
+  if (!count) return tell(t("receipt.nothing"));
+  const first = Math.max(1, position - count - 20); // others may have written between ours
+  const { events } = await get(`/api/events?from=${first}&to=${position}`).catch(() => ({ events: [] }));
+  const ours = events.filter((/** @type {any} */ event) => event.correlation_id === correlation || event.position === position);
+  const links = ours.slice(0, 3).reverse().map((/** @type {any} */ event) => element("div", {},
+    element("a", { href: to(["event", String(event.position)]) }, eventName(event.type), ` #${event.position}`)));
+  show([t("receipt.written", { count }), links.length ? links : ` #${position}`]);
+}
+
+export function giveReceipts() {
+  onWritten((written) => void receipt(written));
+}
+
+/** Run a write; what goes wrong is told. The button rests meanwhile. @param {HTMLButtonElement | null} button @param {() => Promise<any>} work */
+export async function doing(button, work) {
+  if (button) button.disabled = true;
+  try {
+    return await work();
+  } catch (error) {
+    complain(error);
+    return undefined;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}

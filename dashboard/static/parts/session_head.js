@@ -1,0 +1,25 @@
+// @ts-check
+// What stands above each page of a session: its name, its tabs.
+
+import { element } from "../core/dom.js";
+import { to } from "../core/router.js";
+import { t } from "../core/texts.js";
+import { badge } from "./badges.js";
+import { named } from "./messages.js";
+
+/** @param {any} session @param {...any} actions */
+export function sessionHead(session, ...actions) {
+  return element("div", { class: "head" },
+    element("h1", {}, named(session.name)),
+    session.erased_at ? badge(t("session.erased"), "bad") : session.is_active ? badge(t("session.active"), "ok") : null,
+    element("span", { class: "muted small" }, `#${session.id} · `, named(session.model ?? session.provider),
+      session.client_family ? [" · ", named(session.client_family)] : null),
+    element("div", { class: "actions" }, actions));
+}
+
+/** @param {string | number} id @param {"travel" | "compactions" | "exchanges"} current */
+export function sessionTabs(id, current) {
+  const tabs = { travel: to(["session", String(id)]), compactions: to(["session", String(id), "compactions"]), exchanges: to(["session", String(id), "exchanges"]) };
+  return element("nav", { class: "tabs", "aria-label": t("session.tabs") }, Object.entries(tabs).map(([name, href]) =>
+    element("a", { href, "aria-current": name === current && "page" }, t(`session.${name}`))));
+}
