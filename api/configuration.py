@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 import msgspec
 from pydantic import ValidationError
 
-from api.configuration_checks import check_keys, check_together
+from api.configuration_checks import check_keys, check_mcp, check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
@@ -170,6 +170,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     )
     try:
         check_keys(server, values.keys)
+        check_mcp(server, values.mcp)
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from api.configuration_file import ConfigurationError
+from api.configuration_mcp import Mcp
 from api.configuration_sections import KeyEntry, Server
 from api.configuration_warnings import dotted
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
@@ -60,6 +61,14 @@ def _check_fallbacks(catalogue: Catalogue, models: Iterable[Model]) -> None:
                 continue
             if route.model_key == model.key:
                 raise ConfigurationError(f"{path}: {name!r} is the model itself")
+
+
+def check_mcp(server: Server, mcp: Mcp) -> None:
+    """Raises ConfigurationError, whose text begins with the key."""
+    for name, entry in mcp.servers.items():
+        parts = urlsplit(entry.url)
+        if entry.url and _is_own(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), server):
+            raise ConfigurationError(f"{dotted(('mcp', 'servers', name, 'url'))}: this is the proxy's own address")
 
 
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:

@@ -3,16 +3,23 @@
 from collections.abc import Callable, Iterable
 
 from api.configuration import Configuration
-from api.configuration_mcp import Mcp
+from api.configuration_mcp import Mcp, McpServer
 from chronoproxy import __version__
+from commands.gateway import RecordMcpServer
 from gateway.backend import Backend
+from gateway.child import Program
 from gateway.gateway import Gateway, ServerSettings
+from gateway.http_server import HttpServer
 from gateway.in_process import InProcess
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
-from gateway.tools import InProcessServer
+from gateway.stdio_server import StdioServer
+from gateway.tools import Caller, InProcessServer
 from schema.appending import Appender
+from schema.gateway import McpServerCrashed, McpServerStarted
 from schema.keys import KeyStore
+
+_CLIENT = {"name": "chronoproxy", "version": __version__}
 
 
 def open_gateway(
@@ -26,6 +33,9 @@ def open_gateway(
     recorder = Recorder(appender, count, contents=configuration.recording.contents)
     mcp = configuration.mcp
     backends: dict[str, Backend] = {server.name: InProcess(server) for server in builtin}
+    for name, entry in mcp.servers.items():
+        if entry.kind != "builtin":
+            backends[name] = _outside(name, entry, recorder)
     return Gateway(
         {name: (backend, _settings(mcp, name)) for name, backend in backends.items()},
         recorder,
@@ -33,6 +43,16 @@ def open_gateway(
         mask_chars=mcp.mask_chars,
         version=__version__,
     )
+
+
+def _outside(name: str, entry: McpServer, recorder: Recorder) -> Backend:
+    def told(fact: McpServerStarted | McpServerCrashed) -> None:
+        recorder.later(RecordMcpServer(fact), Caller())
+
+    if entry.kind == "http":
+        return HttpServer(name, entry.url, told, _CLIENT, headers=entry.headers, private=entry.private)
+    program = Program(entry.command, tuple(entry.args), entry.env)
+    return StdioServer(name, program, told, _CLIENT, idle_s=entry.idle_seconds, stateful=entry.stateful)
 
 
 def _settings(mcp: Mcp, name: str) -> ServerSettings:

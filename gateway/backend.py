@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gateway.tools import Caller
+from gateway.jsonrpc import INTERNAL_ERROR
+from gateway.tools import Caller, RpcError
 
 
 class Down(Exception):
@@ -29,6 +30,22 @@ class Invalid(Exception):
     """It answered with what is no JSON-RPC."""
 
     reason = "upstream_invalid"
+
+
+class Odd(Invalid):
+    """It answered with what is neither a result nor an error of JSON-RPC, such as a page that asks for a password."""
+
+    reason = "upstream_error"
+
+
+class Relayed(RpcError):
+    """An error that a server outside answered with; `raw` is its error object as it came."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        code, message = raw.get("code"), raw.get("message")
+        number = code if isinstance(code, int) and not isinstance(code, bool) else INTERNAL_ERROR
+        super().__init__(number, message if isinstance(message, str) else "", "rpc_error")
+        self.raw: dict[str, Any] = dict(raw)
 
 
 class Checked(msgspec.Struct, frozen=True):

@@ -11,10 +11,11 @@ import msgspec
 
 from commands.gateway import Asked, RecordMcpCall, RecordMcpServer
 from gateway.aggregate import AGGREGATE, Aggregate
-from gateway.backend import Backend, Down, Invalid, Silent
+from gateway.backend import Backend, Down, Invalid, Odd, Relayed, Silent
 from gateway.breaker import OPEN_S, Breaker
 from gateway.jsonrpc import (
     CANCELLED,
+    INTERNAL_ERROR,
     INVALID_REQUEST,
     NO_SUCH_SERVER,
     UPSTREAM_DOWN,
@@ -169,7 +170,7 @@ class Gateway:
                 result, position = await self._passed_on(served, call, incoming.caller, incoming.scope)
                 headers |= {"X-Event-Position": str(position)} if position is not None else {}
         except RpcError as error:
-            return Reply(200, encode(relayed_body(error, call.id)))
+            return Reply(200, encode(_error_body(error, call.id)))
         shown = modern_result(call.method, result) if modern else handshake_result(result)
         return Reply(200, encode(result_body(shown, call.id)), headers)
 
@@ -284,7 +285,8 @@ class Gateway:
 
     async def _relayed(self, asked: Asked, error: RpcError, began: float, caller: Caller) -> RpcError:
         """The server's own error, as the client may see it."""
-        data, originals = mask_data(error.data, self._mask_chars) if self._masks else (error.data, [])
+        whole = error.raw.get("data") if isinstance(error, Relayed) else error.data
+        data, originals = mask_data(whole, self._mask_chars) if self._masks else (whole, [])
         command = RecordMcpCall(
             asked=asked,
             outcome="rpc_error",
@@ -295,12 +297,14 @@ class Gateway:
         )
         if await self._recorder.now(command, caller) is None:
             return error
-        return RpcError(error.code, error.message, error.reason, **data)
+        return _with_data(error, data) if originals else error
 
     def _down(self, served: Served, asked: Asked, error: Down | Invalid, began: float, caller: Caller) -> Refusal:
-        code = UPSTREAM_DOWN if isinstance(error, Down) else UPSTREAM_INVALID
+        code = (
+            UPSTREAM_DOWN if isinstance(error, Down) else INTERNAL_ERROR if isinstance(error, Odd) else UPSTREAM_INVALID
+        )
         self._failed(asked, error.reason, code, began, caller, str(error))
-        if isinstance(error, Down) and served.breaker.failed():
+        if served.breaker.failed():
             fact = BreakerOpened(
                 server=asked.server,
                 failures=served.breaker.failures,
@@ -327,6 +331,21 @@ class Gateway:
     @property
     def _masks(self) -> bool:
         return bool(self._mask_chars) and self._recorder.contents
+
+
+def _with_data(error: RpcError, data: Any) -> RpcError:
+    if isinstance(error, Relayed):
+        return Relayed({**error.raw, "data": data})
+    changed = RpcError(error.code, error.message, error.reason)
+    changed.data = data
+    return changed
+
+
+def _error_body(error: RpcError, number: Id) -> dict[str, Any]:
+    """What a server outside says of an error stays as it is."""
+    if isinstance(error, Relayed):
+        return {"jsonrpc": "2.0", "id": number, "error": error.raw}
+    return relayed_body(error, number)
 
 
 def _name(tool: Any) -> str:

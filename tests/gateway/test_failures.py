@@ -1,0 +1,163 @@
+"""What clients are told when a server behind the gateway fails, and when it is left alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.backend import Backend, Checked, Down, Invalid, Odd, Relayed
+from gateway.gateway import Gateway, Incoming, ServerSettings
+from gateway.jsonrpc import Call, Refusal
+from gateway.recording import Recorder
+from gateway.sessions import McpSessions
+from gateway.tools import Caller, RpcError
+from schema.gateway import BreakerOpened, McpCallFailed, McpCallRefused
+from tests.api.house import House, open_house
+
+CALLER = Caller()
+
+
+class Failing:
+    """Answers with what `error` says, after `seconds`."""
+
+    name = "failing"
+    transport = "http"
+    address = "https://failing.example/mcp"
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.seconds = 0.0
+        self.calls = 0
+
+    async def identity(self) -> Mapping[str, Any]:
+        return {"capabilities": {}, "serverInfo": {"name": "failing", "version": "1"}}
+
+    def masks(self, tool: str) -> bool:
+        return True
+
+    async def request(self, method: str, params: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        self.calls += 1
+        await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+        if method == "tools/list":
+            return {"tools": [{"name": "read_a"}, {"name": "write_a"}, "odd"]}
+        return {"content": []}
+
+    async def notify(self, method: str, params: Mapping[str, Any], caller: Caller) -> None: ...
+
+    async def check(self) -> Checked:
+        return Checked(connected=self.error is None)
+
+    async def aclose(self) -> None: ...
+
+
+class Rig:
+    def __init__(self, house: House, **settings: Any) -> None:
+        self.house, self.backend = house, Failing()
+        backend: Backend = self.backend
+        recorder = Recorder(house.appender, len, contents=True)
+        self.gateway = Gateway(
+            {"failing": (backend, ServerSettings(**settings))}, recorder, McpSessions(b"s"), mask_chars=4_000
+        )
+
+    async def refusal(self, name: str = "a") -> Refusal:
+        with pytest.raises(Refusal) as caught:
+            await self.call(name)
+        return caught.value
+
+    async def call(self, name: str = "a") -> dict[str, Any]:
+        return await self.gateway.call("failing", "tools/call", {"name": name}, CALLER)
+
+    async def events(self) -> list[Any]:
+        await self.house.handler.flushed()
+        return [recorded.event for recorded in self.house.events()]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (Down("gone"), -32002, "upstream_unreachable"),
+        (Invalid("no JSON"), -32003, "upstream_invalid"),
+        (Odd("a page"), -32603, "upstream_error"),
+    ],
+)
+async def test_failures(house: House, error: Exception, code: int, reason: str) -> None:
+    rig = Rig(house)
+    rig.backend.error = error
+    refusal = await rig.refusal()
+    assert (refusal.status, refusal.code, refusal.reason) == (502, code, reason)
+    assert refusal.data == {"server_name": "failing", "url": rig.backend.address, "error": str(error)}
+    (failed,) = await rig.events()
+    assert isinstance(failed, McpCallFailed) and (failed.outcome, failed.code) == (reason, code)
+    assert failed.error_message == str(error)
+
+
+async def test_too_slow(house: House) -> None:
+    rig = Rig(house, timeout_s=0.02)
+    rig.backend.seconds = 60.0
+    refusal = await rig.refusal()
+    assert (refusal.status, refusal.code, refusal.reason) == (502, -32002, "upstream_timeout")
+
+
+async def test_five_failures_in_a_row(house: House) -> None:
+    rig = Rig(house)
+    rig.backend.error = Down("gone")
+    for _ in range(5):
+        assert (await rig.refusal()).reason == "upstream_unreachable"
+    refusal = await rig.refusal()
+    assert (refusal.status, refusal.code, refusal.reason) == (502, -32002, "circuit_open")
+    assert refusal.headers == {"Retry-After": "30"}
+    assert rig.backend.calls == 5
+    *_, opened, refused = await rig.events()
+    assert opened == BreakerOpened(server="failing", failures=5, outcome="upstream_unreachable", open_ms=30_000)
+    assert isinstance(refused, McpCallRefused) and refused.outcome == "circuit_open"
+
+
+async def test_what_tools_say_opens_nothing(house: House) -> None:
+    rig = Rig(house)
+    rig.backend.error = Relayed({"code": -32000, "message": "mine", "data": "any"})
+    for _ in range(7):
+        with pytest.raises(RpcError):
+            await rig.call()
+    assert rig.backend.calls == 7
+
+
+async def test_an_error_is_relayed_as_it_is(house: House) -> None:
+    rig = Rig(house)
+    raw = {"code": -32000, "message": "mine", "data": {"code": 7, "text": "x" * 5_000}, "more": 1}
+    rig.backend.error = Relayed(raw)
+    reply = await rig.gateway.answer("failing", Incoming(Call("i", "tools/call", {"name": "a"}), CALLER))
+    assert reply.status == 200
+    assert b'"more":1' in reply.body and b"CHRONOPROXY_OBSERVATION_MASKED" in reply.body and b'"code":7' in reply.body
+
+
+async def test_only_the_tools_that_are_allowed(house: House) -> None:
+    rig = Rig(house, tools=("read_*",))
+    listed = await rig.gateway.call("failing", "tools/list", {}, CALLER)
+    assert listed["tools"] == [{"name": "read_a"}]
+    assert await rig.call("read_a") == {"content": []}
+    refusal = await rig.refusal("write_a")
+    assert (refusal.status, refusal.code, refusal.reason) == (403, -32600, "tool_not_allowed")
+    assert isinstance((await rig.events())[-1], McpCallRefused)
+
+
+async def test_without_contents_nothing_is_kept_and_so_nothing_shortened(house: House) -> None:
+    rig = Rig(house)
+    recorder = Recorder(house.appender, len, contents=False)
+    backend: Backend = rig.backend
+    gateway = Gateway({"failing": (backend, ServerSettings())}, recorder, McpSessions(b"s"))
+    rig.backend.error = Relayed({"code": 1, "message": "m", "data": "x" * 9_000})
+    with pytest.raises(Relayed) as caught:
+        await gateway.call("failing", "tools/call", {"name": "a", "arguments": {"key": 1}}, CALLER)
+    assert caught.value.raw["data"] == "x" * 9_000
+    (failed,) = await rig.events()
+    assert isinstance(failed, McpCallFailed) and failed.arguments is None and failed.arguments_hash is not None
