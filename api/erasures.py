@@ -11,6 +11,7 @@ import msgspec
 from commands.erasure import ConfirmErasure
 from commands.handling import CommandHandler
 from commands.workspace import family
+from projections.memory_lists import remembered_counts
 from projections.runner import Runner
 from projections.store import ReadPool
 from projections.waiting import ProjectionLagError, Waiter
@@ -115,4 +116,4 @@ def _counts(db: sqlite3.Connection, sessions: Sequence[int], *, at: int) -> Eras
         f" (SELECT count(*) FROM exchanges WHERE session_id IN ({marks}) AND preview IS NOT NULL)",
         (*sessions, *sessions),
     ).fetchone()
-    return ErasedCounts(masks=masks, previews=previews)
+    return ErasedCounts(masks=masks, memories=remembered_counts(db, sessions, at=at), previews=previews)

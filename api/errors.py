@@ -43,7 +43,7 @@ _COMMAND_STATUS = {
     InvalidCommandError: 422,
     UnavailableError: 503,
 }
-_REPEATING = ("/api/cline/",)  # whose clients read the text as `detail` (contract 1.3)
+_REPEATING = ("/api/cline/", "/api/memory/store")  # whose clients read the text as `detail` (contract 1.3)
 _ROUTED = ("GET", "POST", "PATCH", "DELETE")
 _ROUTING = {
     404: ("not_found", "There is nothing at this address."),

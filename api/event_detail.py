@@ -17,6 +17,7 @@ from api.services import Services
 from api.times import iso
 from context.messages import count_message, decode_message, text_of
 from projections.exchanges import get_exchange
+from projections.memory_lists import get_memory
 from projections.pins import pinned_refs
 from projections.session_stats import session_stats
 from projections.sessions import SessionRow, get_session
@@ -26,6 +27,7 @@ from proxy.contents import MissingContentError, SessionContents
 from schema.compaction import CompactionReverted, MessagePinned, MessageUnpinned, PrefixDecision
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
+from schema.memory import MemoryRecalled, MemoryStored
 from schema.moving import ExchangeReassigned
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -34,7 +36,8 @@ from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, Configurat
 Fields = Mapping[str, object]
 _PREVIEW = 200  # characters
 _UNSAID = ("id", "position", "started_position", "finished_position", "envelope_ref", "sent_envelope_ref")
-_TIMES = ("created_at", "started_at", "finished_at")
+_TIMES = ("created_at", "started_at", "finished_at", "last_accessed_at")
+_TEXTS = ("content", "metadata", "preview")  # of a memory: the event's own are shown
 
 
 async def detail(services: Services, recorded: Recorded) -> shapes.EventDetail:
@@ -81,6 +84,10 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
         exchange = get_exchange(db, recorded.exchange_id, at=at)
         if exchange is not None:
             yield f"exchange:{exchange.id}", _fields(exchange)
+    for number in _memories(event):
+        memory = get_memory(db, number, at=at)
+        if memory is not None:
+            yield f"memory:{number}", {key: value for key, value in _fields(memory).items() if key not in _TEXTS}
     if isinstance(event, AutoSessionEnabled | AutoSessionDisabled):
         yield "workspace", {"auto_session": auto_session(db, at=at).enabled}
     if isinstance(event, SanitizerEnabled | SanitizerDisabled):
@@ -88,6 +95,13 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
         yield "workspace", {"sanitizer": switch.enabled if switch is not None else None}
     if isinstance(event, ConfigurationLoaded):
         yield "configuration", flat(configured(db, at=at).values)
+
+
+def _memories(event: Event) -> tuple[int, ...]:
+    if isinstance(event, MemoryRecalled):
+        return event.memory_ids
+    number: int | None = getattr(event, "memory_id", None)
+    return (number,) if number is not None else ()
 
 
 def _session(row: SessionRow) -> Fields:
@@ -132,12 +146,20 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         named = [*event.restored_refs]
     elif isinstance(event, MessagePinned | MessageUnpinned):
         named = [event.ref]
+    elif isinstance(event, MemoryStored):
+        return [_memory(services, recorded, event)]
     elif isinstance(event, ExchangeReassigned) and event.blob is not None:
         named = [*event.blob.refs]
     else:
         return []
     contents = contents_of(services, event.session_id)
     return [_ref(services, contents, ref) for ref in dict.fromkeys(named)]
+
+
+def _memory(services: Services, recorded: Recorded, event: MemoryStored) -> shapes.EventRef:
+    data = services.log.body(recorded.position, event.content_ref)
+    preview = data.decode()[:_PREVIEW] if data is not None else None
+    return shapes.EventRef(ref=event.content_ref, role=None, preview=preview, tokens=event.tokens)
 
 
 def _ref(services: Services, contents: SessionContents, ref: str) -> shapes.EventRef:

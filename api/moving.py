@@ -24,6 +24,7 @@ from projections.compaction import list_decisions
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange
+from projections.memory_totals import memory_totals
 from projections.sessions import family
 from proxy.contents import MissingContentError, SessionContents
 from schema.moving import ExchangeReassigned, SessionsMerged
@@ -101,8 +102,8 @@ async def merge(
 
     async def work() -> Command:
         await writes.caught_up()
-        exchanges, compactions = (await services.reads.run(_belongings, sources)).value
-        return MergeSessions(session_id, sources, body.name, services.running(), exchanges, compactions)
+        counts = (await services.reads.run(_belongings, sources)).value
+        return MergeSessions(session_id, sources, body.name, services.running(), *counts)
 
     outcome = await writes.append(work)
     event = next(event for event in outcome.events if isinstance(event, SessionsMerged))
@@ -174,7 +175,8 @@ def _exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeR
     return rows
 
 
-def _belongings(db: sqlite3.Connection, sources: Sequence[int], *, at: int) -> tuple[int, int]:
-    """Exchanges and compactions of sessions."""
+def _belongings(db: sqlite3.Connection, sources: Sequence[int], *, at: int) -> tuple[int, int, int]:
+    """Exchanges, compactions and memories of sessions."""
     exchanges = sum(list_exchanges(db, at=at, session_id=number, limit=1).total for number in sources)
-    return exchanges, sum(list_decisions(db, number, "compaction", at=at, limit=1).total for number in sources)
+    compactions = sum(list_decisions(db, number, "compaction", at=at, limit=1).total for number in sources)
+    return exchanges, compactions, sum(memory_totals(db, number, at=at).total for number in sources)

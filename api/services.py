@@ -13,6 +13,7 @@ from api.erasures import Erasures
 from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
+from api.memory_desk import MemoryDesk
 from api.rebuilds import Rebuilds
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
@@ -83,6 +84,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     desk: Desk
     gateway: Gateway
     ledgers: LedgerDesk
+    memory: MemoryDesk
     summarizer: Summarizer | None = None
     count: TextCounter
     redact: Callable[[str], str]

@@ -22,6 +22,7 @@ from api.idempotency import Keys
 from api.ledger_wiring import ledger_desk
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
+from api.memory_desk import MemoryDesk
 from api.places import shown
 from api.rebuilds import Rebuilds
 from api.retention import Retention
@@ -38,6 +39,7 @@ from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
+from projections.words import Words
 from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.beginning import Beginner, Recording
 from proxy.chains import ChainIndex
@@ -280,6 +282,7 @@ def _services(
         ),
         gateway=gateway,
         ledgers=ledger_desk(configuration, store.handler, store.reads),
+        memory=MemoryDesk(Words(), records=configuration.recording.contents),
         compaction=configuration.compaction,
         compression=configuration.sanitizer.compression,
         background=background,

@@ -34,6 +34,9 @@ class _Empty:
     def read(self, after: int = 0, *, limit: int | None = None) -> list[Recorded]:
         return []
 
+    def bodies(self, position: int) -> dict[str, bytes]:
+        return {}
+
 
 def history() -> Iterator[Event]:
     """Sessions one after another, without end."""

@@ -8,14 +8,16 @@ loop.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeGuard
 
 import msgspec
 
-from commands import compaction, erasure, ledgers, moving, pins, retrievals, sessions, workspace
+from commands import compaction, erasure, ledgers, memory, moving, pins, retrievals, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
 from schema import ledgers as ledger_events
+from schema import memory as memory_events
 from schema import moving as moving_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
@@ -49,6 +51,8 @@ _SETTINGS = {  # the events of each global switch, by its commands
     ledgers.ImportLedgers: ("TaskUsageImported", "LedgerImported"),
 }
 
+_MEMORIES = tuple(cls.__name__ for cls in memory_events.EVENTS)
+_UNEXPECTED = (ContentRetrieved, memory_events.MemoryRecalled)  # facts: nothing is decided on what was before them
 _CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
 
 Command = (
@@ -60,6 +64,7 @@ Command = (
     | erasure.Command
     | moving.Command
     | ledgers.Command
+    | memory.Command
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -74,6 +79,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def _stream_of(event: Event) -> str:
     """What was retrieved is of no consequence: it must not stand in a stream whose version is expected."""
+    if isinstance(event, memory_events.EVENTS):
+        return memory.STREAM
     if isinstance(event, _CONTEXT_STREAMS):
         return f"session-{getattr(event, 'session_id', 0)}"
     if isinstance(event, ledger_events.EVENTS):
@@ -86,7 +93,18 @@ def _bodies_of(event: Event, command: Command) -> tuple[Body, ...]:
         return command.bodies
     if isinstance(command, moving.ReassignExchanges) and isinstance(event, moving_events.ExchangeReassigned):
         return next(move.bodies for move in command.moves if move.exchange_id == event.exchange_id)
+    if isinstance(event, memory_events.MemoryStored):
+        stores = command.stores if isinstance(command, memory.CompressMemories) else (command,)
+        return tuple(each.body for each in stores if _is_of(each, event))
     return ()
+
+
+def _is_of(command: Command, event: memory_events.MemoryStored) -> TypeGuard[memory.StoreMemory]:
+    return isinstance(command, memory.StoreMemory) and command.memory_id == event.memory_id
+
+
+def _remembers(events: Sequence[NewEvent]) -> bool:
+    return any(event.stream == memory.STREAM for event in events)
 
 
 class CommandHandler:
@@ -103,6 +121,9 @@ class CommandHandler:
         self._listeners: list[Listener] = []
         self.state = workspace.initial_state()
         self.ledgers = ledgers.initial_state()
+        self._shelf: memory.Shelf | None = None  # what is remembered; None until it is needed
+        self._last_memory_id = 0
+        self._memories_in_flight = 0
         self._reload()
         self._next_decision_id = self.state.last_decision_id + 1
 
@@ -119,6 +140,12 @@ class CommandHandler:
         """Never given twice, also not after a refusal."""
         self._next_session_id += 1
         return self._next_session_id - 1
+
+    async def next_memory_id(self) -> int:
+        """Never given twice, also not after a refusal."""
+        async with self._lock:
+            self._last_memory_id = max(self._last_memory_id, (await self._loaded_shelf()).last_id) + 1
+            return self._last_memory_id
 
     def decide(self, command: Command) -> list[NewEvent]:
         """Decide on the current state and advance it. The caller appends the events, or says `dropped`.
@@ -140,12 +167,18 @@ class CommandHandler:
             events = retrievals.decide(self.state, command)
         elif isinstance(command, ledgers.Command):
             events = ledgers.decide(self.ledgers, command)
+        elif isinstance(command, memory.Command):
+            events = memory.decide(self.state, self._shelf_for(command), command)
         else:
             events = workspace.decide(self.state, command)
         new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]
         for event in new:
             self._evolve(event.event)
-            self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
+            if event.stream != memory.STREAM:
+                self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
+            elif self._shelf is not None:
+                memory.evolve(self._shelf, event.event)
+                self._versions[event.stream] += 1
         return new
 
     def dropped(self) -> None:
@@ -169,6 +202,8 @@ class CommandHandler:
             for _ in range(_RETRIES):
                 self._refresh()
                 self._expect(command, expected_position)
+                if isinstance(command, memory.Command) and not isinstance(command, memory.RecallMemories):
+                    await self._loaded_shelf()
                 try:
                     return await self._attempt(command, metadata, idempotent)
                 except VersionConflictError:
@@ -188,7 +223,7 @@ class CommandHandler:
         new = self.decide(command)
         if not new and idempotent is None:
             return Outcome(self._log.head(), 0)
-        decided = (event.stream for event in new if not isinstance(event.event, ContentRetrieved))
+        decided = (event.stream for event in new if not isinstance(event.event, _UNEXPECTED))
         streams = {workspace.STREAM, *decided}
         expect = {stream: before.get(stream, 0) for stream in streams}
         append = Append(events=new, metadata=metadata, expect=expect, idempotent=idempotent, durable=True)
@@ -204,10 +239,12 @@ class CommandHandler:
     async def _append(self, append: Append) -> Committed:
         """Shielded: a caller who leaves does not hide from us how the append ended."""
         future = self._appender.append(append)
+        self._memories_in_flight += _remembers(append.events)
         future.add_done_callback(partial(self._ended, append.events))
         return await asyncio.shield(future)
 
     def _ended(self, events: Sequence[NewEvent], future: "asyncio.Future[Committed]") -> None:
+        self._memories_in_flight -= _remembers(events)
         if future.cancelled() or future.exception() is not None:
             self._stale = True
             return
@@ -221,6 +258,7 @@ class CommandHandler:
     def _reload(self) -> None:
         self._behind = not self._appender.idle  # asked before reading, so that nothing slips between
         self.state, self.ledgers = workspace.initial_state(), ledgers.initial_state()
+        self._shelf = None
         self._versions = {}
         for recorded in self._log.scan(types=_FOLDED):
             self._evolve(recorded.event)
@@ -232,6 +270,32 @@ class CommandHandler:
             self.ledgers = ledgers.evolve(self.ledgers, event)
         else:
             self.state = workspace.evolve(self.state, event)
+
+    async def _loaded_shelf(self) -> memory.Shelf:
+        """What is remembered, folded from the log in a thread when it is first needed. Under the lock, so that nothing
+        is decided meanwhile; what was queued by a caller who has left may be missing, and is folded in later."""
+        if self._shelf is None:
+            in_flight = self._memories_in_flight
+            self._take_shelf(*await asyncio.to_thread(self._read_shelf))
+            self._behind = self._behind or in_flight > 0
+        return self._shelf or memory.initial_state()
+
+    def _shelf_for(self, command: Command) -> memory.Shelf:
+        """Loaded before, but where the state was dropped just now."""
+        if self._shelf is None and not isinstance(command, memory.RecallMemories):
+            self._take_shelf(*self._read_shelf())
+        return self._shelf or memory.initial_state()
+
+    def _take_shelf(self, shelf: memory.Shelf, version: int) -> None:
+        self._shelf = shelf
+        self._versions[memory.STREAM] = version
+
+    def _read_shelf(self) -> tuple[memory.Shelf, int]:
+        shelf, version = memory.initial_state(), 0
+        for recorded in self._log.scan(types=_MEMORIES):
+            memory.evolve(shelf, recorded.event)
+            version = recorded.version
+        return shelf, version
 
     def _expect(self, command: Command, expected: int | None) -> None:
         if expected is None:

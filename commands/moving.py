@@ -32,7 +32,8 @@ class ReassignExchanges(msgspec.Struct, frozen=True):
 
 
 class MergeSessions(msgspec.Struct, frozen=True):
-    """Into session `session_id`, which may get a new name; `exchanges` and `compactions` are those of the sources."""
+    """Into session `session_id`, which may get a new name; `exchanges`, `compactions` and `memories` are those of the
+    sources."""
 
     session_id: int
     source_ids: tuple[int, ...]
@@ -40,6 +41,7 @@ class MergeSessions(msgspec.Struct, frozen=True):
     running: frozenset[int] = frozenset()
     exchanges: int = 0
     compactions: int = 0
+    memories: int = 0
 
 
 Command = ReassignExchanges | MergeSessions
@@ -91,6 +93,7 @@ def _merge(state: Workspace, command: MergeSessions) -> list[Event]:
         target_id=target,
         source_ids=sources,
         exchanges_moved=command.exchanges,
+        memories_moved=command.memories,
         compactions_moved=command.compactions,
     )
     events: list[Event] = [merged]

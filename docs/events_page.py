@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import compaction, context, erasure, exchanges, gateway, ledgers, moving, sessions, workspace
+from schema import compaction, context, erasure, exchanges, gateway, ledgers, memory, moving, sessions, workspace
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
@@ -20,6 +20,7 @@ _SLICES = (
     (moving, "Moving"),
     (gateway, "Gateway"),
     (ledgers, "Ledgers"),
+    (memory, "Memory"),
 )
 _PARTS = (
     exchanges.Resolution,

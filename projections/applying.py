@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from projections import tracking
-from projections.declaration import Fold, Projection
+from projections.declaration import Contents, Fold, Projection
 from projections.trouble import is_environmental
 from schema.recorded import Recorded
 
@@ -30,18 +30,26 @@ class ProjectionStatus(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+def no_contents(_: int) -> dict[str, bytes]:
+    return {}
+
+
 class Progress(msgspec.Struct):
-    """One projection's progress: changed by the runner's thread only."""
+    """One projection's progress: changed by the runner's thread only. `contents` is for projections that ask for it."""
 
     projection: Projection
     position: int
     error: str | None = None
     fold: Fold | None = None
+    contents: Contents = no_contents
 
     def subject(self, db: sqlite3.Connection) -> object:
         """What the handlers work on."""
-        if self.projection.fold is not None and self.fold is None:
-            self.fold = self.projection.fold(db)
+        if self.fold is None:
+            if self.projection.fold_contents is not None:
+                self.fold = self.projection.fold_contents(db, self.contents)
+            elif self.projection.fold is not None:
+                self.fold = self.projection.fold(db)
         return self.fold or db
 
     def forget(self) -> None:

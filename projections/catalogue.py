@@ -5,10 +5,23 @@ from projections.exchanges import EXCHANGES
 from projections.gateway import GATEWAY
 from projections.ledgers import LEDGERS
 from projections.masks import MASKS
+from projections.memories import MEMORIES
 from projections.pins import PINS
 from projections.session_stats import SESSION_STATS
 from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
 from projections.workspace import WORKSPACE
 
-PROJECTIONS = (WORKSPACE, SESSIONS, EXCHANGES, SESSION_STATS, MASKS, COMPACTION, PINS, GATEWAY, LEDGERS, TIMELINE)
+PROJECTIONS = (
+    WORKSPACE,
+    SESSIONS,
+    EXCHANGES,
+    SESSION_STATS,
+    MASKS,
+    COMPACTION,
+    PINS,
+    GATEWAY,
+    LEDGERS,
+    MEMORIES,
+    TIMELINE,
+)

@@ -17,6 +17,7 @@ from schema.registry import Event
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 Handler = Callable[[Any, Recorded], None]
+Contents = Callable[[int], Mapping[str, bytes]]  # the bodies stored with an event, by their refs; none once erased
 
 
 class Fold(Protocol):
@@ -33,6 +34,7 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is data and never changes; a higher `version` or other `tables` (DDL) make the runner build it anew.
 
     The functions of `handles` get what `fold` makes of the connection and the event; without `fold`, the connection.
+    `fold_contents` is a fold that also reads what is stored beside events.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[str, ...]
     handles: Mapping[type[Event], Handler]
     fold: Callable[[sqlite3.Connection], Fold] | None = None
+    fold_contents: Callable[[sqlite3.Connection, Contents], Fold] | None = None
 
     @property
     def ddl(self) -> str:
@@ -54,6 +57,9 @@ class Log(Protocol):
 
     def read(self, after: int = 0, *, limit: int | None = None) -> list[Recorded]:
         """Events with a position above `after`, ascending."""
+
+    def bodies(self, position: int) -> dict[str, bytes]:
+        """What is stored beside an event, by its refs."""
 
 
 def on(cls: type[E], apply: Callable[[S, Recorded, E], None]) -> tuple[type[Event], Handler]:

@@ -19,6 +19,7 @@ from projections.store import open_store
 
 _BATCH = 5_000
 _CACHE_KIB = 64 << 10
+_TABLES = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name"
 Progressed = Callable[[int, int], None]
 
 
@@ -67,7 +68,9 @@ def catch_up(path: Path, projections: Sequence[Projection], log: Log, position: 
     """Apply to the file what it lacks up to `position`. Raises PoisonedRebuildError."""
     store = open_store(path, projections, log)
     with contextlib.closing(store.db):
-        progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
+        progress = [
+            Progress(projection, store.positions[projection.name], contents=log.bodies) for projection in projections
+        ]
         reached = min(each.position for each in progress)
         while reached < position:
             events = [event for event in log.read(reached, limit=_BATCH) if event.position <= position]
@@ -109,7 +112,7 @@ def _fill(path: Path, projections: Sequence[Projection], log: Log, progressed: P
     with contextlib.closing(store.db):
         _hurry(store.db)
         indexes = _without_indexes(store.db)
-        progress = [Progress(projection, 0) for projection in projections]
+        progress = [Progress(projection, 0, contents=log.bodies) for projection in projections]
         position = 0
         while events := log.read(position, limit=_BATCH):
             apply_batch(store.db, progress, events)
@@ -163,7 +166,9 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 
 def _checksums(db: sqlite3.Connection) -> dict[str, str]:
-    names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    names = [
+        row[0] for row in db.execute(_TABLES)
+    ]  # without indexes of texts: their pages depend on the order of writes
     return {name: _checksum(db, name) for name in names if name != tracking.TABLE and not name.startswith("sqlite")}
 
 

@@ -72,7 +72,9 @@ class Runner(threading.Thread):
         self._chores = Chores()
         self._watcher = watcher
         self._batch, self._max_queued = batch, max_queued
-        self._progress = [Progress(projection, store.positions[projection.name]) for projection in projections]
+        self._progress = [
+            Progress(projection, store.positions[projection.name], contents=log.bodies) for projection in projections
+        ]
         self._position = min((progress.position for progress in self._progress), default=0)
         self._lock = threading.Lock()
         self._queue: list[Recorded] = []  # without gaps, ending with the newest event, or empty
@@ -185,7 +187,9 @@ class Runner(threading.Thread):
             finally:
                 store = open_store(self._path, self._projections, self._log)
                 self._db = self._own = store.db
-                self._progress = [Progress(each, store.positions[each.name]) for each in self._projections]
+                self._progress = [
+                    Progress(each, store.positions[each.name], contents=self._log.bodies) for each in self._projections
+                ]
         except (*_TROUBLE, OSError, PoisonedRebuildError) as error:
             adoption.done.set_exception(error)
         else:

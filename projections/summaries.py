@@ -39,6 +39,14 @@ from schema.gateway import (
     McpServerStarted,
 )
 from schema.ledgers import LedgerImported, TaskUsageImported
+from schema.memory import (
+    MemoryDemoted,
+    MemoryForgotten,
+    MemoryPromoted,
+    MemoryRecalled,
+    MemoryRestored,
+    MemoryStored,
+)
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -219,6 +227,33 @@ def _merged(event: SessionsMerged, _: str) -> tuple[str, Words]:
     return f"session {event.target_id} took in {parts}: {event.exchanges_moved:,} exchanges", ()
 
 
+def _memory_stored(event: MemoryStored, _: str) -> tuple[str, Words]:
+    text = f"memory {event.memory_id} stored in session {event.session_id} ({event.memory_type}, {event.origin})"
+    return f"{text}: {event.tokens:,} tokens", (event.hash,)
+
+
+def _memory_recalled(event: MemoryRecalled, _: str) -> tuple[str, Words]:
+    memories = "a memory was" if len(event.memory_ids) == 1 else f"{len(event.memory_ids):,} memories were"
+    return f"{memories} recalled ({event.cause}): {', '.join(map(str, event.memory_ids))}", ()
+
+
+def _memory_promoted(event: MemoryPromoted, _: str) -> tuple[str, Words]:
+    return f"memory {event.memory_id} promoted from {event.from_} to {event.to}", ()
+
+
+def _memory_demoted(event: MemoryDemoted, _: str) -> tuple[str, Words]:
+    return f"promotion of memory {event.memory_id} undone: {event.to} again", ()
+
+
+def _memory_forgotten(event: MemoryForgotten, _: str) -> tuple[str, Words]:
+    by = f", memory {event.superseded_by} takes its place" if event.superseded_by is not None else ""
+    return f"memory {event.memory_id} forgotten ({event.cause}){by}", ()
+
+
+def _memory_restored(event: MemoryRestored, _: str) -> tuple[str, Words]:
+    return f"memory {event.memory_id} restored", ()
+
+
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
     where = f" in session {event.session_id}" if event.session_id is not None else ""
@@ -331,6 +366,12 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(SessionsMerged, _merged),
         _says(TaskUsageImported, _task_imported),
         _says(LedgerImported, _ledger_imported),
+        _says(MemoryStored, _memory_stored),
+        _says(MemoryRecalled, _memory_recalled),
+        _says(MemoryPromoted, _memory_promoted),
+        _says(MemoryDemoted, _memory_demoted),
+        _says(MemoryForgotten, _memory_forgotten),
+        _says(MemoryRestored, _memory_restored),
         _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),

@@ -84,7 +84,8 @@ def _build(schema: Database, projection: Projection) -> None:
     before = set(schema.table_names())
     for statement in projection.tables:
         schema.conn.execute(statement)
-    made = [name for name in schema.table_names() if name not in before]
+    shadows = {row[0] for row in schema.conn.execute("SELECT name FROM pragma_table_list WHERE type = 'shadow'")}
+    made = [name for name in schema.table_names() if name not in before | shadows]  # those go with what they belong to
     schema.conn.execute(
         f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?, 0, '')",
         (projection.name, projection.version, projection.ddl, " ".join(made)),

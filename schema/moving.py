@@ -5,6 +5,7 @@ import msgspec
 
 from schema.compaction import PrefixDecision
 from schema.exchanges import Blob, ExchangeStarted, Finished
+from schema.memory import MemoryStored
 from schema.registry import Event, SealedText
 
 
@@ -34,4 +35,4 @@ class SessionsMerged(Event, frozen=True, kw_only=True):
 
 
 EVENTS = (ExchangeReassigned, SessionsMerged)
-HoldsBodies = ExchangeStarted | Finished | PrefixDecision | ExchangeReassigned  # in its blob
+HoldsBodies = ExchangeStarted | Finished | PrefixDecision | ExchangeReassigned | MemoryStored  # in its blob

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENT_PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/clients/*.md")))
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "privacy", "limits")),
+    *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits")),
     *CLIENT_PAGES,
 )
 PRINTED = "http://127.0.0.1:8000"

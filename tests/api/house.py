@@ -21,6 +21,7 @@ from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
+from api.memory_desk import MemoryDesk
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
@@ -36,6 +37,7 @@ from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
+from projections.words import Words
 from proxy.facts import FactsCache
 from proxy.intake import Headers, Receive, Send
 from proxy.providers import Catalogue, Model, Provider
@@ -195,6 +197,7 @@ async def open_house(
             ),
             gateway=gateway,
             ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
+            memory=MemoryDesk(Words()),
             background=background,
             count=len,
             redact=_redacted,

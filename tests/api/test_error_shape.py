@@ -14,6 +14,7 @@ _EXAMPLES = {
     "{session_id}": "1",
     "{exchange_id}": "1",
     "{id}": "1",
+    "{memory_id}": "1",
     "{position}": "1",
     "{content_hash}": "0" * 16,
     "{server_name}": "pruner",
@@ -32,6 +33,8 @@ _BODY = {  # what any route asks for
     "source_ids": [2],
     "jsonrpc": "2.0",
     "method": "ping",
+    "content": "a text to remember",
+    "query": "q",
 }
 _PAST = {
     "/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/sessions/{session_id}",
@@ -41,6 +44,7 @@ _PAST = {
     "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
     "/api/sessions/{session_id}/pins", "/api/log/sizes", "/api/mcp/calls",
     "/api/cline/status", "/api/cline/usage", "/api/ledgers", "/api/ledgers/usage",
+    "/api/memory/frequent", "/api/memory/similar/{session_id}", "/api/memory/{memory_id}",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
@@ -106,6 +110,11 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
         ("GET", "/api/log/sizes"), ("GET", "/api/mcp/calls"),
+        *(("POST", f"/api/memory/{name}") for name in ("store", "similarity", "cleanup")),
+        ("POST", "/api/memory/promote-patterns/{session_id}"),
+        *(("POST", f"/api/memory/{{memory_id}}/{name}") for name in ("restore", "demote")),
+        ("GET", "/api/memory/frequent"), ("GET", "/api/memory/similar/{session_id}"),
+        ("GET", "/api/memory/{memory_id}"), ("DELETE", "/api/memory/{memory_id}"),
         *((method, path) for path in ("/mcp", "/api/mcp-gateway/{server_name}/rpc") for method in ("POST", "DELETE")),
         ("GET", "/api/cline/status"), ("GET", "/api/cline/usage"),
         ("POST", "/api/cline/import"), ("GET", "/api/ledgers"), ("GET", "/api/ledgers/usage"),
@@ -154,7 +163,10 @@ async def test_every_route_takes_at_or_refuses_it(house: House) -> None:
 
 async def test_every_path_id_is_strict(house: House) -> None:
     for method, path in routes(house.app):
-        name = next((name for name in ("session_id", "exchange_id", "id", "position") if f"{{{name}}}" in path), None)
+        name = next(
+            (name for name in ("session_id", "exchange_id", "id", "memory_id", "position") if f"{{{name}}}" in path),
+            None,
+        )
         if name is None:
             continue
         for bad in ("0", "-1", "x", "1.0", "01", "%201", "9007199254740992", "9" * 30, "1_0", "%D9%A3"):

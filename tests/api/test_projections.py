@@ -8,6 +8,7 @@ import pytest
 
 from api.rebuilds import Rebuilds
 from projections import rebuilding
+from projections.catalogue import PROJECTIONS
 from schema.workspace import ReadModelRebuilt
 from tests.api.house import House
 
@@ -17,16 +18,7 @@ async def test_the_state_of_each_projection(house: House) -> None:
     answer = await house.client.get("/api/projections")
     found = answer.json()
     assert (answer.status_code, found["head"]) == (200, 2)
-    assert {each["name"] for each in found["projections"]} == {
-        "workspace",
-        "sessions",
-        "exchanges",
-        "session_stats",
-        "masks",
-        "compaction",
-        "pins",
-        "timeline",
-    }
+    assert {each["name"] for each in found["projections"]} == {each.name for each in PROJECTIONS}
     for each in found["projections"]:
         assert (each["state"], each["position"], each["lag_events"], each["lag_ms"]) == ("live", 2, 0, 0)
     rows = {each["name"]: each["rows"] for each in found["projections"]}
@@ -50,7 +42,7 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     assert [session["id"] for session in after] == [session["id"] for session in before]
     (rebuilt,) = [recorded.event for recorded in house.events() if recorded.type == "ReadModelRebuilt"]
     assert isinstance(rebuilt, ReadModelRebuilt)
-    assert (rebuilt.equal, len(rebuilt.names)) == (True, 8)
+    assert (rebuilt.equal, len(rebuilt.names)) == (True, len(PROJECTIONS))
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 

@@ -50,6 +50,11 @@ class Running:
         """A new session that is not active, of a conversation of that kind (table.py)."""
         if kind == "short":
             return self.idle()
+        if kind in ("remembering", "recalled"):
+            number = self.idle()
+            for _ in range(3 if kind == "recalled" else 1):
+                self.memory(number)
+            return number
         number = self.idle() if kind == "pinned" else self.long()
         if kind == "compacted":
             assert self.client.post(f"/api/compaction/{number}", json={}).json()["success"]
@@ -57,6 +62,21 @@ class Running:
             pinned = self.client.post(f"/api/sessions/{number}/pins", json={"refs": [self.ref(number)]})
             assert pinned.json()["changed"] == 1
         return number
+
+    def memory(self, number: int, text: str = "The staging database listens on port 5433.") -> int:
+        """A text that a session remembers."""
+        stored = self.client.post(f"/api/memory/store?session_id={number}", json={"content": text})
+        return int(stored.json()["memory_id"])
+
+    def memory_of(self, kind: str) -> int:
+        """A memory of a new session, in that state (table.py)."""
+        number = self.given("recalled" if kind == "promoted" else "remembering")
+        memory = self.memory(number)
+        if kind == "forgotten":
+            assert self.client.delete(f"/api/memory/{memory}").json()["changed"]
+        if kind == "promoted":
+            assert self.client.post(f"/api/memory/promote-patterns/{number}").json()["promoted_count"] == 1
+        return memory
 
     def last_exchange(self, number: int) -> int:
         headers = {"X-Min-Position": str(self.head())}

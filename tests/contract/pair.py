@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 Auth = Literal["api", "openai", "open", "rpc"]
-Given = Literal["short", "long", "compacted", "pinned"]
+Given = Literal["short", "long", "compacted", "pinned", "remembering", "recalled"]
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Each pair of the table: a success, a refusal, and the conventions that hold for all (contract 1)."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ writes = pytest.mark.parametrize(
     [pair for pair in PAIRS if pair.method != "GET" and pair.auth == "api"],
     ids=lambda pair: f"{pair.row} {pair.method} {pair.path}",
 )
+_UNDO = (("forgotten_id", "restore"), ("promoted_id", "demote"))
 JSON = {"Content-Type": "application/json"}
 
 
@@ -36,6 +38,9 @@ def filled(pair: Pair, running: Running) -> tuple[str, Any]:
     if "{ref}" in whole:
         whole = whole.replace("{ref}", running.ref(number))
     whole = whole.replace('"{session_id}"', str(number)).replace("{session_id}", str(number))
+    for name, kind in (("{memory_id}", "kept"), ("{forgotten_id}", "forgotten"), ("{promoted_id}", "promoted")):
+        if name in whole:
+            whole = whole.replace(name, str(running.memory_of(kind)))
     whole = whole.replace("{mask}", running.mask)
     path, body = json.loads(whole.replace("{exchange_id}", str(running.exchange)))
     if pair.row == "23":
@@ -190,7 +195,8 @@ def test_an_expected_position(pair: Pair, running: Running) -> None:
 @each
 def test_who_may_come_in(pair: Pair, guarded: httpx.Client) -> None:
     path = pair.path.replace("{session_id}", "1").replace("{exchange_id}", "1").replace("{mask}", "0" * 16)
-    path = path.replace("{moving_id}", "1")
+    path = path.replace("{moving_id}", "1").replace("{memory_id}", "1")
+    path = path.replace("{forgotten_id}", "1").replace("{promoted_id}", "1")
     body = None if pair.method == "GET" else pair.body
     foreign = send(guarded, pair, path, body, Host="evil.example", Authorization=f"Bearer {TOKEN}")
     assert (foreign.status_code, error_code(foreign, pair)) == (403, "host_not_allowed")
@@ -224,7 +230,7 @@ def test_pages_of_others(pair: Pair, running: Running) -> None:
 
 @writes
 def test_a_large_body(pair: Pair, guarded: httpx.Client) -> None:
-    path = pair.path.replace("{session_id}", "1").replace("{moving_id}", "1")
+    path = re.sub(r"\{\w+\}", "1", pair.path)
     content = b'{"name":"%b"}' % (b"x" * 3_000)
     headers = {**JSON, "Authorization": f"Bearer {TOKEN}"}
     answer = guarded.request(pair.method, path, content=content, headers=headers)
@@ -238,6 +244,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
     known |= {"/api/mask/{mask}": "/api/mask/{content_hash}"}
     known |= {"/api/exchanges/{moving_id}/reassign": "/api/exchanges/{id}/reassign"}
     known |= {"/api/mcp-gateway/(all)/rpc": "/api/mcp-gateway/{server_name}/rpc"}
+    known |= {f"/api/memory/{{{name}}}/{undo}": f"/api/memory/{{memory_id}}/{undo}" for name, undo in _UNDO}
     known |= {"/api/events/1": "/api/events/{position}"}
     table = {(pair.method, known.get(pair.path, pair.path.partition("?")[0])) for pair in PAIRS}
     beside = {("GET", "/"), ("GET", "/favicon.ico")}

@@ -50,6 +50,8 @@ def talk(proxy: ProxyProcess, secret: str, turns: int = 6) -> int:
     assert compacted["success"] or turns < 3
     ref = proxy.get(f"/api/sessions/{number}/messages")["messages"][0]["ref"]
     httpx.post(f"{proxy.url}/api/sessions/{number}/pins", json={"refs": [ref], "reason": f"because {secret}"})
+    kept = {"content": f"to remember: {secret}", "metadata": {"title": secret}}
+    assert httpx.post(f"{proxy.url}/api/memory/store?session_id={number}", json=kept).status_code == 200
     return number
 
 
@@ -76,7 +78,7 @@ def test_nothing_of_it_is_left_and_all_else_adds_up(proxy: ProxyProcess, mock: M
     assert answer.status_code == 200, answer.text
     erased = answer.json()
     assert (erased["success"], erased["session_id"]) == (True, gone)
-    assert min(erased["erased"][name] for name in ("messages", "masks", "previews")) > 0
+    assert min(erased["erased"][name] for name in ("messages", "masks", "memories", "previews")) > 0
 
     assert places(proxy.data, PLANTED[0]) == []
     assert not [path.name for path in proxy.data.iterdir() if key in path.read_bytes()]
@@ -87,6 +89,10 @@ def test_nothing_of_it_is_left_and_all_else_adds_up(proxy: ProxyProcess, mock: M
     assert [each["content_preview"] for each in after["recent_metrics"]] == [""] * 6
     assert proxy.get("/api/events", q=PLANTED[0])["total"] == 0
     assert PLANTED[0] not in json.dumps(proxy.get("/api/events", limit=1000))
+    searched = {"query": f"{PLANTED[0]} {PLANTED[1]}", "score_threshold": 0}
+    (memory,) = httpx.post(f"{proxy.url}/api/memory/similarity", json=searched).json()["results"]
+    assert (memory["session_id"], proxy.get("/api/memory/1")["content"]) == (kept, None)
+    assert proxy.get("/api/memory/1")["forgotten"] == "erased"
     for path in (f"/api/sessions/{gone}/messages", f"/api/mask/{mask}", f"/api/compaction/{gone}/preview"):
         refused = httpx.get(f"{proxy.url}{path}")
         assert (refused.status_code, refused.json()["code"]) == (410, "content_erased"), path

@@ -63,6 +63,14 @@ from schema.idempotency import Idempotent
 from schema.keys import KeyStore
 from schema.ledgers import LedgerImported, ModelUsage, TaskUsageImported, WireMatch
 from schema.log import EventLog
+from schema.memory import (
+    MemoryDemoted,
+    MemoryForgotten,
+    MemoryPromoted,
+    MemoryRecalled,
+    MemoryRestored,
+    MemoryStored,
+)
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -393,6 +401,46 @@ LEDGER_EVENTS = (
         ),
     ),
 )
+REMEMBERED = Body(content_ref("Grüße an alle".encode()), "Grüße an alle".encode())
+MEMORY_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent(
+        "memory",
+        MemoryStored(
+            session_id=1,
+            memory_id=1,
+            memory_type="episodic",
+            content_ref=REMEMBERED.ref,
+            hash=REMEMBERED.ref[:16],
+            tokens=5,
+            metadata='{"title":"Grüße"}',
+            preview="Grüße an alle",
+        ),
+        (REMEMBERED,),
+    ),
+    NewEvent(
+        "memory",
+        MemoryStored(
+            session_id=1,
+            memory_id=2,
+            memory_type="semantic",
+            content_ref=DIGEST.ref,
+            hash=DIGEST.ref[:16],
+            tokens=7,
+            origin="detected",
+            exchange_id=1,
+            message_ref="a" * 64,
+            supersedes=(1,),
+        ),
+        (DIGEST,),
+    ),
+    NewEvent("memory", MemoryRecalled(memory_ids=(1, 2), cause="search")),
+    NewEvent("memory", MemoryRecalled(session_id=1, memory_ids=(2,), cause="restored")),
+    NewEvent("memory", MemoryPromoted(session_id=1, memory_id=1, from_="episodic", to="frequent")),
+    NewEvent("memory", MemoryDemoted(session_id=1, memory_id=1, from_="frequent", to="episodic")),
+    NewEvent("memory", MemoryForgotten(session_id=1, memory_id=1, cause="compressed", superseded_by=2)),
+    NewEvent("memory", MemoryRestored(session_id=1, memory_id=1)),
+)
 GOLDEN = {
     "v1": EVENTS,
     "v1-compaction": COMPACTION_EVENTS,
@@ -404,6 +452,7 @@ GOLDEN = {
         NewEvent("workspace", STARTED_SESSION),
         *limit_events(STARTED_1, COMPLETED_1, QUESTION, ENVELOPE, ANSWER),
     ),
+    "v1-memory": MEMORY_EVENTS,
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

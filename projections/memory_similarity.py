@@ -1,0 +1,53 @@
+"""How much alike texts are, by their words."""
+
+import math
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from projections.memory_search import scored_by_words
+from projections.words import Words
+
+NEARLY_THE_SAME = 0.9
+_LOOKED_AT = 10
+_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+
+
+def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Of two texts' weighted words; 0 where either has none."""
+    few, many = (one, other) if len(one) < len(other) else (other, one)
+    product = sum(weight * many[word] for word, weight in few.items() if word in many)
+    lengths = math.sqrt(_square(one) * _square(other))
+    return product / lengths if lengths else 0.0
+
+
+def jaccard(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """The share of their words that both have."""
+    every = len(one.keys() | other.keys())
+    return len(one.keys() & other.keys()) / every if every else 0.0
+
+
+def near_duplicates(
+    db: sqlite3.Connection, words: Words, memory_id: int, session_id: int, *, at: int
+) -> list[tuple[int, float]]:
+    """Other memories of the session that say nearly the same, with their cosine, the nearest first. They are found by
+    the rarer of the memory's first words."""
+    query = "SELECT position, preview, terms FROM memories WHERE memory_id = ?"
+    row = db.execute(query, (memory_id,)).fetchone()
+    if row is None or row[2] is None:
+        return []
+    own = _decode_counts(row[2])
+    found = scored_by_words(db, words, row[1] or "", at=at, session_id=session_id, limit=_LOOKED_AT + 1)
+    near: list[tuple[int, float]] = []
+    for each in found[: _LOOKED_AT + 1]:
+        query = "SELECT memory_id, terms FROM memories WHERE position = ?"
+        number, terms = db.execute(query, (each.position,)).fetchone()
+        alike = round(cosine(own, _decode_counts(terms)), 4) if number != memory_id else 0.0
+        if alike >= NEARLY_THE_SAME:
+            near.append((number, alike))
+    return sorted(near, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _square(weights: Mapping[str, float]) -> float:
+    return sum(weight * weight for weight in weights.values())
