@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import (
+    budgets,
     cline,
     compaction,
     compaction_views,
@@ -67,6 +68,7 @@ _ROOMS = (
     cline,
     ledgers,
     health,
+    budgets,
     metrics,
 )
 _ROUTERS = tuple(room.router for room in _ROOMS)

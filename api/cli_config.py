@@ -115,6 +115,14 @@ STARTER = """\
 # [keys.alice]
 # key = "${ALICE_KEY}"
 # max_rpm = 0
+# budget = { usd = 5.0 }             # of a UTC day, in the place of [budgets.key]
+
+[budgets]                            # 0 is no limit
+# output_tokens = 4096               # reserved for an answer where nobody says how long it may be
+# unpriced = "allow"                 # "refuse": models without a price are not served where usd is limited
+# session = { tokens = 0, usd = 0, requests = 0 }   # of each session
+# day = { tokens = 0, usd = 0, requests = 0 }       # of all together on a UTC day
+# key = { tokens = 0, usd = 0, requests = 0 }       # of each named key on a UTC day
 
 # A provider is anything that speaks the OpenAI API. Without one, the demo provider answers.
 #

@@ -18,6 +18,7 @@ from api.configuration_file import ConfigurationError, Document, find_file, read
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
 from api.configuration_sections import (
+    Budgets,
     Cline,
     Compaction,
     FileModel,
@@ -72,6 +73,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
     keys: Mapping[str, KeyEntry] = {}
+    budgets: Budgets = Budgets()
     given: tuple[str, ...] = ()
 
     def catalogue(self) -> Catalogue:
@@ -100,6 +102,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "default_model": self.default_model,
             "server": server,
             "rate_limit": self.rate_limit.model_dump(),
+            "budgets": self.budgets.model_dump(),
             "keys": {name: _public_key(entry) for name, entry in self.keys.items()},
             "recording": self.recording.model_dump(),
             "sanitizer": self.sanitizer.model_dump(),
@@ -181,6 +184,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         server=server,
         rate_limit=values.rate_limit,
         keys=values.keys,
+        budgets=values.budgets,
         recording=values.recording,
         sanitizer=values.sanitizer,
         reduction=values.reduction,

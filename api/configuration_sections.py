@@ -45,11 +45,30 @@ class RateLimit(Section):
     max_wait_ms: int = Field(default=5_000, ge=0, le=60_000)
 
 
+class BudgetEntry(Section):
+    """How much there is; 0 for no limit."""
+
+    tokens: int = Field(default=0, ge=0, le=1 << 50)
+    usd: float = Field(default=0, ge=0, le=1e9)
+    requests: int = Field(default=0, ge=0, le=1 << 40)
+
+
+class Budgets(Section):
+    """Of each session for ever, of all requests of a UTC day, of each named key on a UTC day."""
+
+    output_tokens: int = Field(default=4_096, ge=0, le=1 << 30)
+    unpriced: Literal["allow", "refuse"] = "allow"
+    session: BudgetEntry = BudgetEntry()
+    day: BudgetEntry = BudgetEntry()
+    key: BudgetEntry = BudgetEntry()
+
+
 class KeyEntry(Section):
     """A client's key with a name, under which what it does is shown, and limits of its own."""
 
     key: Secret = Field(repr=False)
     max_rpm: PerMinute = 0
+    budget: BudgetEntry | None = None
 
 
 class RecordingSection(Section):
@@ -240,6 +259,7 @@ class FileModel(Section):
     server: Server = Server()
     rate_limit: RateLimit = RateLimit()
     keys: dict[Annotated[str, Field(pattern=_NO_SLASH)], KeyEntry] = {}
+    budgets: Budgets = Budgets()
     recording: RecordingSection = RecordingSection()
     sanitizer: Sanitizer = Sanitizer()
     reduction: Reduction = Reduction()

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from api.configuration_mcp import FastFilesystem, Mcp, McpServer
 from api.configuration_sections import (
+    BudgetEntry,
+    Budgets,
     Cline,
     Compaction,
     CompactionAuto,
@@ -42,6 +44,7 @@ LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "server": Server,
     "rate_limit": RateLimit,
+    "budgets": Budgets,
     "recording": RecordingSection,
     "sanitizer": Sanitizer,
     "reduction": Reduction,
@@ -53,6 +56,9 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,
+    ("budgets", "session"): BudgetEntry,
+    ("budgets", "day"): BudgetEntry,
+    ("budgets", "key"): BudgetEntry,
     ("observation_masking", "schema1"): Schema1,
     ("cline", "polling"): Polling,
     ("compaction", "auto"): CompactionAuto,
@@ -91,7 +97,7 @@ def _lines(values: Mapping[str, object]) -> Iterator[str]:
     for name, model in _ENTRIES.items():
         for key, entry in _table(values.get(name)).items():
             yield from _section((name, key), _table(entry), model)
-            for inner, table in (("price", PriceEntry), ("retry", RetryEntry)):
+            for inner, table in (("price", PriceEntry), ("retry", RetryEntry), ("budget", BudgetEntry)):
                 yield from _section((name, key, inner), _table(_table(entry).get(inner)), table)
     for key, entry in _table(_table(values.get("mcp")).get("servers")).items():
         yield from _section(("mcp", "servers", key), _table(entry), McpServer)

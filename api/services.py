@@ -23,6 +23,7 @@ from projections.applying import ProjectionStatus
 from projections.metrics import ExchangeTally
 from projections.store import ReadPool
 from projections.waiting import Waiter
+from proxy.budgeting import Budgeting
 from proxy.limiter import Limiter
 from proxy.providers import Catalogue
 from proxy.rate import RequestRate
@@ -73,6 +74,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rate: RequestRate
     rate_limit: RateSettings
     limiter: Limiter | None = None
+    budgeting: Budgeting | None = None
     running: Callable[[], frozenset[int]]
     clock: Callable[[], int]
     health: Health

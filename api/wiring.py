@@ -28,7 +28,7 @@ from api.rebuilds import Rebuilds
 from api.retention import Retention
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
-from api.wiring_limits import key_names, limiter
+from api.wiring_limits import budgeting, configured_price, key_names, limiter
 from chronoproxy import __version__
 from commands.handling import CommandHandler
 from commands.recovery import interrupt_open_exchanges
@@ -42,6 +42,7 @@ from projections.waiting import Waiter
 from projections.words import Words
 from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.beginning import Beginner, Recording
+from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex
 from proxy.chat import ChatHandler, Settings
 from proxy.compacting import Compactor
@@ -95,8 +96,9 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         rate, registry = RequestRate(time.monotonic), Registry()
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
         facts = FactsCache(seed, count, Redactor(configuration.secrets()))
-        limits = limiter(configuration)
-        chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits)
+        limits, price = limiter(configuration), configured_price(configuration)
+        budgets = await asyncio.to_thread(budgeting, configuration, store.log, store.handler, price, _now_ms)
+        chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
         erasures = _erasures(store)
         await erasures.finish()
         background = Background()
@@ -107,7 +109,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
             configuration, store, catalogue, rate, registry, background, count, facts, erasures, gateway
         )
         summarizer = _summarizer(configuration, catalogue, chat)
-        services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits)
+        services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits, budgeting=budgets)
         background.add(DiskWatch(directory).run())
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
@@ -146,6 +148,7 @@ async def _chat(
     rate: RequestRate,
     registry: Registry,
     limits: Limiter | None,
+    budgets: Budgeting | None,
 ) -> ChatHandler:
     redact = Redactor(configuration.secrets())
     chains, memories = ChainIndex(facts.hash), SessionMemories()
@@ -167,6 +170,7 @@ async def _chat(
         recording,
         _sender(configuration, store, facts, count),
         enforced=configuration.server.enforce_context_limit,
+        budgeting=budgets,
     )
     store.handler.subscribe(beginner.decided)
     stack.callback(beginner.refusals.flush)

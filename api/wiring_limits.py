@@ -1,10 +1,19 @@
 """What limits completions, made of the configuration."""
 
 import time
+from collections.abc import Callable
 
 from api.configuration import Configuration
+from api.configuration_sections import BudgetEntry
+from commands.handling import CommandHandler
+from commands.workspace import family
+from proxy.budgeting import Budgeting
+from proxy.budgets import Amount, Budgets, Limits, Price
 from proxy.limiter import Limiter
 from proxy.rate_window import Window
+from proxy.spending import restore_day
+from schema.exchanges import Usage
+from schema.log import EventLog
 
 
 def limiter(configuration: Configuration) -> Limiter | None:
@@ -18,6 +27,49 @@ def limiter(configuration: Configuration) -> Limiter | None:
     if everyone is None and not limited and not named:
         return None
     return Limiter(section.mode, everyone, limited, named, max_wait_s=section.max_wait_ms / 1_000, clock=time.monotonic)
+
+
+def budgeting(
+    configuration: Configuration, log: EventLog, handler: CommandHandler, price: Price, now: Callable[[], int]
+) -> Budgeting | None:
+    """None where there is no budget. Reads what was used today from the log."""
+    section = configuration.budgets
+    keys = {name: entry.budget or section.key for name, entry in configuration.keys.items()}
+    limits = Limits(
+        session=_amount(section.session),
+        day=_amount(section.day),
+        keys={name: _amount(entry) for name, entry in keys.items() if any(_amount(entry))},
+        output_tokens=section.output_tokens,
+        priced_only=section.unpriced == "refuse",
+    )
+    if not any((*limits.session, *limits.day, limits.keys)):
+        return None
+    budgets = Budgets(limits, price, now)
+    restore_day(log, budgets, now())
+    longest = {model.key: model.max_output_tokens for model in configuration.models}
+    return Budgeting(budgets, log, longest.get, lambda number: family(handler.state, number))
+
+
+def configured_price(configuration: Configuration) -> Price:
+    """By the prices that stand at the models of the configuration, in micro-dollars: a dollar for a million tokens is
+    one for each."""
+    known = {(model.provider, model.model): model.price for model in configuration.models if model.price is not None}
+
+    def price(provider: str, model: str, usage: Usage, _: int) -> int | None:
+        rates = known.get((provider, model))
+        if rates is None or rates.input is None or rates.output is None:
+            return None
+        read = rates.input if rates.cache_read is None else rates.cache_read
+        write = rates.input if rates.cache_write is None else rates.cache_write
+        cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+        plain = max(usage.prompt_tokens - cached - written, 0)
+        return round(plain * rates.input + cached * read + written * write + usage.completion_tokens * rates.output)
+
+    return price
+
+
+def _amount(entry: BudgetEntry) -> Amount:
+    return Amount(entry.tokens, round(entry.usd * 1_000_000), entry.requests)
 
 
 def key_names(configuration: Configuration) -> dict[str, str]:

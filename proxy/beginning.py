@@ -15,6 +15,7 @@ from commands import exchanges
 from commands.handling import CommandHandler
 from commands.sessions import StartSession
 from commands.workspace import family
+from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
@@ -49,7 +50,8 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 class Beginner:
-    """Begins exchanges; runs on the event loop. With `enforced`, what does not fit the model's window is refused."""
+    """Begins exchanges; runs on the event loop. With `enforced`, what does not fit the model's window is refused, with
+    `budgeting`, what there is not enough left for."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Beginner:
         sender: Sender,
         *,
         enforced: bool = False,
+        budgeting: Budgeting | None = None,
     ) -> None:
         self._log = log
         self._appender = appender
@@ -77,6 +80,7 @@ class Beginner:
         self._recording = recording
         self._sender = sender
         self._enforced = enforced
+        self._budgeting = budgeting
         self.refusals = Refusals(appender.append_later)
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
@@ -91,6 +95,7 @@ class Beginner:
                     self._chains.move_all(number, new.event.target_id)
             elif isinstance(new.event, ExchangeReassigned):
                 self._chains.move(new.event.exchange_id, new.event.from_, new.event.to)
+                self._forget_spending(new.event.from_, new.event.to)
             if isinstance(new.event, COMPACTION_EVENTS):
                 session_id = getattr(new.event, "session_id", 0)
                 memory = self._memories.get(session_id)
@@ -102,6 +107,12 @@ class Beginner:
         """What is remembered of it is folded from the log again, where it is needed."""
         self._memories.drop(session_id)
         self._sender.drop(session_id)
+        self._forget_spending(session_id)
+
+    def _forget_spending(self, *sessions: int) -> None:
+        if self._budgeting is not None:
+            for number in sessions:
+                self._budgeting.budgets.forget(number)
 
     async def facts(self, request: ChatRequest) -> RequestFacts:
         """What is known of the messages. Waits only where a long text must be counted first."""
@@ -136,6 +147,8 @@ class Beginner:
             resolved = resolve()
             if isinstance(resolved, Found) and self._memories.get(resolved.match.session_id) is None:
                 await self._remember(resolved.match.session_id)
+            elif self._budgeting is not None and not self._budgeting.knows(_known(resolved)):
+                await self._budgeting.learn(_known(resolved))
             elif not looked:
                 looked, prepared = True, await self._prepared(incoming, resolved)
                 if prepared is None:
@@ -144,7 +157,17 @@ class Beginner:
                 break
         if prepared is not None and prepared.session_id != _known(resolved):
             prepared = None
+        if self._budgeting is not None and isinstance(resolved, New):
+            self._check_new(self._budgeting, incoming)
         return self._begin(incoming, facts, scope, family, resolved, prepared)
+
+    def _check_new(self, budgeting: Budgeting, incoming: Incoming) -> None:
+        """No session is started for what cannot be paid. Raises LimitRefusal."""
+        try:
+            budgeting.affordable(None, incoming, self._tokens(incoming, incoming.facts))
+        except LimitRefusal as refusal:
+            self.refused(incoming, refusal)
+            raise
 
     async def _prepared(self, incoming: Incoming, resolved: Found | New) -> Prepared | None:
         """What a long conversation that is new, or new after a restart, needs before it can be reduced."""
@@ -182,6 +205,15 @@ class Beginner:
             refusal, event = too_long(incoming, match.session_id, tokens)
             self._append_refused(incoming, match.session_id, event, new_events)
             raise refusal
+        budgeting, wanted = self._budgeting, None
+        if budgeting is not None:
+            try:
+                wanted = budgeting.affordable(match.session_id, incoming, tokens)
+            except LimitRefusal as over:
+                self._withdraw(match.session_id, memory, sending)
+                event = over_limit(over, incoming, match.session_id, tokens)
+                self._append_refused(incoming, match.session_id, event, new_events)
+                raise
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
             self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
@@ -211,6 +243,7 @@ class Beginner:
             arrived=incoming.arrived,
             body=sending.body,
             decided=bool(sending.events or sending.decided),
+            reserved=budgeting.reserve(match.session_id, incoming, wanted) if budgeting and wanted else None,
         )
         self._registry.add(running)
         return running

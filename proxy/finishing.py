@@ -106,6 +106,10 @@ class Finisher:
         usage = parse_usage(ending.usage_raw) if ending.usage_raw is not None else None
         if memory is not None and usage is not None and not running.refused():
             memory.measured(usage.prompt_tokens, running.tokens)
+        if running.reserved is not None:
+            last = ending.elsewhere
+            asked = (last.provider, last.model) if last is not None else (None, None)
+            running.reserved.settle(self._usage(running, ending, running.answer), *asked)
         if running.refused():  # its beginning is not in the log
             self._appender.lost(1)
             return

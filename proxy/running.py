@@ -1,7 +1,7 @@
 """An exchange that is under way, and the registry of all of them."""
 
 import asyncio
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -11,9 +11,17 @@ from proxy.facts import RequestFacts
 from proxy.resolution import Scope
 from proxy.wire import ChatRequest
 from schema.appends import Committed
+from schema.exchanges import Usage
 from schema.recorded import Metadata
 
 Kind = Literal["completed", "failed", "cancelled", "interrupted"]
+
+
+class Held(Protocol):
+    """What is held of budgets for an exchange."""
+
+    def settle(self, usage: Usage, provider: str | None, model: str | None) -> None:
+        """By what was used, of the provider and model that were asked last (None: the first)."""
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +46,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
 class Running(msgspec.Struct, kw_only=True, eq=False):
     """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log; `body`
-    goes upstream, only after the commit where something new was `decided` about it; `answer` and `tip` are set once the
-    answer is complete."""
+    goes upstream, only after the commit where something new was `decided` about it; `reserved` is held of budgets;
+    `answer` and `tip` are set once the answer is complete."""
 
     session_id: int
     exchange_id: int
@@ -54,6 +62,7 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     arrived: float
     body: bytes
     decided: bool = False
+    reserved: Held | None = None
     answer: Answer | None = None
     tip: bytes | None = None
 

@@ -199,6 +199,8 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         ('[rate_limit]\nmax_rpm = "40"', "rate_limit.max_rpm"),
         ("[rate_limit]\nmax_wait_ms = 60001", "rate_limit.max_wait_ms"),
         ('[keys.a]\nkey = ""', "keys.a.key"),
+        ("[budgets]\nday = { usd = -1 }", "budgets.day.usd"),
+        ('[budgets]\nunpriced = "maybe"', "budgets.unpriced"),
         ("[keys.a]\nmax_rpm = 3", "keys.a.key"),
         ('[keys.a]\nkey = "k"\n[keys.b]\nkey = "k"', "keys.b.key"),
         ("[providers.p]\nretry = { attempts = 11 }", "providers.p.retry.attempts"),
