@@ -90,7 +90,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/events/{position}"), ("GET", "/api/providers"), ("GET", "/api/models"),
         ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),
         ("GET", "/models/{model_id}"), ("GET", "/v1/models/{model_id}"), ("GET", "/health"),
-        ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"),
+        ("GET", "/health/ready"), ("GET", "/api/rate-limit"), ("GET", "/api/projections"), ("GET", "/api/budgets"),
         ("GET", "/api/sessions/{session_id}/messages"), ("GET", "/api/export/csv"), ("GET", "/api/export/json"),
         ("GET", "/api/sessions/{session_id}/events"), ("GET", "/api/sessions/diagnostic"),
         ("GET", "/api/mask"), ("GET", "/api/mask/{content_hash}"), ("GET", "/api/sanitizer/stats"),
