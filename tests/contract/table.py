@@ -7,8 +7,8 @@ active, `{moving_id}` an exchange of that.
 
 from tests.contract.gateway_pairs import PAIRS as GATEWAY_PAIRS
 from tests.contract.ledgers_pairs import PAIRS as LEDGERS
-from tests.contract.memory_pairs import PAIRS as MEMORY_PAIRS
 from tests.contract.limits_pairs import PAIRS as LIMITS
+from tests.contract.memory_pairs import PAIRS as MEMORY_PAIRS
 from tests.contract.pair import INVALID, NO_AT, Pair
 from tests.contract.pair import get as _get
 from tests.contract.pair import post as _post
