@@ -20,6 +20,7 @@ from api import (
     cli_config,
     cli_doctor,
     cli_events,
+    cli_import,
     cli_rebuild,
     cli_replay,
     cli_setup,
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_restore(commands.add_parser("restore", help="take a copy back"))
     _add_replay(commands.add_parser("replay", help="send a session's upstream requests once more"))
     _add_what_if(commands.add_parser("what-if", help="what other settings would have sent of a session"))
+    _add_import(commands.add_parser("import", help="take over what clients wrote down about their usage"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
     _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
@@ -142,6 +144,14 @@ def _add_what_if(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cached-price-ratio", type=_share, default=0.1, help="price of a cached token (default 0.1)")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_what_if.run)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", metavar="TOOL|PATH", help="a tool such as cline, or one ledger's path")
+    parser.add_argument("--all", action="store_true", help="all ledgers of all tools")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_import.run)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,8 @@ STARTER = """\
 # contents = true                    # false keeps hashes and counts only
 # durability = "process"             # "power": wait for the disk too
 # commit = "before_client"           # "before_upstream": commit before the provider is called
+# log_watcher = false                # tell what Continue's log says of tokens
+# log_watcher_path = "~/.continue/logs/core.log"
 
 [sanitizer]
 # enabled = true                     # until switched by POST /api/sanitizer/toggle
@@ -104,6 +106,10 @@ STARTER = """\
 # enabled = false
 # interval_seconds = 60
 # backoff_max_seconds = 600
+
+[ledgers]                            # what other tools wrote down
+# paths = []                         # such as "aider_history:~/project/.aider.chat.history.md"
+# poll = []                          # such as "claude_code": looked at as often as [cline.polling] says
 
 [rate_limit]
 # mode = "observe"                   # "enforce": 429; "wait": delay, then 429

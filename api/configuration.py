@@ -23,6 +23,7 @@ from api.configuration_sections import (
     Compaction,
     FileModel,
     KeyEntry,
+    LedgersSection,
     ObservationMasking,
     RateLimit,
     RecordingSection,
@@ -69,6 +70,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionSection
     mcp: Mcp
     cline: Cline
+    ledgers: LedgersSection
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -112,6 +114,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "retention": self.retention.model_dump(),
             "mcp": self.mcp.public(),
             "cline": self.cline.model_dump(),
+            "ledgers": self.ledgers.model_dump(),
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -193,6 +196,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         retention=values.retention,
         mcp=values.mcp,
         cline=values.cline,
+        ledgers=values.ledgers,
         providers=providers,
         models=models,
         warnings=tuple(warnings),

@@ -2,15 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from api.configuration_mcp import Mcp
 from api.configuration_types import STRICT, Seconds, Secret, Tokens, Url, sendable_headers
 from context.window import FIELDS, PLACEHOLDER, fields_of, placeholder
+from ledgers.catalogue import BY_NAME
 from proxy.providers import ProviderType
+from schema.ledgers import Tool
 
 _KEY = r"^[\x21-\x7e]{1,200}$"
 _NO_SLASH = r"^[\x21-\x2e\x30-\x7e]{1,200}$"  # a provider's key comes before the slash of `provider/name`
+
+
+def _ledger(value: str) -> str:
+    kind, _, path = value.partition(":")
+    if kind not in BY_NAME or not path or "\0" in path:
+        raise ValueError(f"must be KIND:PATH, with a kind of {', '.join(BY_NAME)}")
+    return value
 
 
 class Section(BaseModel):
@@ -75,6 +84,8 @@ class RecordingSection(Section):
     contents: bool = True
     durability: Literal["process", "power"] = "process"
     commit: Literal["before_client", "before_upstream"] = "before_client"
+    log_watcher: bool = False
+    log_watcher_path: str = Field(default="~/.continue/logs/core.log", min_length=1, max_length=4_096)
 
 
 class Compression(Section):
@@ -136,6 +147,14 @@ class Cline(Section):
 
     ledgers: list[str] = []
     polling: Polling = Polling()
+
+
+class LedgersSection(Section):
+    """Ledgers of all tools: `paths` beside the built-in places, each as KIND:PATH; `poll` names the tools that are
+    looked at now and then, as [cline.polling] says."""
+
+    paths: list[Annotated[str, AfterValidator(_ledger)]] = []
+    poll: list[Tool] = []
 
 
 class Schema1(Section):
@@ -268,5 +287,6 @@ class FileModel(Section):
     retention: RetentionSection = RetentionSection()
     mcp: Mcp = Mcp()
     cline: Cline = Cline()
+    ledgers: LedgersSection = LedgersSection()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

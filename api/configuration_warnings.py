@@ -18,6 +18,7 @@ from api.configuration_sections import (
     Compression,
     FileModel,
     KeyEntry,
+    LedgersSection,
     ModelEntry,
     ObservationMasking,
     Polling,
@@ -36,7 +37,7 @@ from api.configuration_sections import (
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
 LATER_SECTIONS = frozenset(("context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
-    RecordingSection: frozenset({"idempotency_hours", "log_watcher", "log_watcher_path"}),
+    RecordingSection: frozenset({"idempotency_hours"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
     Mcp: frozenset({"fast_filesystem", "memory_tools", "qdrant", "compression", "retry"}),
@@ -53,6 +54,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "retention": RetentionSection,
     "mcp": Mcp,
     "cline": Cline,
+    "ledgers": LedgersSection,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,

@@ -103,7 +103,7 @@ async def health(services: Use, context: Context) -> Health:
         status="ok" if state.ready else "degraded",
         max_context=known.max_context(*label),
         active_session=views.session(row) if row is not None and context.authorized else None,
-        log_watcher=LogWatcher(status="stopped", log_file_exists=False, log_path=None),
+        log_watcher=_watcher(services, shown=context.authorized),
         rate_limit=_rate(services),
         version=services.version,
         position=state.position,
@@ -134,6 +134,15 @@ async def rate_limit(services: Use) -> RateLimitStatus:
 def _limit(used: Used) -> Limit:
     percentage = views.percent(used.current_rpm, used.max_rpm)
     return Limit(name=used.name, current_rpm=used.current_rpm, max_rpm=used.max_rpm, percentage=percentage)
+
+
+def _watcher(services: Services, *, shown: bool) -> LogWatcher:
+    watcher = services.log_watcher
+    return LogWatcher(
+        status="running" if watcher.running else "stopped",
+        log_file_exists=watcher.exists(),
+        log_path=watcher.path if shown else None,
+    )
 
 
 def _rate(services: Services) -> RateLimit:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from api.ledger_shapes import Imported
 from commands.errors import InvalidCommandError, NotFoundError
 from commands.handling import CommandHandler, Outcome
-from commands.ledgers import ImportLedgers, Reading, Row, row
+from commands.ledgers import ImportLedgers, Reading, Row, decide, row
 from ledgers.catalogue import Ledger
 from ledgers.matching import match, span
 from ledgers.places import Machine, Shelf
@@ -17,7 +18,7 @@ from ledgers.tasks import Task
 from projections.ledger_rows import claims
 from projections.store import ReadPool
 from projections.wire_calls import wire_calls
-from schema.ledgers import Tool, WireMatch
+from schema.ledgers import TaskUsageImported, Tool, WireMatch
 from schema.recorded import Metadata
 
 _EXCHANGES = 50_000  # that a task is matched with
@@ -57,6 +58,22 @@ class LedgerDesk:
         async with self._lock:
             readings = [await self._reading(ledger) for ledger in await asyncio.to_thread(self._wanted, ledgers)]
             return ImportLedgers(tuple([await self._shortened(reading, metadata) for reading in readings]))
+
+    async def tried(self, tool: Tool | None, path: str | None) -> Imported:
+        """What `work` and its command would do. Raises CommandError."""
+        ledgers = await asyncio.to_thread(self.of, tool, path)
+        async with self._lock:
+            readings = [await self._reading(ledger) for ledger in await asyncio.to_thread(self._wanted, ledgers)]
+            events = decide(self._handler.ledgers, ImportLedgers(tuple(readings)))
+        taken = sum(isinstance(event, TaskUsageImported) for event in events)
+        seen = sum(len(reading.rows) + reading.duplicates for reading in readings)
+        return Imported(
+            imported_count=taken,
+            skipped_count=seen - taken,
+            error_count=sum(reading.errors for reading in readings),
+            latest_ts=max((each.event.ts for reading in readings for each in reading.rows), default=None),
+            problems=[f"{reading.ledger}: {problem}" for reading in readings for problem in reading.problems],
+        )
 
     async def take_over(self, ledgers: Sequence[Ledger], metadata: Metadata) -> Outcome:
         """Without a request. Raises CommandError."""

@@ -17,6 +17,7 @@ from api.reading import PAST, Reads
 from api.services import Use
 from api.times import iso
 from api.writing import Writes
+from commands.workspace import Acknowledge
 from ledgers.catalogue import TOOLS, Ledger
 from projections.ledger_rows import ImportRow, LedgerTotals, TaskRow, last_imports, ledger_totals, list_tasks
 from projections.paging import Page
@@ -56,10 +57,12 @@ class Ledgers(BaseModel):
 
 
 class ImportToolBody(RequestBody):
-    """The ledgers of a tool, or the one at a path; without both, all of them."""
+    """The ledgers of a tool, or the one at a path; without both, all of them. `dry_run` appends nothing and says what
+    would be."""
 
     tool: Tool | None = None
     path: LedgerPath | None = None
+    dry_run: bool = False
 
 
 @router.get("", dependencies=PAST)
@@ -92,6 +95,9 @@ async def take_over(
 ) -> Imported:
     """Take over what clients have written down: numbers, no texts. What is on record already appends nothing."""
     names = services.ledgers.names(body.path) if body.path is not None else None
+    if body.dry_run:
+        await writes.append(Acknowledge())
+        return await services.ledgers.tried(body.tool, body.path)
     outcome = await writes.append(lambda: services.ledgers.work(body.tool, body.path, writes.metadata))
     tools = (body.tool,) if body.tool is not None else TOOLS
     return await writes.read(outcome, import_answer, names, tools, outcome.count)

@@ -49,6 +49,11 @@ class LiveClient:
             if message.position > self._since:
                 self.put(message)
 
+    def tell(self, message: Message) -> None:
+        """Of something that happens now and is not stored: who has not begun yet has not missed it."""
+        if self._since is not None:
+            self.put(message)
+
     def put(self, message: Message) -> None:
         if message.feed and not self._feed:
             return

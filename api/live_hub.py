@@ -7,13 +7,13 @@ for a client: each has a bounded queue, and where too much comes at once all of 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from api.live_client import LiveClient
 from api.live_messages import init, render
-from api.live_view import Message
+from api.live_view import Message, message
 from api.session_answers import DetailRows, active_rows
 from projections.store import ReadPool
 from proxy.providers import Catalogue
@@ -80,6 +80,14 @@ class Hub:
             return
         missed = await asyncio.to_thread(self._events.read, after, upto=head)
         client.begin(await self._messages(missed, head, feed=client.feed), head)
+
+    def say(self, kind: str, session_id: int | None, fields: Mapping[str, object]) -> None:
+        """Tell those who listen of something that no event says. On the loop."""
+        if not self._clients:
+            return
+        told = message(kind, self.position, session_id, fields)
+        for client in tuple(self._clients):
+            client.tell(told)
 
     def leave(self, client: LiveClient) -> None:
         if client in self._clients:

@@ -7,7 +7,7 @@ late, after a pause of the client, says the same as it would have said at once.
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
-from api import live_context, live_exchanges, views
+from api import live_context, live_exchanges, live_ledgers, views
 from api.live_view import Fields, Message, Said, Say, View, message, on, text_of
 from api.session_answers import DetailRows
 from projections.session_stats import session_stats
@@ -157,4 +157,5 @@ _SAYS: Mapping[type[Event], Say] = {
     ),
     **live_context.SAYS,
     **live_exchanges.SAYS,
+    **live_ledgers.SAYS,
 }

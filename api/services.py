@@ -13,6 +13,7 @@ from api.erasures import Erasures
 from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
+from api.log_watcher import LogWatcher
 from api.memory_desk import MemoryDesk
 from api.rebuilds import Rebuilds
 from api.vacuums import Vacuums
@@ -87,6 +88,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Gateway
     ledgers: LedgerDesk
     memory: MemoryDesk
+    log_watcher: LogWatcher
     summarizer: Summarizer | None = None
     count: TextCounter
     redact: Callable[[str], str]

@@ -19,7 +19,7 @@ from api.front import Front
 from api.gate import Gate, GateSettings
 from api.gateway_wiring import open_gateway
 from api.idempotency import Keys
-from api.ledger_wiring import ledger_desk
+from api.ledger_wiring import ledger_desk, log_watcher, start_watching
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
@@ -111,6 +111,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         summarizer = _summarizer(configuration, catalogue, chat)
         services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits, budgeting=budgets)
         background.add(DiskWatch(directory).run())
+        start_watching(configuration, services.ledgers, services.log_watcher, background)
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
@@ -287,6 +288,7 @@ def _services(
         gateway=gateway,
         ledgers=ledger_desk(configuration, store.handler, store.reads),
         memory=MemoryDesk(Words(), records=configuration.recording.contents),
+        log_watcher=log_watcher(configuration, store.handler, catalogue, store.hub),
         compaction=configuration.compaction,
         compression=configuration.sanitizer.compression,
         background=background,

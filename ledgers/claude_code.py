@@ -14,7 +14,7 @@ import msgspec
 from ledgers.opening import RefusedError, Source
 from ledgers.scanning import BrokenError, decoded, lines
 from ledgers.tasks import Call, Problem, Task, summed
-from ledgers.values import BadValueError, identifier_or_none, label, money, time_ms, tokens
+from ledgers.values import BadValueError, identifier, identifier_or_none, label, money, time_ms, tokens
 
 _SYNTHETIC = "<synthetic>"  # made by the client itself, without a request
 _MOST_ANSWERS = 2_000_000
@@ -122,11 +122,12 @@ def _add(answers: _Answers, data: bytes) -> None:
 
 
 def _task(path: Path, answers: _Answers, calls: list[Call]) -> Task | Problem:
-    session = answers.session_id
-    agent = session is not None and session != path.stem
+    """A session is named by its file; an agent's file tells of the session that it belongs to."""
     try:
-        return summed(
-            f"{session}/{path.stem}"[:200] if agent else path.stem, calls, parent_id=session if agent else None
-        )
+        name = identifier(path.stem, "the file's name")
+        if not name.startswith("agent-") or answers.session_id is None:
+            return summed(name, calls)
+        task_id = identifier(f"{answers.session_id}/{name}", "the file's name")
+        return summed(task_id, calls, parent_id=answers.session_id)
     except BadValueError as error:
         return Problem(f"{path.stem[:60]} {error}")

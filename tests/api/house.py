@@ -21,6 +21,7 @@ from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
+from api.log_watcher import LogWatcher
 from api.memory_desk import MemoryDesk
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
@@ -198,6 +199,7 @@ async def open_house(
             gateway=gateway,
             ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
             memory=MemoryDesk(Words()),
+            log_watcher=LogWatcher(path / "home" / "core.log", hub, lambda: (None, 1_000), lambda: NOW_MS, 0.01),
             background=background,
             count=len,
             redact=_redacted,
