@@ -1,20 +1,23 @@
 """The gateway's part of the composition root."""
 
+import sqlite3
 from collections.abc import Callable, Iterable
 
 from api.configuration import Configuration
 from api.configuration_mcp import Mcp, McpServer
 from chronoproxy import __version__
 from commands.gateway import RecordMcpServer
-from gateway.backend import Backend
+from gateway.backend import Backend, Checked
 from gateway.child import Program
 from gateway.gateway import Gateway, ServerSettings
 from gateway.http_server import HttpServer
 from gateway.in_process import InProcess
+from gateway.looking import Looker
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.stdio_server import StdioServer
 from gateway.tools import Caller, InProcessServer
+from projections.store import ReadPool
 from schema.appending import Appender
 from schema.gateway import McpServerCrashed, McpServerStarted
 from schema.keys import KeyStore
@@ -43,6 +46,21 @@ def open_gateway(
         mask_chars=mcp.mask_chars,
         version=__version__,
     )
+
+
+def open_looker(gateway: Gateway, reads: ReadPool, clock: Callable[[], int]) -> Looker:
+    """What looks at the servers, and at the tables that memory is searched in."""
+
+    async def search() -> Checked:
+        return (await reads.run(_searched)).value
+
+    return Looker(gateway, {"memory-search": search}, clock)
+
+
+def _searched(db: sqlite3.Connection, *, at: int) -> Checked:
+    """Whether the tables answer, and full text can be searched. Raises sqlite3.Error."""
+    options = {row[0] for row in db.execute("PRAGMA compile_options")}
+    return Checked(connected="ENABLE_FTS5" in options, error=None if "ENABLE_FTS5" in options else "SQLite has no FTS5")
 
 
 def _outside(name: str, entry: McpServer, recorder: Recorder) -> Backend:

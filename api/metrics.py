@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from api.disk import disk_of
 from api.reading import LIVE
 from api.services import Services, Use
+from projections.gateway import mcp_outcomes
 from projections.metrics import ExchangeTally, Histogram, Requests
 from projections.timeline import events_by_type
 from proxy.providers import Catalogue
@@ -31,6 +32,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {
 async def metrics(services: Use) -> Response:
     """Counters since the first event of the log, in the text format of Prometheus."""
     counted = (await services.reads.run(_counted, services.tally, services.catalogue)).value
+    counted.append((await services.reads.run(_mcp_calls, frozenset(services.looker.names()))).value)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collected([*counted, *_gauges(services)]))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -40,6 +42,17 @@ def _counted(db: sqlite3.Connection, tally: ExchangeTally, catalogue: Catalogue,
     with tally.lock:
         tally.advance(db, at=at)
         return [_events(db, at=at), *_exchanges(tally, catalogue)]
+
+
+def _mcp_calls(db: sqlite3.Connection, known: frozenset[str], *, at: int) -> Metric:
+    """Outcomes are of a fixed set; servers that were once configured are `other`."""
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for (server, outcome), count in mcp_outcomes(db, at=at).items():
+        found[server if server in known else _OTHER, outcome] += count
+    calls = CounterMetricFamily("chronoproxy_mcp_calls", "Calls of MCP servers.", labels=("server", "outcome"))
+    for labels, count in sorted(found.items()):
+        calls.add_metric(labels, count)
+    return calls
 
 
 class _Collected(Collector):

@@ -20,6 +20,7 @@ from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.tokens import TextCounter
 from gateway.gateway import Gateway
+from gateway.looking import Looker
 from projections.applying import ProjectionStatus
 from projections.metrics import ExchangeTally
 from projections.store import ReadPool
@@ -65,7 +66,8 @@ class Origin(msgspec.Struct, frozen=True):
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
     `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown;
-    `gateway` passes calls of MCP servers on; `summarizer` asks a model for summaries, where one is configured."""
+    `gateway` passes calls of MCP servers on and `looker` sees how they are;
+    `summarizer` asks a model for summaries, where one is configured."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -86,6 +88,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     desk: Desk
     gateway: Gateway
+    looker: Looker
     ledgers: LedgerDesk
     memory: MemoryDesk
     log_watcher: LogWatcher

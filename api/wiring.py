@@ -17,7 +17,7 @@ from api.disk import DiskWatch
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
-from api.gateway_wiring import open_gateway
+from api.gateway_wiring import open_gateway, open_looker
 from api.idempotency import Keys
 from api.ledger_wiring import ledger_desk, log_watcher, start_watching
 from api.live_hub import Hub
@@ -286,6 +286,7 @@ def _services(
             sanitizes=configuration.sanitizer.enabled,
         ),
         gateway=gateway,
+        looker=open_looker(gateway, store.reads, _now_ms),
         ledgers=ledger_desk(configuration, store.handler, store.reads),
         memory=MemoryDesk(Words(), records=configuration.recording.contents),
         log_watcher=log_watcher(configuration, store.handler, catalogue, store.hub),

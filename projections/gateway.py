@@ -37,6 +37,7 @@ _SHOWN = (
     "position, session_id, server, method, tool, status, outcome, code, duration_ms, bytes, masks, timestamp,"
     " correlation_id, arguments, error"
 )
+_ANSWERED = ("rpc_error", "cancelled", "client_left")  # failed, but not by the server
 _PREVIEW = 200  # characters of the arguments
 _STATE = "starts, crashes, breaks, failures, last_started_at, last_crashed_at, broken_until, protocol"
 
@@ -124,8 +125,9 @@ def _completed(db: sqlite3.Connection, recorded: Recorded, event: McpCallComplet
 
 def _failed(db: sqlite3.Connection, recorded: Recorded, event: McpCallFailed) -> None:
     _insert(db, recorded, event, "failed", event.duration_ms, event.bytes, event.masks)
-    state = _current(db, event.server)
-    _put(db, recorded, event.server, msgspec.structs.replace(state, failures=state.failures + 1))
+    if event.outcome not in _ANSWERED:
+        state = _current(db, event.server)
+        _put(db, recorded, event.server, msgspec.structs.replace(state, failures=state.failures + 1))
 
 
 def _refused(db: sqlite3.Connection, recorded: Recorded, event: McpCallRefused) -> None:
@@ -211,7 +213,7 @@ def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) ->
 
 GATEWAY = Projection(
     name="gateway",
-    version=1,
+    version=2,
     tables=TABLES,
     handles=dict(
         (

@@ -17,6 +17,7 @@ from api.context_desk import Desk
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
+from api.gateway_wiring import open_looker
 from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
 from api.live_hub import Hub
@@ -197,6 +198,7 @@ async def open_house(
                 sanitizes=True,
             ),
             gateway=gateway,
+            looker=open_looker(gateway, reads, lambda: NOW_MS),
             ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
             memory=MemoryDesk(Words()),
             log_watcher=LogWatcher(path / "home" / "core.log", hub, lambda: (None, 1_000), lambda: NOW_MS, 0.01),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.gate import GateSettings
-from schema.gateway import McpCallCompleted, McpCallFailed
+from schema.gateway import McpCallCompleted, McpCallFailed, McpServerCrashed
 from tests.api.house import House, open_house
 from tests.gateway.echo_server import echo_server
 
@@ -247,3 +247,43 @@ async def test_calls_are_listed_as_of_any_event(house: House) -> None:
     assert (await house.client.get("/api/mcp/calls?at=1")).json()["total"] == 1
     assert (await house.client.get("/api/mcp/calls?status=failed&server=echo")).json()["total"] == 1
     assert (await house.client.get("/api/mcp/calls?server=other")).json()["total"] == 0
+
+
+async def test_what_tools_cost(house: House) -> None:
+    found = (await house.client.get("/api/mcp/tools")).json()
+    (server,) = found["servers"]
+    assert (server["server"], server["answered"], len(server["tools"])) == ("echo", True, 6)
+    assert found["total_tokens"] == sum(tool["tokens"] for tool in server["tools"]) > 0
+    assert (await house.client.get("/api/mcp/tools?server=none")).json() == {"servers": [], "total_tokens": 0}
+    assert house.types() == []
+
+
+async def test_how_the_servers_are(house: House) -> None:
+    found = (await house.client.get("/api/memory/all-servers")).json()
+    assert [(each["name"], each["phase"], each["connected"], each["url"]) for each in found["all"]] == [
+        ("memory-search", "phase3", True, "builtin:"), ("echo", "phase4", True, "builtin:"),
+    ]  # fmt: skip
+    assert (found["all_connected"], found["connected_count"], found["total_count"]) == (True, 2, 2)
+    assert found["phase4"][0]["tool_count"] == 6
+    assert [each["name"] for each in (await house.client.get("/api/memory/servers")).json()["servers"]] == [
+        "memory-search"
+    ]
+    (server,) = (await house.client.get("/api/mcp/servers")).json()["servers"]
+    assert (server["name"], server["configured"], server["failures"]) == ("echo", True, 0)
+    await tool(house, "nothing")
+    await caught_up(house)
+    assert (await house.client.get("/api/mcp/servers")).json()["servers"][0]["failures"] == 0  # it did answer
+    await house.record(McpServerCrashed(server="gone", calls=1), stream="gateway")
+    states = (await house.client.get("/api/mcp/servers")).json()["servers"]
+    shown = [(each["name"], each["configured"], each["crashes"]) for each in states]
+    assert shown == [("echo", True, 0), ("gone", False, 1)]
+    assert len((await house.client.get("/api/mcp/servers?at=1")).json()["servers"]) == 1
+
+
+async def test_calls_are_counted(house: House) -> None:
+    await tool(house, "echo", {"text": "a"})
+    await tool(house, "nothing")
+    await caught_up(house)
+    lines = (await house.client.get("/metrics")).text
+    assert 'chronoproxy_mcp_calls_total{outcome="ok",server="echo"} 1.0' in lines
+    assert 'chronoproxy_mcp_calls_total{outcome="rpc_error",server="echo"} 1.0' in lines

@@ -1,6 +1,6 @@
 """The gateway: row 56, the endpoint of all servers, and what was called."""
 
-from tests.contract.pair import INVALID, Pair, get, post
+from tests.contract.pair import INVALID, NO_AT, Pair, get, post
 
 _LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 _RPC = "/api/mcp-gateway/(all)/rpc"
@@ -25,5 +25,23 @@ PAIRS = (
         " code:int?, duration_ms:number?, bytes:int, masks:str[], timestamp, correlation_id:str?, arguments:str?,"
         " error:str?}[], total}",
         ("?limit=0", None, 422, INVALID), at=True,
+    ),
+    get("31", "/api/memory/servers", "{servers:Server[], all_connected:bool, timestamp}", NO_AT),
+    get(
+        "32", "/api/memory/all-servers",
+        "{all:Server[], phase3:Server[], phase4:Server[], all_connected:bool, connected_count, total_count, timestamp}",
+        NO_AT,
+    ),
+    get(
+        "-", "/api/mcp/servers",
+        "{servers:{name, configured:bool, transport:str?, url:str?, starts:int, crashes:int, breaks:int, failures:int,"
+        " last_started_at:time?, last_crashed_at:time?, broken_until:time?, protocol:str?}[]}",
+        ("?at=x", None, 422, INVALID), at=True,
+    ),
+    get(
+        "-", "/api/mcp/tools",
+        "{servers:{server, answered:bool, tokens:int, tools:{name, description, tokens:int, annotations:object}[]}[],"
+        " total_tokens}",
+        NO_AT,
     ),
 )  # fmt: skip

@@ -73,6 +73,8 @@ NOTATION = Notation(
         "Compressed": "{compressed:bool, session_id, original_tokens:int, compressed_tokens:int, tokens_saved,"
         " compression_ratio, messages_before, messages_after, system_preserved:int, recent_preserved:int, log_id?,"
         ' summary?, reason?:"no_messages"/"insufficient_messages"}',
+        "Server": "{name, type, url, connected:bool, last_check:time, latency_ms, error_count, capabilities,"
+        ' phase:"phase3"/"phase4", tool_count, error:str?}',
         "MsgDiff": _MSG_DIFF,
         "Rate": "{current_rpm:int, max_rpm, percentage}",
     }
