@@ -25,7 +25,7 @@ CLIENT_PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("d
 PAGES = (
     "README.md",
     *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits")),
-    *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "privacy", "limits", "mcp")),
+    "docs/mcp.md",
     *CLIENT_PAGES,
 )
 PRINTED = "http://127.0.0.1:8000"
