@@ -26,6 +26,7 @@ from api.memory_desk import MemoryDesk
 from api.places import shown
 from api.rebuilds import Rebuilds
 from api.retention import Retention
+from api.servers_wiring import servers_in_process
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
 from api.wiring_limits import budgeting, configured_price, key_names, limiter
@@ -103,7 +104,10 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         await erasures.finish()
         background = Background()
         stack.push_async_callback(background.aclose)
-        gateway = open_gateway(configuration, store.appender, store.keys, count)
+        servers = servers_in_process(
+            configuration, directory, store.handler, store.reads, store.waiter, store.log, count
+        )
+        gateway = open_gateway(configuration, store.appender, store.keys, count, servers)
         stack.push_async_callback(gateway.aclose)
         services = _services(
             configuration, store, catalogue, rate, registry, background, count, facts, erasures, gateway

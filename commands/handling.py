@@ -12,13 +12,14 @@ from typing import TypeGuard
 
 import msgspec
 
-from commands import compaction, erasure, ledgers, memory, moving, pins, retrievals, sessions, workspace
+from commands import compaction, erasure, ledgers, memory, moving, pins, retrievals, server_state, sessions, workspace
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
 from schema import ledgers as ledger_events
 from schema import memory as memory_events
 from schema import moving as moving_events
+from schema import server_state as server_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
@@ -52,7 +53,11 @@ _SETTINGS = {  # the events of each global switch, by its commands
 }
 
 _MEMORIES = tuple(cls.__name__ for cls in memory_events.EVENTS)
-_UNEXPECTED = (ContentRetrieved, memory_events.MemoryRecalled)  # facts: nothing is decided on what was before them
+_UNEXPECTED = (  # facts: nothing is decided on what was before them
+    ContentRetrieved,
+    memory_events.MemoryRecalled,
+    *server_events.EVENTS,
+)
 _CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
 
 Command = (
@@ -65,6 +70,7 @@ Command = (
     | moving.Command
     | ledgers.Command
     | memory.Command
+    | server_state.Command
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -85,6 +91,8 @@ def _stream_of(event: Event) -> str:
         return f"session-{getattr(event, 'session_id', 0)}"
     if isinstance(event, ledger_events.EVENTS):
         return ledger_events.STREAM
+    if isinstance(event, server_events.EVENTS):
+        return "gateway"
     return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
 
 
@@ -96,6 +104,8 @@ def _bodies_of(event: Event, command: Command) -> tuple[Body, ...]:
     if isinstance(event, memory_events.MemoryStored):
         stores = command.stores if isinstance(command, memory.CompressMemories) else (command,)
         return tuple(each.body for each in stores if _is_of(each, event))
+    if isinstance(command, server_state.Command):
+        return server_state.bodies_of(command)
     return ()
 
 
@@ -169,6 +179,8 @@ class CommandHandler:
             events = ledgers.decide(self.ledgers, command)
         elif isinstance(command, memory.Command):
             events = memory.decide(self.state, self._shelf_for(command), command)
+        elif isinstance(command, server_state.Command):
+            events = server_state.decide(self.state, command)
         else:
             events = workspace.decide(self.state, command)
         new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]

@@ -5,7 +5,19 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from schema import compaction, context, erasure, exchanges, gateway, ledgers, memory, moving, sessions, workspace
+from schema import (
+    compaction,
+    context,
+    erasure,
+    exchanges,
+    gateway,
+    ledgers,
+    memory,
+    moving,
+    server_state,
+    sessions,
+    workspace,
+)
 from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
 from schema.registry import COLUMNS, SEALED, Event
@@ -21,6 +33,7 @@ _SLICES = (
     (gateway, "Gateway"),
     (ledgers, "Ledgers"),
     (memory, "Memory"),
+    (server_state, "Servers in process"),
 )
 _PARTS = (
     exchanges.Resolution,

@@ -7,6 +7,7 @@ from projections.ledgers import LEDGERS
 from projections.masks import MASKS
 from projections.memories import MEMORIES
 from projections.pins import PINS
+from projections.server_state import SERVER_STATE
 from projections.session_stats import SESSION_STATS
 from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
@@ -23,5 +24,6 @@ PROJECTIONS = (
     GATEWAY,
     LEDGERS,
     MEMORIES,
+    SERVER_STATE,
     TIMELINE,
 )

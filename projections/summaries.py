@@ -49,6 +49,7 @@ from schema.memory import (
 )
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.registry import Event
+from schema.server_state import ContextDeleted, ContextStored, ContextUpdated, TextPruned, ThoughtRecorded
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
     AutoSessionDisabled,
@@ -333,6 +334,30 @@ def _ledger_imported(event: LedgerImported, _: str) -> tuple[str, Words]:
     return f"{event.rows:,} tasks of {event.tool} imported, {event.errors:,} errors", (event.ledger, event.kind)
 
 
+def _thought(event: ThoughtRecorded, _: str) -> tuple[str, Words]:
+    revised = f", revising {event.revises}" if event.revises is not None else ""
+    branched = f", branching from {event.branch_from}" if event.branch_from is not None else ""
+    return f"thought {event.number} of {event.total}{revised}{branched}", (event.branch,)
+
+
+def _context_stored(event: ContextStored, _: str) -> tuple[str, Words]:
+    return f"context {event.context_id} stored: {event.original_size:,} bytes", (event.title, event.tags)
+
+
+def _context_updated(event: ContextUpdated, _: str) -> tuple[str, Words]:
+    return f"context {event.context_id} changed", (event.title, event.tags)
+
+
+def _context_deleted(event: ContextDeleted, _: str) -> tuple[str, Words]:
+    return f"context {event.context_id} deleted", (event.context_id,)
+
+
+def _text_pruned(event: TextPruned, _: str) -> tuple[str, Words]:
+    gone = sum(last - first + 1 for first, last in event.removed)
+    text = f"{gone:,} of {event.original_lines:,} lines pruned ({event.source_type})"
+    return text, (event.prune_id,)
+
+
 SUMMARIES: Mapping[type[Event], Summary] = dict(
     (
         _says(SessionStarted, _session_started),
@@ -383,6 +408,11 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(McpCallRefused, _mcp_refused),
         _says(McpServerStarted, _mcp_started),
         _says(McpServerCrashed, _mcp_crashed),
+        _says(ThoughtRecorded, _thought),
+        _says(ContextStored, _context_stored),
+        _says(ContextUpdated, _context_updated),
+        _says(ContextDeleted, _context_deleted),
+        _says(TextPruned, _text_pruned),
         _says(BreakerOpened, _breaker_opened),
     )
 )
@@ -396,5 +426,8 @@ SEALED_WORDS = frozenset(
         MessagePinned,
         MessageUnpinned,
         McpCallFailed,
+        ThoughtRecorded,
+        ContextStored,
+        ContextUpdated,
     )
 )  # whose words hold sealed fields

@@ -1,12 +1,36 @@
 """The one registry of all event types."""
 
-from schema import compaction, context, erasure, exchanges, gateway, ledgers, memory, moving, sessions, workspace
+from schema import (
+    compaction,
+    context,
+    erasure,
+    exchanges,
+    gateway,
+    ledgers,
+    memory,
+    moving,
+    server_state,
+    sessions,
+    workspace,
+)
 from schema.registry import Registry
 
 
 def event_registry() -> Registry:
     registry = Registry()
-    for module in (workspace, sessions, exchanges, context, compaction, erasure, moving, gateway, ledgers, memory):
+    for module in (
+        workspace,
+        sessions,
+        exchanges,
+        context,
+        compaction,
+        erasure,
+        moving,
+        gateway,
+        ledgers,
+        memory,
+        server_state,
+    ):
         for cls in module.EVENTS:
             registry.add(cls)
     return registry

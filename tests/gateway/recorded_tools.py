@@ -175,7 +175,7 @@ CONTEXT_COMPRESSION: Recorded = {
     "list_contexts": ((), {"limit": 50, "offset": 0}),
     "delete_context": (("context_id",), {}),
     "update_context": (("context_id",), {"data": None, "title": None, "tags": None}),
-    "compress": (("content",), {"algorithm": "extractive", "target_ratio": 0.5}),
+    "compress": (("content",), {"algorithm": "zlib", "target_ratio": None}),
     "decompress": (("compressed",), {"algorithm": "zlib"}),
     "retrieve": (("hash",), {"lines": None, "grep": None}),
 }

@@ -1,14 +1,37 @@
 """The servers list the tools of their originals: names, parameters, which of them are required, and defaults."""
 
+from typing import cast
+
 import pytest
 
-from gateway import fast_filesystem
+from gateway import context_compression, fast_filesystem, json_query, pruner, sequential_thinking
+from gateway.in_process import InProcess
+from gateway.retrieval import NotThere, Retrieved
 from gateway.roots import Roots
-from gateway.tools import InProcessServer
-from tests.gateway.recorded_tools import FAST_FILESYSTEM, Recorded
+from gateway.state import ServerState
+from gateway.tools import Caller, InProcessServer
+from tests.gateway.recorded_tools import (
+    CONTEXT_COMPRESSION,
+    FAST_FILESYSTEM,
+    JSON_QUERY,
+    PRUNER,
+    SEQUENTIAL_THINKING,
+    Recorded,
+)
+
+NO_STATE = cast(ServerState, None)  # nothing is called here
+
+
+async def no_mask(caller: Caller, named: str, lines: str | None, grep: str | None) -> Retrieved:
+    raise NotThere(named)
+
 
 SERVERS: dict[str, tuple[InProcessServer, Recorded]] = {
+    context_compression.NAME: (context_compression.server(NO_STATE, no_mask), CONTEXT_COMPRESSION),
     fast_filesystem.NAME: (fast_filesystem.server(Roots([])), FAST_FILESYSTEM),
+    json_query.NAME: (json_query.server(Roots([])), JSON_QUERY),
+    pruner.NAME: (pruner.server(NO_STATE, len), PRUNER),
+    sequential_thinking.NAME: (sequential_thinking.server(NO_STATE), SEQUENTIAL_THINKING),
 }
 
 
@@ -23,6 +46,11 @@ def test_tools_are_as_recorded(name: str) -> None:
         optional = {key: schema.get("default") for key, schema in properties.items() if key not in required}
         listed[tool.name] = (required, optional)
     assert listed == recorded
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_its_schemas_can_be_checked(name: str) -> None:
+    assert InProcess(SERVERS[name][0]).name == name
 
 
 @pytest.mark.parametrize("name", SERVERS)

@@ -85,6 +85,7 @@ from schema.workspace import (
 )
 from schema.writer import LogWriter
 from tests.golden.limit_events import limit_events
+from tests.golden.server_state_events import server_state_events
 
 HERE = Path(__file__).parent
 NAMES = ("events", "keys")
@@ -453,6 +454,7 @@ GOLDEN = {
         *limit_events(STARTED_1, COMPLETED_1, QUESTION, ENVELOPE, ANSWER),
     ),
     "v1-memory": MEMORY_EVENTS,
+    "v1-server-state": (NewEvent("workspace", STARTED_SESSION), *server_state_events(QUESTION, ANSWER)),
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 
