@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction soak wheel bench-context
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction soak wheel bench-context bench-ledgers
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -77,6 +77,9 @@ bench-travel: $(VENV)/.dev ## any moment of a long log, and a rebuild under traf
 
 bench-compaction: $(VENV)/.dev ## planning a compaction, requests of a compacted conversation, 2,000 messages, the chart
 	$(BIN)/python -m benchmarks.compaction $(ARGS)
+
+bench-ledgers: $(VENV)/.dev ## reading ledgers of clients, and deciding on what they hold
+	@$(BIN)/python -m benchmarks.ledgers $(ARGS)
 
 bench-context: $(VENV)/.dev ## contexts of recorded agents (EVAL=program DATA=folder ARGS=options)
 	$(BIN)/python -m benchmarks.context $(EVAL) $(DATA) $(ARGS)

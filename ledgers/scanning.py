@@ -16,7 +16,10 @@ T = TypeVar("T")
 LONGEST = 32 << 20  # bytes of an element, a line or a document
 _AT_ONCE = 8 << 20  # a file up to this size is parsed in one go
 _CHUNK = 1 << 18
-_STRUCTURE = re.compile(rb'["\[\]{},]')
+# What does not matter, in one step of the parser of patterns: whole strings, and all that is no bracket; at the top of
+# the list a comma matters too. Possessive, so that nothing is ever tried twice.
+_BELOW = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\(?s:.))*+")*+')
+_ON_TOP = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\(?s:.))*+")*+')
 _STRING = re.compile(rb'["\\]')
 _BOM = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -131,11 +134,10 @@ class _Scanner:
         if self._escaped:
             self._escaped = False
             return at + 1
-        found = (_STRING if self._in_string else _STRUCTURE).search(data, at)
-        self._last = b""
-        if found is None:
+        at = self._skipped(data, at)
+        self._last = byte = data[at : at + 1]
+        if not byte:
             return len(data)
-        self._last = byte = found.group()
         if byte == b'"':
             self._in_string = not self._in_string
         elif byte == b"\\":
@@ -144,7 +146,15 @@ class _Scanner:
             self._depth += 1
         elif byte in b"]}":
             self._depth -= 1
-        return found.end()
+        return at + 1
+
+    def _skipped(self, data: bytes, at: int) -> int:
+        """Where the next byte is that matters, or the end."""
+        if self._in_string:
+            found = _STRING.search(data, at)
+            return found.start() if found is not None else len(data)
+        skipped = (_ON_TOP if self._depth == 1 else _BELOW).match(data, at)
+        return skipped.end() if skipped is not None else at
 
     def _cut(self, data: bytes, at: int) -> bool:
         if self._in_string or self._escaped:

@@ -23,6 +23,7 @@ TABLES = (
     " PRIMARY KEY(tool, task_id, from_position)) STRICT, WITHOUT ROWID",
     # cost_micro_usd: millionths of a dollar, so that sums are exact; wire_*: what the matched exchanges say
     "CREATE INDEX ledger_tasks_by_use ON ledger_tasks(tool, ts)",
+    "CREATE INDEX ledger_tasks_by_time ON ledger_tasks(ts)",
     "CREATE TABLE ledger_matches("
     "exchange_id INTEGER NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER, tool TEXT NOT NULL,"
     " task_id TEXT NOT NULL, PRIMARY KEY(exchange_id, from_position, tool, task_id)) STRICT, WITHOUT ROWID",
