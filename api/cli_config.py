@@ -110,6 +110,14 @@ STARTER = """\
 [ledgers]                            # what other tools wrote down
 # paths = []                         # such as "aider_history:~/project/.aider.chat.history.md"
 # poll = []                          # such as "claude_code": looked at as often as [cline.polling] says
+[telemetry]                          # OpenTelemetry; needs chronoproxy[otel]
+# endpoint = "http://127.0.0.1:4318" # absent: off
+# headers = {}
+# traces = true
+# metrics = true
+# interval_s = 10
+# timeout_s = 5
+# service_name = "chronoproxy"
 
 [rate_limit]
 # mode = "observe"                   # "enforce": 429; "wait": delay, then 429

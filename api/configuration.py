@@ -34,6 +34,7 @@ from api.configuration_sections import (
     Schema1,
     Server,
 )
+from api.configuration_telemetry import Telemetry
 from api.configuration_warnings import dotted, without_effect
 from api.places import default_data_dir
 from context.compaction import CompactionSettings
@@ -76,6 +77,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     keys: Mapping[str, KeyEntry] = {}
     budgets: Budgets = Budgets()
+    telemetry: Telemetry = Telemetry()
     given: tuple[str, ...] = ()
 
     def catalogue(self) -> Catalogue:
@@ -85,6 +87,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         """Every value that must not be shown: keys, tokens, configured provider headers, and what an address holds of
         them."""
         found = {self.server.token, *self.client_keys()}
+        found |= {*self.telemetry.headers.values(), *_secrets_of(self.telemetry.endpoint)}
         for provider in self.providers:
             found |= {provider.api_key, *provider.headers.values(), *_secrets_of(provider.base_url or "")}
         found |= self.mcp.secrets()
@@ -112,6 +115,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "observation_masking": self.observation_masking.model_dump(),
             "compaction": self.compaction.model_dump(),
             "retention": self.retention.model_dump(),
+            "telemetry": _public_telemetry(self.telemetry),
             "mcp": self.mcp.public(),
             "cline": self.cline.model_dump(),
             "ledgers": self.ledgers.model_dump(),
@@ -188,6 +192,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         rate_limit=values.rate_limit,
         keys=values.keys,
         budgets=values.budgets,
+        telemetry=values.telemetry,
         recording=values.recording,
         sanitizer=values.sanitizer,
         reduction=values.reduction,
@@ -306,6 +311,11 @@ def _public_provider(provider: Provider) -> dict[str, Any]:
         "max_rpm": provider.max_rpm,
         "retry": _public_retry(provider.retry),
     }
+
+
+def _public_telemetry(section: Telemetry) -> dict[str, Any]:
+    shown = {"endpoint": _public_url(section.endpoint), "headers": sorted(section.headers)}
+    return {**section.model_dump(), **shown}
 
 
 def _public_key(entry: KeyEntry) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from api.configuration_mcp import Mcp
+from api.configuration_telemetry import Telemetry
 from api.configuration_types import STRICT, Seconds, Secret, Tokens, Url, sendable_headers
 from context.window import FIELDS, PLACEHOLDER, fields_of, placeholder
 from ledgers.catalogue import BY_NAME
@@ -285,6 +286,7 @@ class FileModel(Section):
     observation_masking: ObservationMasking = ObservationMasking()
     compaction: Compaction = Compaction()
     retention: RetentionSection = RetentionSection()
+    telemetry: Telemetry = Telemetry()
     mcp: Mcp = Mcp()
     cline: Cline = Cline()
     ledgers: LedgersSection = LedgersSection()

@@ -33,6 +33,7 @@ from api.configuration_sections import (
     Schema1,
     Server,
 )
+from api.configuration_telemetry import Telemetry
 
 # Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
 LATER_SECTIONS = frozenset(("context_pruning", "routing"))
@@ -52,6 +53,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "observation_masking": ObservationMasking,
     "compaction": Compaction,
     "retention": RetentionSection,
+    "telemetry": Telemetry,
     "mcp": Mcp,
     "cline": Cline,
     "ledgers": LedgersSection,

@@ -30,6 +30,7 @@ from api.servers_wiring import servers_in_process
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
 from api.wiring_limits import budgeting, configured_price, key_names, limiter
+from api.wiring_telemetry import TelemetryFeed, telemetry
 from chronoproxy import __version__
 from commands.handling import CommandHandler
 from commands.recovery import interrupt_open_exchanges
@@ -88,7 +89,8 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
     """The application over a data directory that this process has locked. Serves from the moment it is entered."""
     async with AsyncExitStack() as stack:
         catalogue = configuration.catalogue()
-        store = await _store(stack, directory, catalogue, Redactor(configuration.secrets()))
+        feed = telemetry(configuration)
+        store = await _store(stack, directory, catalogue, Redactor(configuration.secrets()), feed)
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
@@ -121,7 +123,13 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
 
 
-async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue, redact: Callable[[str], str]) -> Store:
+async def _store(
+    stack: AsyncExitStack,
+    directory: Path,
+    catalogue: Catalogue,
+    redact: Callable[[str], str],
+    feed: TelemetryFeed | None,
+) -> Store:
     keys = KeyStore(directory / "keys.sqlite")
     stack.callback(keys.close)
     log = EventLog(directory / "events.sqlite", keys)
@@ -136,9 +144,12 @@ async def _store(stack: AsyncExitStack, directory: Path, catalogue: Catalogue, r
     runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
     stack.callback(runner.stop)
     stack.push_async_callback(hub.aclose)
+    if feed is not None:
+        stack.push_async_callback(asyncio.to_thread, feed.close)
+        feed.start()
     appender = Appender(log)
     stack.push_async_callback(appender.close)
-    appender.start(runner.feed)
+    appender.start(runner.feed, *([feed.committed] if feed is not None else []))
     runner.start()
     return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys, read_path, hub)
 

@@ -30,6 +30,7 @@ from api.configuration_sections import (
     Schema1,
     Server,
 )
+from api.configuration_telemetry import Telemetry
 
 _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("server", Server),
@@ -50,6 +51,7 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("reduction", Reduction),
     ("observation_masking.schema1", Schema1),
     ("retention", RetentionSection),
+    ("telemetry", Telemetry),
     ("cline", Cline),
     ("cline.polling", Polling),
     ("ledgers", LedgersSection),
@@ -91,6 +93,13 @@ MEANINGS = {
     "cline.polling.enabled": "Import what Cline wrote down, now and then, without being asked.",
     "cline.polling.interval_seconds": "How often.",
     "cline.polling.backoff_max_seconds": "Longest pause after what fails: it doubles each time.",
+    "telemetry.endpoint": "An OTLP/HTTP collector, such as `http://127.0.0.1:4318` ([telemetry](telemetry.md)).",
+    "telemetry.headers": "Headers sent to it, such as a key; never shown.",
+    "telemetry.traces": "Send spans, to `/v1/traces` beneath the endpoint.",
+    "telemetry.metrics": "Send metrics, to `/v1/metrics`.",
+    "telemetry.interval_s": "Seconds between two sendings.",
+    "telemetry.timeout_s": "Seconds that a sending may take.",
+    "telemetry.service_name": "`service.name` of what is sent.",
     "retention.erase_after_days": "Sessions unused for so long are erased by themselves; 0: never.",
     "retention.check_every_hours": "How often that is looked at.",
     "compaction.enabled": "Compact by itself at all; what somebody asks for is always done.",
