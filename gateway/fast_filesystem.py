@@ -1,6 +1,5 @@
 """Server fast-filesystem: files beneath the roots of [mcp.fast_filesystem], read only unless `writable`."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -8,6 +7,7 @@ import msgspec
 
 from gateway import fs_archive, fs_edit, fs_list, fs_move, fs_read, fs_search, fs_sync, fs_write
 from gateway.arguments import ADDS, READS, WRITES, answer, tool
+from gateway.beside import Beside
 from gateway.roots import Roots
 from gateway.tools import Caller, InProcessServer, Tool, ToolAnswer
 
@@ -122,16 +122,15 @@ class _Maker:
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._beside = Beside(_AT_ONCE)
 
     def tool(
         self, name: str, text: str, arguments: type[A], work: Work[A], annotations: Mapping[str, bool] = READS
     ) -> Tool:
-        return tool(f"fast_{name}", text, arguments, self._beside(work), annotations=annotations)
+        return tool(f"fast_{name}", text, arguments, self._running(work), annotations=annotations)
 
-    def _beside(self, work: Work[A]) -> Callable[[Caller, A], Awaitable[ToolAnswer]]:
+    def _running(self, work: Work[A]) -> Callable[[Caller, A], Awaitable[ToolAnswer]]:
         async def run(_: Caller, asked: A) -> ToolAnswer:
-            async with self._room:
-                return await asyncio.to_thread(lambda: answer(work(self._roots, asked)))
+            return await self._beside.run(lambda: answer(work(self._roots, asked)))
 
         return run

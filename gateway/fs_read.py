@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.arguments import ToolFailure
-from gateway.bounds import ANSWER_BYTES, EDITED_BYTES, offset_of, token_of
+from gateway.bounds import ANSWER_BYTES, EDITED_BYTES, Allowance, offset_of, token_of
 from gateway.linear_search import Matcher, matcher
 from gateway.roots import Place, Roots, failure
 from gateway.walking import kind_of
@@ -197,7 +197,7 @@ def _lines(descriptor: int, place: Place, asked: ReadFile, encoding: str) -> Map
     kept: list[bytes] = []
     total, more, used = 0, False, 0
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        for total, line in enumerate(_bounded(file), 1):
+        for total, line in enumerate(_bounded(file, Allowance()), 1):
             if total <= first:
                 continue
             if len(kept) == wanted or (kept and used + len(line) > most):
@@ -217,9 +217,10 @@ def _lines(descriptor: int, place: Place, asked: ReadFile, encoding: str) -> Map
     }
 
 
-def _bounded(file: Any) -> Iterator[bytes]:
-    """Lines, none longer than an answer in memory."""
+def _bounded(file: Any, allowance: Allowance) -> Iterator[bytes]:
+    """Lines, none longer than an answer in memory. Raises ExhaustedError."""
     while line := file.readline(ANSWER_BYTES):
+        allowance.bytes(len(line))
         yield line
 
 

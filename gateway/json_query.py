@@ -1,7 +1,6 @@
 """Server json-query: values in JSON files by path, and keys and values that are like a text. Files beneath the roots of
 [mcp.fast_filesystem] only."""
 
-import asyncio
 import heapq
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.arguments import ToolFailure, answer, tool
+from gateway.beside import Beside
 from gateway.bounds import Allowance
 from gateway.dice import pairs, similarity
 from gateway.fs_read import read_up_to
@@ -41,12 +41,11 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def server(roots: Roots) -> InProcessServer:
-    room = asyncio.Semaphore(_AT_ONCE)
+    aside = Beside(_AT_ONCE)
 
     def beside(work: Callable[[Roots, Any], Any]) -> Callable[[Caller, Any], Any]:
         async def run(_: Caller, asked: Any) -> ToolAnswer:
-            async with room:
-                return await asyncio.to_thread(lambda: answer(work(roots, asked)))
+            return await aside.run(lambda: answer(work(roots, asked)))
 
         return run
 

@@ -1,6 +1,5 @@
 """Server pruner: long texts without the lines that a goal does not need; each of them can be had back."""
 
-import asyncio
 import hashlib
 import math
 import time
@@ -11,6 +10,7 @@ import msgspec
 
 from commands.server_state import NO_SESSION, RecordPruning
 from gateway.arguments import ADDS, READS, ToolFailure, structured, tool
+from gateway.beside import Beside
 from gateway.pruning import Block, Options, OutOfTimeError, blocks
 from gateway.state import ServerState
 from gateway.tools import Caller, InProcessServer, RpcError, ToolAnswer
@@ -25,6 +25,7 @@ NOT_FOUND, INVALID_RANGE = -32004, -32005
 _LONGEST = 4_000_000  # characters
 _MOST_LINES = 100_000
 _ID = 16
+_AT_ONCE = 2
 Clock = Callable[[], float]
 
 
@@ -92,18 +93,19 @@ def server(state: ServerState, count: Callable[[str], int], clock: Clock = time.
 class _Pruner:
     def __init__(self, state: ServerState, count: Callable[[str], int], clock: Clock) -> None:
         self._state, self._count, self._clock = state, count, clock
+        self._beside = Beside(_AT_ONCE)
 
     async def prune(self, caller: Caller, asked: Prune) -> ToolAnswer:
         """Never worse than the text as it is."""
         _text(asked.text)
-        done = await asyncio.to_thread(self._pruned, asked)
+        done = await self._beside.run(lambda: self._pruned(asked))
         name = prune_id(asked)
         warnings = [done.warning] if done.warning else []
         if self._state.contents:
             await self._record(caller, asked, name, done)
         elif done.blocks:
             warnings.append("originals_not_kept")
-        return structured(await asyncio.to_thread(self._answer, asked, name, done, warnings))
+        return structured(await self._beside.run(lambda: self._answer(asked, name, done, warnings)))
 
     async def recover(self, caller: Caller, asked: Recover) -> ToolAnswer:
         """Raises RpcError."""
@@ -112,7 +114,8 @@ class _Pruner:
         if row is None or data is None:
             text = f"There is no pruned text {asked.prune_id!r}" + (": it was erased." if row else ".")
             raise RpcError(NOT_FOUND, text, "prune_id_not_found", prune_id=asked.prune_id)
-        return structured(await asyncio.to_thread(_recovered, asked, row, data.decode()))
+        whole = data
+        return structured(await self._beside.run(lambda: _recovered(asked, row, whole.decode())))
 
     async def health(self, _: Caller, __: Health) -> ToolAnswer:
         return structured(

@@ -1,6 +1,7 @@
 """The five servers in process over a real socket: what they do, what they remember over a kill, and what an erasure
 leaves of it."""
 
+import importlib
 import json
 import signal
 from collections.abc import Iterator
@@ -18,19 +19,20 @@ OPTIONS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    files = tmp_path / "files"
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("of-tools")
+    files = directory / "files"
     files.mkdir()
     (files / "data.json").write_text(json.dumps({"items": [{"name": "one", "price": 5}, {"name": "two", "price": 20}]}))
     (files / "long.txt").write_text("a line of the file\n" * 400)
-    (tmp_path / "files-not").mkdir()
-    (tmp_path / "files-not" / "secret").write_text(PLANTED)
-    (files / "link").symlink_to(tmp_path / "files-not")
+    (directory / "files-not").mkdir()
+    (directory / "files-not" / "secret").write_text(PLANTED)
+    (files / "link").symlink_to(directory / "files-not")
     return files
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proxy(files: Path) -> Iterator[ProxyProcess]:
     with ProxyProcess(f'[mcp.fast_filesystem]\nroots = ["{files}"]\nwritable = true\n') as process:
         yield process
@@ -86,6 +88,28 @@ def test_files(proxy: ProxyProcess, files: Path) -> None:
     assert json.loads(found) == [{"path": "$.items[1].name", "value": "two"}]
     own = call(proxy, server, "fast_list_directory", {"path": str(proxy.data)})
     assert "outside" in text(own, error=True)
+
+
+CALLS: dict[str, tuple[int, str, dict[str, Any]]] = {
+    "context-compression": (9, "list_contexts", {}),
+    "sequential-thinking": (
+        2, "sequentialthinking", {"thought": "a", "nextThoughtNeeded": False, "thoughtNumber": 1, "totalThoughts": 1},
+    ),
+    "fast-filesystem": (25, "fast_read_file", {"path": "data.json"}),
+    "json-query": (3, "json_query_search_keys", {"file_path": "data.json", "query": "nam"}),
+    "pruner": (4, "prune_text", {"text": "a\nb", "goal_hint": "b", "source_type": "docs", "options": OPTIONS}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_the_client_of_the_sdk_gets_on_with_each(mode: Any, proxy: ProxyProcess) -> None:
+    client_of: Any = importlib.import_module("mcp.client.client").Client  # it takes a second to import
+    for server, (tools, name, arguments) in CALLS.items():
+        async with client_of(f"{proxy.url}/api/mcp-gateway/{server}/rpc", mode=mode) as client:
+            listed = await client.list_tools()
+            assert len(listed.tools) == tools
+            result = await client.call_tool(name, arguments)
+            assert not result.is_error, result
 
 
 def test_what_is_remembered_outlives_a_kill_and_not_an_erasure(proxy: ProxyProcess) -> None:
