@@ -4,7 +4,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := api benchmarks chronoproxy commands context dashboard docs gateway ledgers projections proxy schema tests
-GENERATED := docs/configuration.md docs/events.md $(wildcard docs/clients/*.md)
+GENERATED := docs/configuration.md docs/events.md docs/mcp-servers.md $(wildcard docs/clients/*.md)
 ARGS :=
 
 $(VENV)/.runtime: requirements.lock

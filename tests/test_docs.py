@@ -26,6 +26,7 @@ PAGES = (
     "README.md",
     *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits")),
     "docs/mcp.md",
+    "docs/mcp-servers.md",
     *CLIENT_PAGES,
 )
 PRINTED = "http://127.0.0.1:8000"
