@@ -17,6 +17,7 @@ from api.services import Services
 from api.times import iso
 from context.messages import count_message, decode_message, text_of
 from projections.exchanges import get_exchange
+from projections.ledger_rows import get_task
 from projections.memory_lists import get_memory
 from projections.pins import pinned_refs
 from projections.session_stats import session_stats
@@ -27,6 +28,7 @@ from proxy.contents import MissingContentError, SessionContents
 from schema.compaction import CompactionReverted, MessagePinned, MessageUnpinned, PrefixDecision
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
+from schema.ledgers import TaskUsageImported
 from schema.memory import MemoryRecalled, MemoryStored
 from schema.moving import ExchangeReassigned
 from schema.recorded import Recorded
@@ -88,6 +90,10 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
         memory = get_memory(db, number, at=at)
         if memory is not None:
             yield f"memory:{number}", {key: value for key, value in _fields(memory).items() if key not in _TEXTS}
+    if isinstance(event, TaskUsageImported):
+        task = get_task(db, event.tool, event.task_id, at=at)
+        if task is not None:
+            yield f"task:{event.tool}/{event.task_id}", msgspec.structs.asdict(task)
     if isinstance(event, AutoSessionEnabled | AutoSessionDisabled):
         yield "workspace", {"auto_session": auto_session(db, at=at).enabled}
     if isinstance(event, SanitizerEnabled | SanitizerDisabled):

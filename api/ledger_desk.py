@@ -64,7 +64,7 @@ class LedgerDesk:
         ledgers = await asyncio.to_thread(self.of, tool, path)
         async with self._lock:
             readings = [await self._reading(ledger) for ledger in await asyncio.to_thread(self._wanted, ledgers)]
-            events = decide(self._handler.ledgers, ImportLedgers(tuple(readings)))
+            events = await asyncio.to_thread(decide, self._handler.ledgers, ImportLedgers(tuple(readings)))
         taken = sum(isinstance(event, TaskUsageImported) for event in events)
         seen = sum(len(reading.rows) + reading.duplicates for reading in readings)
         return Imported(
@@ -109,12 +109,12 @@ class LedgerDesk:
 
     async def _shortened(self, reading: Reading, metadata: Metadata) -> Reading:
         """What is left of a reading, once all but its last rows are taken over."""
-        rows, before, taken = reading.rows, 0, 0
+        rows, before, taken, latest = reading.rows, 0, 0, None
         while len(rows) - before > _ROWS:
             part = msgspec.structs.replace(reading, rows=rows[before : before + _ROWS], last=False)
             taken += (await self._handler.execute(ImportLedgers((part,)), metadata)).count
             before += _ROWS
-        latest = max((each.event.ts for each in rows[:before]), default=None)
+            latest = max(latest or 0, *(each.event.ts for each in part.rows))
         return msgspec.structs.replace(
             reading, rows=rows[before:], before=before, taken_before=taken, latest_before=latest
         )

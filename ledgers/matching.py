@@ -5,7 +5,8 @@ rules, in this order (schema/ledgers.py names them):
 
 calls: the ledger has single requests. One is an exchange with the same counts of both kinds (the prompt with or without
     what came from the cache), a model of the same name, and a time that is not further away than two minutes. Each
-    exchange is at most one request, the one nearest in time.
+    exchange is at most one request, the one nearest in time. Some tools write down names that people gave to models:
+    one that no exchange has says nothing.
 task: the ledger has sums, or no request was found. Exchanges of the task's time and model, of one session or of one
     kind of client, add up to the sums: to a hundredth, or as closely as the ledger's numbers are rounded or estimated.
 part: the ledger has sums only. All exchanges of one session lie in the task's time and have its model, the client is
@@ -14,6 +15,8 @@ part: the ledger has sums only. All exchanges of one session lie in the task's t
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from ledgers.tasks import Call, Task
 from projections.wire_calls import WireCall
@@ -36,6 +39,9 @@ _FAMILIES: Mapping[
 }
 
 
+_ALIASES: frozenset[Tool] = frozenset({"llm", "continue"})  # which write down names that people gave to models
+
+
 class _Sums(NamedTuple):
     prompt: int
     completion: int
@@ -52,10 +58,21 @@ def match(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch | 
     """`exchanges` are those of the task's span that no other task has."""
     if task.overlaps or not exchanges:
         return None
+    if tool in _ALIASES:
+        task = _without_aliases(task, exchanges)
     fitting = [each for each in exchanges if _same_model(task.model_id, each)] if task.model_id else list(exchanges)
     if task.requests:
         return _by_calls(task, exchanges) or _by_sums(task, fitting)
     return _by_sums(task, fitting) or _by_part(tool, task, fitting)
+
+
+def _without_aliases(task: Task, exchanges: Sequence[WireCall]) -> Task:
+    """Names that no exchange has say nothing."""
+    names = {task.model_id, *(call.model for call in task.requests)}
+    known = {name for name in names if name and any(_same_model(name, each) for each in exchanges)}
+    calls = (call if call.model in known else msgspec.structs.replace(call, model=None) for call in task.requests)
+    model = task.model_id if task.model_id in known else None
+    return msgspec.structs.replace(task, model_id=model, requests=tuple(calls))
 
 
 def _by_calls(task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:

@@ -127,6 +127,15 @@ def list_tasks(
     return Page([TaskRow(*row) for row in rows], total)
 
 
+def get_task(db: sqlite3.Connection, tool: Tool, task_id: str, *, at: int) -> TaskRow | None:
+    """None where nothing of it was imported."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM ledger_tasks WHERE tool = :tool AND task_id = :task_id AND {_HOLDS}",
+        {"at": at, "tool": tool, "task_id": task_id},
+    ).fetchone()
+    return TaskRow(*row) if row else None
+
+
 def tasks_between(db: sqlite3.Connection, *, at: int, from_ms: int, to_ms: int) -> list[TaskRow]:
     """Tasks used last in a span of time (both ends inclusive) that count for something, by time: for accounts of
     days and models. What each counts for is its numbers less `matched_*`."""

@@ -1,5 +1,6 @@
 """Ledgers taken over: what stands there, once, as of any moment, and nothing from anywhere else."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,57 @@ async def test_the_same_again_is_nothing(house: House, home: Path) -> None:
     assert (await usage(house, "?at=1"))["total"] == 1
     assert (await usage(house, "?at=0"))["items"] == []
     assert (await house.client.get("/api/cline/status?at=3")).json()["latest_ts"] == FIRST_MS + 1_002
+
+
+async def test_two_imports_at_once_are_one(house: House, home: Path) -> None:
+    history(home, [item(number) for number in range(50)])
+    answers = await asyncio.gather(*(take(house) for _ in range(4)))
+    assert sorted(answer.json()["imported_count"] for answer in answers) == [0, 0, 0, 50]
+    assert len(house.events()) == 51
+
+
+async def test_a_long_history_comes_in_parts(house: House, home: Path) -> None:
+    history(home, [item(number) for number in range(4_500)])
+    answer = (await take(house)).json()
+    assert (answer["imported_count"], answer["skipped_count"]) == (4_500, 0)
+    assert house.types().count("LedgerImported") == 1
+    assert len(house.events()) == 4_501
+    answer = (await take(house)).json()
+    assert (answer["imported_count"], answer["skipped_count"]) == (0, 4_500)
+    history(home, [item(number) for number in range(4_499)] + [item(4_499, tokensIn=1)])
+    assert (await take(house)).json()["imported_count"] == 1
+    totals = (await house.client.get("/api/ledgers")).json()["tools"][0]["imported"]
+    assert totals["tokens_in"] == sum(100 + number for number in range(4_499)) + 1
+
+
+async def test_a_task_that_stands_there_twice_counts_once(house: House, home: Path) -> None:
+    history(home, [item(1, ts=FIRST_MS + 5_000, tokensIn=7), item(1), item(1), item(2)])
+    answer = (await take(house)).json()
+    assert (answer["imported_count"], answer["skipped_count"]) == (2, 2)
+    assert [each["tokens_in"] for each in (await usage(house))["items"]] == [7, 102]
+    assert (await take(house)).headers["x-event-count"] == "0"
+
+
+async def test_a_ledger_that_is_gone(house: House, home: Path) -> None:
+    history(home, [item(1)])
+    await take(house)
+    (home / CLINE).unlink()
+    answer = (await take(house)).json()
+    assert (answer["imported_count"], answer["skipped_count"], answer["error_count"]) == (0, 0, 0)
+    assert (await usage(house))["total"] == 1
+    assert (await take(house)).headers["x-event-count"] == "0"
+
+
+async def test_what_an_import_changed(house: House, home: Path) -> None:
+    history(home, [item(1)])
+    await take(house)
+    history(home, [item(1, tokensIn=500, ts=FIRST_MS + 9_000)])
+    await take(house)
+    detail = (await house.client.get("/api/events/3")).json()
+    changes = {change["field"]: (change["before"], change["after"]) for change in detail["changes"]}
+    assert {change["entity"] for change in detail["changes"]} == {f"task:cline/{FIRST_MS + 1}"}
+    assert (changes["tokens_in"], changes["ts"]) == ((101, 500), (FIRST_MS + 1_001, FIRST_MS + 9_000))
+    assert detail["summary"] == f"500 tokens in and 10 out of cline task {FIRST_MS + 1} imported"
 
 
 async def test_pages(house: House, home: Path) -> None:

@@ -65,3 +65,23 @@ def test_an_unknown_model_is_told(proxy: ProxyProcess, tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "nothing/like-it" in answer.stderr
     assert head(proxy) == before
+
+
+def test_what_it_wrote_down_itself_is_counted_once(proxy: ProxyProcess) -> None:
+    """The tool's own records of the same requests: imported, found to be the exchanges, and added to nothing."""
+    home = proxy.directory / ".config" / "io.datasette.llm"
+    home.parent.mkdir(parents=True)
+    tool = Llm(home, proxy.url)
+    for arguments in (("-m", "through", "count me"), ("-c", "and me")):
+        assert tool(*arguments).returncode == 0
+    latest, before = proxy.get("/api/exchanges", limit=2)["exchanges"]
+    ended = [proxy.finished(exchange["id"]) for exchange in (before, latest)]
+    answer = httpx.post(f"{proxy.url}/api/ledgers/import", json={"tool": "llm"}).json()
+    assert (answer["imported_count"], answer["error_count"], answer["problems"]) == (1, 0, [])
+    (task,) = proxy.get("/api/ledgers/usage", tool="llm")["items"]
+    assert (task["calls"], task["match"]["rule"], task["match"]["exchanges"]) == (2, "calls", 2)
+    assert task["tokens_in"] == sum(exchange["usage"]["prompt_tokens"] for exchange in ended)
+    assert task["tokens_out"] == sum(exchange["usage"]["completion_tokens"] for exchange in ended)
+    assert (task["counted_in"], task["counted_out"], task["match"]["difference_in"]) == (0, 0, 0)
+    again = httpx.post(f"{proxy.url}/api/ledgers/import", json={"tool": "llm"})
+    assert (again.json()["imported_count"], again.headers["x-event-count"]) == (0, "0")

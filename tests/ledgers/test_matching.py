@@ -56,9 +56,19 @@ def test_another_time_or_model_is_another_request() -> None:
     done = summed("t", [call(100, 10)])
     late = wire(1, 100, 10, started_at=T + NEAR_MS + 2_000)
     other = wire(2, 100, 10, model_requested="big", model_sent="acme/big", model_answered=None)
-    assert match("llm", done, [other]) is None
+    assert match("opencode", done, [other]) is None
     assert match("llm", done, [late]) is not None  # by their sums
     assert match("llm", done, [wire(3, 100, 11)]) is None
+
+
+def test_a_name_that_somebody_gave_to_a_model_says_nothing() -> None:
+    done = summed("t", [Call(at=T + 1_200, model="through", tokens_in=100, tokens_out=10)])
+    assert match("opencode", done, [wire(1, 100, 10)]) is None
+    found = match("llm", done, [wire(1, 100, 10)])
+    assert found is not None and found.rule == "calls"
+    known = summed("t", [Call(at=T + 1_200, model="gpt-5", tokens_in=100, tokens_out=10)])
+    other = wire(2, 100, 10, model_requested="big", model_sent="big", model_answered=None)
+    assert match("llm", known, [wire(1, 100, 11), other]) is None
 
 
 def test_sums_of_one_session() -> None:
