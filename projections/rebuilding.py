@@ -19,6 +19,9 @@ from projections.store import open_store
 
 _BATCH = 5_000
 _CACHE_KIB = 64 << 10
+# Events of which the new file goes to the disk, again and again: a gigabyte at the end takes seconds, in which nobody
+# else's write reaches the disk either.
+_WRITTEN_OUT = 4 * _BATCH
 _TABLES = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name"
 Progressed = Callable[[int, int], None]
 
@@ -109,7 +112,8 @@ def remove(path: Path, *, main: bool = True) -> None:
 
 def _fill(path: Path, projections: Sequence[Projection], log: Log, progressed: Progressed) -> int:
     store = open_store(path, projections, log)
-    with contextlib.closing(store.db):
+    # The file is closed behind the database: closing one of a process drops all locks that it has on it.
+    with path.open("rb+") as file, contextlib.closing(store.db):
         _hurry(store.db)
         indexes = _without_indexes(store.db)
         progress = [Progress(projection, 0, contents=log.bodies) for projection in projections]
@@ -119,8 +123,11 @@ def _fill(path: Path, projections: Sequence[Projection], log: Log, progressed: P
             position = events[-1].position
             progressed(position, max(position, log.head()))
             _require_whole(progress)
+            if position % _WRITTEN_OUT == 0:
+                os.fsync(file.fileno())
         for statement in indexes:
             store.db.execute(statement)
+            os.fsync(file.fileno())
         store.db.execute("PRAGMA journal_mode = WAL")
     return position
 
