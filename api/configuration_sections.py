@@ -16,6 +16,9 @@ _KEY = r"^[\x21-\x7e]{1,200}$"
 _NO_SLASH = r"^[\x21-\x2e\x30-\x7e]{1,200}$"  # a provider's key comes before the slash of `provider/name`
 
 
+_PATH = r"^[^\x00]{1,4096}$"
+
+
 def _ledger(value: str) -> str:
     kind, _, path = value.partition(":")
     if kind not in BY_NAME or not path or "\0" in path:
@@ -86,7 +89,7 @@ class RecordingSection(Section):
     durability: Literal["process", "power"] = "process"
     commit: Literal["before_client", "before_upstream"] = "before_client"
     log_watcher: bool = False
-    log_watcher_path: str = Field(default="~/.continue/logs/core.log", min_length=1, max_length=4_096)
+    log_watcher_path: str = Field(default="~/.continue/logs/core.log", pattern=_PATH)
 
 
 class Compression(Section):
@@ -146,7 +149,7 @@ class Polling(Section):
 class Cline(Section):
     """`ledgers` beside the built-in places of Cline: task histories (JSON) and session databases (SQLite)."""
 
-    ledgers: list[str] = []
+    ledgers: list[Annotated[str, Field(pattern=_PATH)]] = []
     polling: Polling = Polling()
 
 

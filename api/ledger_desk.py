@@ -1,6 +1,7 @@
 """Reading ledgers beside all else: in threads, one import at a time, matched with the exchanges that are in the log."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -122,7 +123,7 @@ class LedgerDesk:
 
 def there(ledger: Ledger) -> bool:
     """Whether something stands in its place, readable or not."""
-    return ledger.path.exists() or ledger.path.is_symlink()
+    return os.path.lexists(ledger.path)
 
 
 def _rows(db: sqlite3.Connection, ledger: Ledger, piece: list[Task], taken: set[int], *, at: int) -> list[Row]:

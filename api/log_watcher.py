@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class LogWatcher:
         return shown(self._path)
 
     def exists(self) -> bool:
-        return self._path.is_file()
+        return os.path.isfile(self._path)
 
     async def run(self) -> None:
         """Until cancelled."""

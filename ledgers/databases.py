@@ -16,7 +16,8 @@ from typing import TypeVar
 from ledgers.opening import RefusedError
 
 T = TypeVar("T")
-_LONGEST = 32 << 20  # bytes of a value
+_LONGEST = 32 << 20  # of a value, in characters or bytes
+_MOST_BYTES = 256 << 20  # of a value that is looked at: a longer one ends the reading
 _STEPS = 10_000
 _MOST_STEPS = 2_000_000_000  # of SQLite's machine: minutes
 _BUSY_S = 2.0
@@ -56,12 +57,17 @@ def columns(db: sqlite3.Connection, table: str) -> set[str]:
 
 
 def selected(db: sqlite3.Connection, table: str, wanted: Sequence[str], order: str) -> Iterator[tuple[object, ...]]:
-    """The wanted columns of a table, NULL for those that it lacks; nothing where there is no such table."""
+    """The wanted columns of a table, NULL for those that it lacks, a byte that is no text for a value that is too long;
+    nothing where there is no such table."""
     there = columns(db, table)
     if order not in there:
         return
-    names = ", ".join(f'"{name}"' if name in there else "NULL" for name in wanted)
+    names = ", ".join(_bounded(name) if name in there else "NULL" for name in wanted)
     yield from db.execute(f'SELECT {names} FROM "{table}" ORDER BY "{order}"')
+
+
+def _bounded(name: str) -> str:
+    return f"""CASE WHEN length("{name}") > {_LONGEST} THEN x'00' ELSE "{name}" END"""
 
 
 def _check(path: Path) -> None:
@@ -87,11 +93,12 @@ def _state(path: Path) -> tuple[int, ...]:
 
 def _connected(path: Path, *, immutable: bool) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
+    # a reading goes on in whatever thread is free
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
     try:
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA query_only = ON")
-        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         db.text_factory = _text
         db.set_progress_handler(_Patience(), _STEPS)
     except sqlite3.Error:

@@ -1,12 +1,14 @@
 """What every reader yields: tasks with their numbers, and what could not be read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from ledgers.values import MOST_TOKENS, BadValueError
 from schema.ledgers import ModelUsage, Precision
+
+_MOST_MODELS = 30  # of one task
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -103,4 +105,17 @@ def _models(calls: tuple[Call, ...]) -> tuple[ModelUsage, ...]:
         )
         for model, each in by_model.items()
     ]
-    return tuple(sorted(found, key=lambda used: (-used.tokens_in - used.tokens_out, used.model_id or "")))
+    found.sort(key=lambda used: (-used.tokens_in - used.tokens_out, used.model_id or ""))
+    return (*found[:_MOST_MODELS], *_rest(found[_MOST_MODELS:]))
+
+
+def _rest(found: list[ModelUsage]) -> Iterator[ModelUsage]:
+    """More models than anybody uses in a task, as one without a name."""
+    if found:
+        yield ModelUsage(
+            tokens_in=sum(used.tokens_in for used in found),
+            tokens_out=sum(used.tokens_out for used in found),
+            cache_read_tokens=sum(used.cache_read_tokens for used in found),
+            cache_write_tokens=sum(used.cache_write_tokens for used in found),
+            total_cost=total(used.total_cost for used in found),
+        )

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,27 @@ async def test_what_an_import_changed(house: House, home: Path) -> None:
     assert {change["entity"] for change in detail["changes"]} == {f"task:cline/{FIRST_MS + 1}"}
     assert (changes["tokens_in"], changes["ts"]) == ((101, 500), (FIRST_MS + 1_001, FIRST_MS + 9_000))
     assert detail["summary"] == f"500 tokens in and 10 out of cline task {FIRST_MS + 1} imported"
+
+
+async def test_a_long_database(house: House, home: Path) -> None:
+    """Its reading goes on in other threads than it began in."""
+    path = home / ".cline/data/db/sessions.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE sessions(session_id TEXT, started_at TEXT, metadata_json TEXT)")
+        rows = [(f"s{number}", "2026-11-22T00:00:00Z", '{"tokensIn":1}') for number in range(1_000)]
+        db.executemany("INSERT INTO sessions VALUES (?, ?, ?)", rows)
+        db.commit()
+
+    async def others() -> None:
+        for _ in range(200):
+            await asyncio.gather(*(asyncio.to_thread(time.sleep, 0.001) for _ in range(4)))
+
+    busy = asyncio.get_running_loop().create_task(others())
+    answer = (await take(house)).json()
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    assert (answer["imported_count"], answer["error_count"]) == (1_000, 0)
 
 
 async def test_pages(house: House, home: Path) -> None:

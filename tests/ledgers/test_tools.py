@@ -234,6 +234,39 @@ def test_a_view_in_the_place_of_a_table(home: Home) -> None:
     assert home.read("opencode_database").problems == ["the ledger has no table of messages"]
 
 
+def test_a_value_that_is_too_long(home: Home) -> None:
+    rows = [_message("1", "a", message()), _message("3", "b", message())]
+    long = "INSERT INTO message VALUES ('2', 'a', 1, ?)"
+    home.database(DATA, *_TABLES, rows=[rows[0], (long, ("x" * ((32 << 20) + 1),)), rows[1]])
+    found = home.read("opencode_database")
+    assert ([task.task_id for task in found.tasks], found.problems) == (["a", "b"], ["row 2 is not taken: is no JSON"])
+
+
+def test_a_writer_that_crashed(home: Home) -> None:
+    """It left its log behind."""
+    path = home.database(DATA, *_TABLES)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute(*_message("1", "a", message()))
+        log = path.with_name("opencode.db-wal").read_bytes()
+        data = path.read_bytes()
+    path.write_bytes(data)
+    path.with_name("opencode.db-wal").write_bytes(log)
+    assert [task.tokens_in for task in home.read("opencode_database").tasks] == [10]
+    assert path.read_bytes() == data
+    assert path.with_name("opencode.db-wal").read_bytes() == log
+
+
+def test_more_models_than_anybody_uses(home: Home) -> None:
+    answers = [answer(str(number), 1) for number in range(40)]
+    for number, each in enumerate(answers):
+        each["message"]["model"] = f"m{number:02}"
+    home.lines(f"{CLAUDE}/s1.jsonl", *answers)
+    (task,) = home.read("claude_code_projects").tasks
+    assert (len(task.models), task.models[-1].model_id, task.models[-1].tokens_in) == (31, None, 100)
+    assert sum(used.tokens_in for used in task.models) == task.tokens_in
+
+
 def test_a_cut_database(home: Home) -> None:
     rows = [_message(str(number), "a", message()) for number in range(200)]
     path = home.database(DATA, *_TABLES, rows=rows)
