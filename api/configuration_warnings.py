@@ -41,7 +41,7 @@ LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     RecordingSection: frozenset({"idempotency_hours"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
     ModelEntry: frozenset({"price"}),
-    Mcp: frozenset({"memory_tools", "qdrant", "compression", "retry"}),
+    Mcp: frozenset({"qdrant", "compression", "retry"}),
 }
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "server": Server,

@@ -8,7 +8,7 @@ from api.live_alerts import alert, auto_alert, level_rises
 from api.live_view import Fields, Said, Say, View, on
 from api.times import iso
 from projections.exchange_rows import ExchangeRow
-from projections.exchanges import get_exchange
+from projections.exchanges import get_exchange, recent_metrics
 from projections.session_stats import session_stats
 from schema.exchanges import (
     ExchangeCancelled,
@@ -53,7 +53,20 @@ def _exchange_started(view: View, recorded: Recorded, event: ExchangeStarted) ->
         "session_updated": stats.total_requests == 1,
         "alert": alert(metric.percentage),
     }
+    if row.memory_tokens:
+        fields["mcp_memory"] = views.mem_stat(row).model_dump()
     yield "metric", event.session_id, fields
+    yield from _memory(view, recorded, row)
+
+
+def _memory(view: View, recorded: Recorded, row: ExchangeRow) -> Said:
+    """Where the part of the context that comes from memories is another than at the request before."""
+    before = recent_metrics(view.db, row.session_id, at=recorded.position - 1, limit=1)
+    if row.memory_tokens == (before[0].memory_tokens if before else 0):
+        return
+    shown = {**views.mem_stat(row).model_dump(), "total_tokens": row.sent_tokens}
+    fields: Fields = {"session_id": row.session_id, "memory": shown, "timestamp": iso(recorded.timestamp)}
+    yield "memory_metrics_update", row.session_id, fields
 
 
 def _finished(view: View, recorded: Recorded, event: Finished) -> Said:

@@ -1,6 +1,7 @@
 """What clients of /ws send (contract 5): fields at top level or in `payload`, which wins."""
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +10,17 @@ from api.live_view import text_of
 
 _log = logging.getLogger("chronoproxy.page")
 _SHOWN = 200  # characters
+Ask = Callable[[str, Mapping[str, object]], bool]
 
 
-def answer(text: str | None, position: int) -> str | None:
-    """The reply to a text message, or to a binary one (None); None where there is none."""
+def nobody(_: str, __: Mapping[str, object]) -> bool:
+    """Takes on nothing."""
+    return False
+
+
+def answer(text: str | None, position: int, ask: Ask = nobody) -> str | None:
+    """The reply to a text message, or to a binary one (None); None where there is none, or where `ask` has taken it on
+    and replies later."""
     if text is None:
         return _error(position, "binary_not_supported", "Messages are JSON texts.")
     try:
@@ -28,6 +36,8 @@ def answer(text: str | None, position: int) -> str | None:
         return text_of("pong", position, {})
     if kind == "memory_error_log":
         _note(fields)
+        return None
+    if isinstance(kind, str) and ask(kind, fields):
         return None
     request = fields.get("requestId")
     return _error(position, "unknown_type", "There is no such type of message.", request)

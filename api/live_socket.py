@@ -16,6 +16,7 @@ from api.gate import Denial, Gate
 from api.live_client import LiveClient
 from api.live_hub import Hub
 from api.live_incoming import answer
+from api.live_requests import ClientRequests, Requests
 
 STALLED_S = 30.0  # a client that accepts nothing for so long is let go
 _PROTOCOL = "chronoproxy"
@@ -29,8 +30,9 @@ Headers = list[tuple[bytes, bytes]]
 class LiveSocket:
     """The ASGI application of WebSocket connections."""
 
-    def __init__(self, gate: Gate, hub: Hub, *, stalled_s: float = STALLED_S) -> None:
+    def __init__(self, gate: Gate, hub: Hub, requests: Requests | None = None, *, stalled_s: float = STALLED_S) -> None:
         self._gate, self._hub, self._stalled_s = gate, hub, stalled_s
+        self._requests = requests or Requests({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         denial = self._denial(scope)
@@ -62,7 +64,7 @@ class LiveSocket:
         loop = asyncio.get_running_loop()
         tasks = (
             loop.create_task(self._send(socket, hub, client, after)),
-            loop.create_task(_receive(socket, hub, client)),
+            loop.create_task(self._receive(socket, hub, client)),
         )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -70,6 +72,19 @@ class LiveSocket:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _receive(self, socket: WebSocket, hub: Hub, client: LiveClient) -> None:
+        asked = ClientRequests(self._requests, lambda text: client.send(text, hub.position), lambda: hub.position)
+        try:
+            while True:
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                reply = answer(message.get("text"), hub.position, asked.start)
+                if reply is not None:
+                    client.send(reply, hub.position)
+        finally:
+            await asked.aclose()
 
     async def _send(self, socket: WebSocket, hub: Hub, client: LiveClient, after: int | None) -> None:
         try:
@@ -88,16 +103,6 @@ class LiveSocket:
                 return
             except WebSocketDisconnect:
                 return
-
-
-async def _receive(socket: WebSocket, hub: Hub, client: LiveClient) -> None:
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        reply = answer(message.get("text"), hub.position)
-        if reply is not None:
-            client.send(reply, hub.position)
 
 
 def _with_token(headers: Sequence[tuple[bytes, bytes]], subprotocols: Sequence[str]) -> Headers:

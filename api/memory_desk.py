@@ -28,6 +28,11 @@ class MemoryDesk:
     def __init__(self, words: Words, *, records: bool = True) -> None:
         self.words, self.records = words, records
 
+    @property
+    def serves(self) -> bool:
+        """Whether meanings are looked for, too."""
+        return False
+
     async def asked(self, query: str) -> Asked:
         return Asked(query)
 

@@ -38,13 +38,17 @@ def session_detail(
     return shapes.SessionDetail(
         session=shown,
         provider=provider_ref(row.provider, catalogue),
-        memory=shapes.MemStat(
-            memory_tokens=0, chat_tokens=exchanges[0].sent_tokens if exchanges else 0, memory_ratio=0.0
-        ),
+        memory=mem_stat(exchanges[0] if exchanges else None),
         stats=_stats(stats),
         recent_metrics=[metric(exchange, catalogue) for exchange in exchanges[:limit]],
         context=context(row, stats.context_tokens, shown.max_context),
     )
+
+
+def mem_stat(row: ExchangeRow | None) -> shapes.MemStat:
+    """What of an exchange's context came from memories, and the rest."""
+    sent, memory = (row.sent_tokens, row.memory_tokens) if row is not None else (0, 0)
+    return shapes.MemStat(memory_tokens=memory, chat_tokens=sent - memory, memory_ratio=percent(memory, sent))
 
 
 def provider_ref(key: str, catalogue: Catalogue) -> shapes.ProviderRef:
@@ -77,9 +81,7 @@ def metric(row: ExchangeRow, catalogue: Catalogue) -> shapes.Metric:
         completion_tokens=usage.completion_tokens,
         is_estimated=usage.source != "measured",
         source="proxy",
-        memory_tokens=0,
-        chat_tokens=row.sent_tokens,
-        memory_ratio=0.0,
+        **mem_stat(row).model_dump(),
         model=row.model_sent,
         provider=row.provider,
         outcome=row.outcome,

@@ -23,6 +23,7 @@ from api.ledger_wiring import ledger_desk, log_watcher, start_watching
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
+from api.memory_live import MemoryRequests
 from api.places import shown
 from api.rebuilds import Rebuilds
 from api.retention import Retention
@@ -56,6 +57,7 @@ from proxy.limiter import Limiter
 from proxy.memory import SessionMemories
 from proxy.providers import Catalogue, Route
 from proxy.rate import RequestRate
+from proxy.recalls import memory_tools
 from proxy.redaction import Redactor
 from proxy.reducing import Reducer
 from proxy.resolution import Resolver
@@ -98,7 +100,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         await store.handler.execute(record, Metadata(actor="system"))
         rate, registry = RequestRate(time.monotonic), Registry()
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
-        facts = FactsCache(seed, count, Redactor(configuration.secrets()))
+        facts = FactsCache(seed, count, Redactor(configuration.secrets()), memory_tools(configuration.mcp.memory_tools))
         limits, price = limiter(configuration), configured_price(configuration)
         budgets = await asyncio.to_thread(budgeting, configuration, store.log, store.handler, price, _now_ms)
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
@@ -120,7 +122,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         start_watching(configuration, services.ledgers, services.log_watcher, background)
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
-        yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub))
+        yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub, MemoryRequests(services).handlers()))
 
 
 async def _store(

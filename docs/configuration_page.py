@@ -164,7 +164,7 @@ MEANINGS = {
     "models.NAME.price.cache_read": "Per million prompt tokens read from the provider's cache.",
     "models.NAME.price.cache_write": "Per million prompt tokens written to the provider's cache.",
     "mcp.mask_chars": "Text of a tool that is longer is shortened, its original kept; 0: never.",
-    "mcp.memory_tools": "Tools whose results count as memory; `*` stands for anything. No effect yet.",
+    "mcp.memory_tools": "Tools whose results count as memory; `*` stands for anything.",
     "mcp.servers": "Servers outside, or other settings for the five that are built in.",
     "mcp.servers.NAME.transport": "By default `http` with a `url`, `stdio` with a `command`, else `builtin`.",
     "mcp.servers.NAME.url": "Address of a Streamable HTTP server.",

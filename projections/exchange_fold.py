@@ -137,6 +137,7 @@ def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
         received.count,
         received.tokens,
         (sent or received).system_tokens,
+        (sent or received).memory_tokens,
         sent.count if sent else None,
         sent.tokens if sent else None,
         event.envelope_ref,

@@ -12,8 +12,8 @@ Outcome = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 
 STARTED = (
     "started_position, exchange_id, session_id, started_at, api, model_requested, model_sent, provider, stream, rule,"
-    " branch, parent_id, client_family, received_count, received_tokens, system_tokens, sent_count, sent_tokens,"
-    " envelope_ref, sent_envelope_ref, skipped_reason, steps, preview"
+    " branch, parent_id, client_family, received_count, received_tokens, system_tokens, memory_tokens, sent_count,"
+    " sent_tokens, envelope_ref, sent_envelope_ref, skipped_reason, steps, preview"
 )
 FINISHED = (
     "finished_position, finished_at, outcome, usage_source, prompt_tokens, completion_tokens, total_tokens,"
@@ -43,6 +43,7 @@ class _Stored(msgspec.Struct, array_like=True):
     received_count: int
     received_tokens: int
     system_tokens: int
+    memory_tokens: int
     sent_count: int | None
     sent_tokens: int | None
     envelope_ref: str
@@ -82,8 +83,8 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     """An exchange as of a position; while it runs, nothing of its end is known. Times in ms since the epoch.
 
     `provider`, `model_sent` and `sent_envelope_ref` are of the last try, once it is finished; `tries` is empty where
-    there was one only. `sent_count` and `sent_tokens` repeat the received ones where `sent_identical`. `error_message`
-    and `preview` are None once the session was erased."""
+    there was one only. `memory_tokens` are those of what was sent; `sent_count` and `sent_tokens` repeat the received
+    ones where `sent_identical`. `error_message` and `preview` are None once the session was erased."""
 
     id: int
     session_id: int
@@ -105,6 +106,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     received_count: int
     received_tokens: int
     system_tokens: int
+    memory_tokens: int
     sent_count: int
     sent_tokens: int
     sent_identical: bool
@@ -148,6 +150,7 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         received_count=row.received_count,
         received_tokens=row.received_tokens,
         system_tokens=row.system_tokens,
+        memory_tokens=row.memory_tokens,
         sent_count=row.received_count if row.sent_count is None else row.sent_count,
         sent_tokens=row.received_tokens if row.sent_tokens is None else row.sent_tokens,
         sent_identical=row.sent_count is None,

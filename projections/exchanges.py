@@ -18,7 +18,8 @@ TABLES = (
     " session_id INTEGER NOT NULL, started_at INTEGER NOT NULL, api TEXT NOT NULL, model_requested TEXT,"
     " model_sent TEXT NOT NULL, provider TEXT NOT NULL, stream INTEGER NOT NULL, rule TEXT NOT NULL, branch TEXT,"
     " parent_id INTEGER, client_family TEXT, received_count INTEGER NOT NULL, received_tokens INTEGER NOT NULL,"
-    " system_tokens INTEGER NOT NULL, sent_count INTEGER, sent_tokens INTEGER, envelope_ref TEXT NOT NULL,"
+    " system_tokens INTEGER NOT NULL, memory_tokens INTEGER NOT NULL, sent_count INTEGER,"
+    " sent_tokens INTEGER, envelope_ref TEXT NOT NULL,"
     " sent_envelope_ref TEXT, skipped_reason TEXT, steps TEXT, preview TEXT,"
     " finished_position INTEGER, finished_at INTEGER, outcome TEXT, usage_source TEXT, prompt_tokens INTEGER,"
     " completion_tokens INTEGER, total_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,"
@@ -80,7 +81,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=7,
+    version=8,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

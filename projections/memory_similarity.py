@@ -6,12 +6,22 @@ from collections.abc import Mapping
 
 import msgspec
 
-from projections.memory_search import scored_by_words
+from projections.memory_search import STOP_WORDS, scored_by_words
 from projections.words import Words
 
 NEARLY_THE_SAME = 0.9
 _LOOKED_AT = 10
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+
+
+def telling(counts: Mapping[str, int]) -> dict[str, int]:
+    """The words that say what a text is about; all of them where there are no such."""
+    found = {word: count for word, count in counts.items() if _tells(word)}
+    return found or dict(counts)
+
+
+def _tells(word: str) -> bool:
+    return (len(word) > 3 and word not in STOP_WORDS) or any(char.isdigit() for char in word)
 
 
 def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
@@ -37,13 +47,13 @@ def near_duplicates(
     row = db.execute(query, (memory_id,)).fetchone()
     if row is None or row[2] is None:
         return []
-    own = _decode_counts(row[2])
+    own = telling(_decode_counts(row[2]))
     found = scored_by_words(db, words, row[1] or "", at=at, session_id=session_id, limit=_LOOKED_AT + 1)
     near: list[tuple[int, float]] = []
     for each in found[: _LOOKED_AT + 1]:
         query = "SELECT memory_id, terms FROM memories WHERE position = ?"
         number, terms = db.execute(query, (each.position,)).fetchone()
-        alike = round(cosine(own, _decode_counts(terms)), 4) if number != memory_id else 0.0
+        alike = round(cosine(own, telling(_decode_counts(terms))), 4) if number != memory_id else 0.0
         if alike >= NEARLY_THE_SAME:
             near.append((number, alike))
     return sorted(near, key=lambda pair: (-pair[1], pair[0]))

@@ -19,7 +19,7 @@ from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
 from proxy.family import client_family
-from proxy.memory import SessionMemories, SessionMemory
+from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
 from proxy.openai_errors import LimitRefusal
 from proxy.reducing import Prepared
@@ -299,11 +299,14 @@ class Beginner:
     ) -> NewEvent:
         base = match.chain.exchange_id if match.chain else None
         tokens = self._tokens(incoming, facts)
-        received = memory.received.difference(facts.refs, base, tokens, facts.system_tokens)
+        recalled = sum(each for _, each in facts.recalled)
+        received = memory.received.difference(facts.refs, base, tokens, facts.system_tokens, recalled)
         memory.received.began(exchange_id, facts.refs, received)
         sent_list = None
         if sending.refs != facts.refs:
-            sent_list = memory.sent.difference(sending.refs, base, tokens - sending.saved, facts.system_tokens)
+            recalled = _still_sent(facts, sending.refs) if recalled else 0
+            left = tokens - sending.saved
+            sent_list = memory.sent.difference(sending.refs, base, left, facts.system_tokens, recalled)
         memory.sent.began(exchange_id, sending.refs, sent_list or received)
         bodies = new_messages(incoming, facts, memory, received)
         for body in sending.bodies:
@@ -355,6 +358,12 @@ class Beginner:
 
 def _body_signals(request: ChatRequest) -> BodySignals:
     return BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
+
+
+def _still_sent(facts: RequestFacts, refs: bytes) -> int:
+    """Tokens of what comes from memories and goes upstream as it came."""
+    sent = {refs[at : at + REF_BYTES] for at in range(0, len(refs), REF_BYTES)}
+    return sum(tokens for ref, tokens in facts.recalled if ref in sent)
 
 
 def _known(resolved: Found | New) -> int | None:

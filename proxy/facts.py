@@ -14,6 +14,7 @@ from xxhash import xxh3_128_digest
 from context.messages import PER_REPLY, canonical, count_message, decode_message, text_of
 from context.tokens import TextCounter
 from proxy.json_depth import within_depth
+from proxy.recalls import IsMemoryTool, Recalled, no_memory_tool, recalled_of, recalls_of
 
 MAX_DEPTH = 128  # levels of a request body
 CANON_BYTES = 16  # of a message's canon
@@ -27,7 +28,8 @@ Fault = Literal["no_object", "no_role", "too_deep"]
 
 class MessageFacts(msgspec.Struct, frozen=True):
     """`ref` is the sha256 of the bytes, `canon` a keyed hash of the canonical form, `tokens` an estimate; `fault` says
-    why it cannot be a message of a request."""
+    why it cannot be a message of a request. `recalls` are the calls of memory tools that it makes, `answers` is the
+    call that it is the result of."""
 
     ref: bytes
     canon: bytes
@@ -38,12 +40,14 @@ class MessageFacts(msgspec.Struct, frozen=True):
     preview: str | None  # of a user message
     fault: Fault | None = None
     result: bool = False  # of a tool
+    recalls: tuple[str, ...] = ()
+    answers: str | None = None
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
     """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens and those of its
-    system messages, the start of its first user message, the first fault with its index, and whether any is a result
-    of a tool."""
+    system messages, the start of its first user message, the first fault with its index, whether any is a result of a
+    tool, and those of memory tools."""
 
     count: int
     refs: bytes
@@ -54,15 +58,24 @@ class RequestFacts(msgspec.Struct, frozen=True):
     preview: str | None
     fault: tuple[int, Fault] | None = None
     results: bool = True
+    recalled: Recalled = ()
 
 
 class FactsCache:
     """Facts by message bytes, in two generations: a hit moves to the young one, a full young one becomes the old."""
 
-    def __init__(self, seed: int, count: TextCounter, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        count: TextCounter,
+        redact: Callable[[str], str],
+        is_memory_tool: IsMemoryTool = no_memory_tool,
+    ) -> None:
         self._seed = seed
         self._count = count
         self._redact = redact
+        self._is_memory_tool = is_memory_tool
+        self._recalls = False  # whether any message has called such a tool: until then no list is looked through
         self._young: dict[bytes, MessageFacts] = {}
         self._old: dict[bytes, MessageFacts] = {}
         self._texts: dict[bytes, int] = {}
@@ -87,11 +100,12 @@ class FactsCache:
                         return None
                 each = self._keep(keys[index], messages[index])
             facts.append(each)
-        return _joined(facts)
+        return _joined(facts, recalls=self._recalls)
 
     def of_long_request(self, messages: Sequence[bytes | msgspec.Raw]) -> RequestFacts:
         """The same without a limit, for a thread, or where nearly all is known."""
-        return _joined([self.of(raw) for raw in messages])
+        facts = [self.of(raw) for raw in messages]
+        return _joined(facts, recalls=self._recalls)
 
     def text_tokens(self, data: bytes) -> int:
         """Estimated tokens of JSON text that comes again and again, such as tool schemas."""
@@ -120,6 +134,8 @@ class FactsCache:
     def _work_out(self, raw: bytes) -> MessageFacts:
         message = decode_message(raw)
         role = message.get("role")
+        recalls = recalls_of(message, self._is_memory_tool) if role == "assistant" else ()
+        self._recalls = self._recalls or bool(recalls)
         return MessageFacts(
             hashlib.sha256(raw).digest(),
             self.hash(canonical(message)),
@@ -130,6 +146,8 @@ class FactsCache:
             self._preview(message) if role == "user" else None,
             _fault(raw, message),
             role == "tool",
+            recalls,
+            str(message.get("tool_call_id")) if role == "tool" else None,
         )
 
     def shown(self, text: str, limit: int) -> str:
@@ -151,7 +169,7 @@ def _fault(raw: bytes, message: dict[str, Any]) -> Fault | None:
     return "no_role" if raw.startswith(b"{") else "no_object"
 
 
-def _joined(facts: list[MessageFacts]) -> RequestFacts:
+def _joined(facts: list[MessageFacts], *, recalls: bool) -> RequestFacts:
     return RequestFacts(
         len(facts),
         b"".join([each.ref for each in facts]),
@@ -162,4 +180,5 @@ def _joined(facts: list[MessageFacts]) -> RequestFacts:
         next((each.preview for each in facts if each.preview is not None), None),
         next(((index, each.fault) for index, each in enumerate(facts) if each.fault is not None), None),
         any([each.result for each in facts]),
+        recalled_of(facts) if recalls else (),
     )

@@ -37,7 +37,14 @@ class Lists:
         self._bases: OrderedDict[int, _Base] = OrderedDict()
         self._firsts: Counter[bytes] = Counter()  # the first refs of their lists: most strangers differ there already
 
-    def difference(self, refs: bytes, base_exchange_id: int | None, tokens: int, system_tokens: int = 0) -> MessageRefs:
+    def difference(
+        self,
+        refs: bytes,
+        base_exchange_id: int | None,
+        tokens: int,
+        system_tokens: int = 0,
+        memory_tokens: int = 0,
+    ) -> MessageRefs:
         """`refs` (32 bytes each) as a difference against an earlier exchange, where that is shorter.
 
         Without a base the one of the latest exchanges that shares most is taken. A full list is written about every
@@ -46,10 +53,15 @@ class Lists:
         base_id, kept = self._shared(refs, base_exchange_id)
         count = len(refs) // REF_BYTES
         if base_id is None or kept == 0 or self._bases[base_id].distance >= _FULL_LIST_EVERY:
-            return MessageRefs(added=hexed(refs), count=count, tokens=tokens, system_tokens=system_tokens)
-        added = hexed(refs[kept * REF_BYTES :])
+            base_id, kept = None, 0
         return MessageRefs(
-            base_exchange=base_id, keep=kept, added=added, count=count, tokens=tokens, system_tokens=system_tokens
+            base_exchange=base_id,
+            keep=kept,
+            added=hexed(refs[kept * REF_BYTES :]),
+            count=count,
+            tokens=tokens,
+            system_tokens=system_tokens,
+            memory_tokens=memory_tokens,
         )
 
     def shared(self, refs: bytes) -> int:

@@ -31,7 +31,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A list of messages as a difference: the first `keep` refs of exchange `base_exchange` (an earlier one of the
     session), then `added`. A ref is the sha256 (64 hex) of one message's JSON bytes as received. `system_tokens` is the
-    part of `tokens` that system and developer messages take."""
+    part of `tokens` that system and developer messages take, `memory_tokens` that of results of memory tools."""
 
     base_exchange: int | None = None
     keep: int = 0
@@ -39,6 +39,7 @@ class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     count: int
     tokens: int
     system_tokens: int = 0
+    memory_tokens: int = 0
 
 
 class ReductionStep(msgspec.Struct, frozen=True):

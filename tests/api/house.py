@@ -24,6 +24,7 @@ from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.log_watcher import LogWatcher
 from api.memory_desk import MemoryDesk
+from api.memory_live import MemoryRequests
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
@@ -213,7 +214,9 @@ async def open_house(
         )
         app, chat = make_app(services), FakeChat()
         entrance = Gate(gate or GateSettings())
-        front = Front(entrance, chat, app, LiveSocket(entrance, hub, stalled_s=stalled_s))
+        front = Front(
+            entrance, chat, app, LiveSocket(entrance, hub, MemoryRequests(services).handlers(), stalled_s=stalled_s)
+        )
         client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
         await stack.enter_async_context(client)
         yield House(

@@ -45,6 +45,7 @@ _PAST = {
     "/api/sessions/{session_id}/pins", "/api/log/sizes", "/api/mcp/calls", "/api/mcp/servers",
     "/api/cline/status", "/api/cline/usage", "/api/ledgers", "/api/ledgers/usage",
     "/api/memory/frequent", "/api/memory/similar/{session_id}", "/api/memory/{memory_id}",
+    "/api/sessions/{session_id}/memory", "/api/memory/stats", "/api/memory/stats/advanced",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
 }  # fmt: skip
 
@@ -110,7 +111,9 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/settings"), ("GET", "/api/sessions/{session_id}/timeline"),
         ("POST", "/api/sessions/vacuum"), ("POST", "/api/projections/rebuild"), ("GET", "/api/log/verify"),
         ("GET", "/api/log/sizes"), ("GET", "/api/mcp/calls"),
-        *(("POST", f"/api/memory/{name}") for name in ("store", "similarity", "cleanup")),
+        *(("POST", f"/api/memory/{name}") for name in ("store", "similarity", "cleanup", "compress")),
+        ("POST", "/api/memory/cluster/{session_id}"), ("GET", "/api/sessions/{session_id}/memory"),
+        ("GET", "/api/memory/stats"), ("GET", "/api/memory/stats/advanced"),
         ("POST", "/api/memory/promote-patterns/{session_id}"),
         *(("POST", f"/api/memory/{{memory_id}}/{name}") for name in ("restore", "demote")),
         ("GET", "/api/memory/frequent"), ("GET", "/api/memory/similar/{session_id}"),

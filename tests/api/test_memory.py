@@ -159,3 +159,44 @@ async def test_an_event_of_a_memory_shows_what_it_changed(two: House) -> None:
     assert {"entity": "memory:1", "field": "access_count", "before": None, "after": 1} in shown["changes"]
     (ref,) = shown["refs"]
     assert (ref["preview"], ref["role"]) == (TEXT, None)
+
+
+async def test_a_text_is_made_shorter(two: House) -> None:
+    text = "\n".join(f"Line {number}: nothing much happened on that day." for number in range(40))
+    text += "\nThe function parse_header in src/parser.py fails with E1042."
+    answers = {}
+    for algorithm in ("context_aware", "extractive", "zlib"):
+        body = {"content": text[:1_900], "algorithm": algorithm, "target_ratio": 0.3}
+        answers[algorithm] = found = (await two.client.post("/api/memory/compress", json=body)).json()
+        assert found["compressed_tokens"] == len(found["compressed_content"]) < found["original_tokens"]
+        assert found["compression_ratio"] == round(1 - found["compressed_tokens"] / found["original_tokens"], 4)
+    assert answers["zlib"]["quality_score"] == 1.0
+    tiny = (await two.client.post("/api/memory/compress", json={"content": "x", "algorithm": "zlib"})).json()
+    assert (tiny["compressed_content"], tiny["compression_ratio"], tiny["quality_score"]) == ("x", 0, 1)
+    assert two.types(2) == []
+
+
+async def test_clusters_of_a_session(two: House) -> None:
+    for word, other in (("vacuum", "panel"), ("schema", "theme"), ("table", "font")):
+        await store(two, f"the query uses a postgres index, replica {word}")
+        await store(two, f"the button opens a dialog with colors, {other}")
+    await store(two, "something else altogether")
+    first = await two.client.post("/api/memory/cluster/1")
+    found = first.json()
+    assert (found["cluster_count"], [each["memory_ids"] for each in found["clusters"]]) == (2, [[1, 3, 5], [2, 4, 6]])
+    assert found["clusters"][0]["center_id"] in ("1", "3", "5")
+    assert (await two.client.post("/api/memory/cluster/1")).json() == found
+    none = await two.client.post("/api/memory/cluster/2", json={"min_cluster_size": 2})
+    assert (none.json()["cluster_count"], none.headers["x-event-count"]) == (0, "0")
+
+
+async def test_nothing_is_invented(two: House) -> None:
+    shown = (await two.client.get("/api/memory/stats/advanced")).json()
+    assert set(shown["advanced_stats"].values()) == {0}
+    assert set(shown["basic_stats"].values()) == {0}
+    await store(two)
+    await store(two)
+    one = (await two.client.get("/api/memory/stats/advanced?session_id=1")).json()
+    assert one["basic_stats"] is None
+    assert (one["advanced_stats"]["total_memories"], one["advanced_stats"]["average_access_count"]) == (1, 2.0)
+    assert (await two.client.get("/api/memory/stats/advanced?session_id=9")).status_code == 404

@@ -12,6 +12,10 @@ _ENTRY = (
     f"{{id, session_id, {_TYPE}, content_hash, content_preview, token_count, access_count, last_accessed_at,"
     " created_at, similarity_score, metadata:object}"
 )
+_GLOBAL = (
+    "{total_memory_tokens, total_chat_tokens, total_tokens, global_memory_ratio, average_session_ratio,"
+    " sessions_with_memory:int}"
+)
 _CHANGED = f"{{success, memory_id, session_id, {_TYPE}, forgotten:str?, changed:bool}}"
 _TEXT = "The staging database listens on port 5433."
 
@@ -23,6 +27,32 @@ PAIRS: tuple[Pair, ...] = (
         ("", {"query": ""}, 422, INVALID),
         body={"query": "which port has staging?", "score_threshold": 0.2, "session_id": "{session_id}"},
         given="remembering", events=("MemoryRecalled",),
+    ),
+    get(
+        "29", "/api/sessions/{session_id}/memory",
+        "{session_id, current:MemStat, history:{timestamp, memory_tokens, chat_tokens, memory_ratio}[], total}",
+        ("?limit=501", None, 422, INVALID), at=True,
+    ),
+    get("30", "/api/memory/stats", _GLOBAL, ("?at=x", None, 422, INVALID), at=True),
+    post(
+        "34", "/api/memory/compress",
+        '{original_tokens:int, compressed_tokens:int, compression_ratio, algorithm:"context_aware"/"extractive"/"zlib",'
+        " decompression_time_ms, quality_score, compression_available, savings_percent:number, compressed_content}",
+        ("", {"content": "text", "target_ratio": 0.95}, 422, INVALID),
+        body={"content": "A line of text.\nAnother line of text that says more.\n" * 4},
+    ),
+    post(
+        "37", "/api/memory/cluster/{session_id}",
+        "{session_id, cluster_count, clusters:{id:str, center_id:str, memory_count, cohesion_score, topic_label,"
+        " vector_dimension:int, memory_ids}[], qdrant_available}",
+        ("", {"min_cluster_size": 11}, 422, INVALID), body={"min_cluster_size": 2}, given="remembering",
+    ),
+    get(
+        "39", "/api/memory/stats/advanced",
+        f"{{basic_stats:{_GLOBAL}?, advanced_stats:{{total_memories, frequent_memories:int, episodic_memories:int,"
+        " semantic_memories:int, total_tokens, average_access_count:number, qdrant_connected}, servers:object[],"
+        " features:{qdrant_available, compression_available, semantic_search:bool, advanced_compression:bool}}",
+        ("?session_id=999", None, 404, "session_not_found"), at=True,
     ),
     post(
         "35", "/api/memory/store?session_id={session_id}",

@@ -152,7 +152,7 @@ def test_common_words_alone_find_something(
 
 
 def test_near_duplicates_are_told(told: Told, opened: Callable[[Told], sqlite3.Connection]) -> None:
-    text = "The staging database of the billing service listens on port number"
+    text = "The staging database of the billing service and its replica in the second region listen behind port number"
     told.store(f"{text} 5433")
     told.store(f"{text} 5434")
     told.store("Something else altogether")
