@@ -153,7 +153,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _difference(before: str, after: str) -> str:
-    if len(before) + len(after) > 1_000_000:
+    if len(before) + len(after) > 400_000:
         return "(too long to be shown)"
     lines = list(difflib.unified_diff(before.split("\n"), after.split("\n"), "before", "after", lineterm="", n=1))
     return "\n".join(lines[:_DIFF] + (["..."] if len(lines) > _DIFF else []))

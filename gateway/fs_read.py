@@ -85,6 +85,16 @@ def read_multiple(roots: Roots, asked: ReadMultipleFiles) -> Mapping[str, Any]:
     return {"files": found, "read": sum("error" not in part for part in found), "total": len(found)}
 
 
+def _fitting(lines: list[str], numbers: list[int]) -> list[int]:
+    """The first of them, as far as an answer goes."""
+    room = ANSWER_BYTES
+    for at, number in enumerate(numbers):
+        room -= len(lines[number - 1])
+        if room < 0:
+            return numbers[:at]
+    return numbers
+
+
 def _full(path: str) -> Mapping[str, Any]:
     return {"path": path, "error": "The answer is full: ask for this one again."}
 
@@ -110,7 +120,7 @@ def extract_lines(roots: Roots, asked: ExtractLines) -> Mapping[str, Any]:
             if 1 <= number <= len(lines)
         }
     )
-    cut = shown[:_MOST_LINES]
+    cut = _fitting(lines, shown[:_MOST_LINES])
     return {
         "path": place.shown,
         "total_lines": len(lines),

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gateway.arguments import ToolFailure
-from gateway.bounds import Allowance, ExhaustedError, offset_of, token_of
+from gateway.arguments import ToolFailure, text_of
+from gateway.bounds import ANSWER_BYTES, Allowance, ExhaustedError, offset_of, token_of
 from gateway.fs_read import Continue, Path, read_up_to
 from gateway.linear_search import Matcher, matcher
 from gateway.roots import Roots
@@ -87,15 +87,16 @@ def _page(roots: Roots, asked: SearchFiles | SearchCode, results: Iterator[Any])
     """The results after those that were given before, and a token where there are more."""
     about = msgspec.json.encode(msgspec.structs.replace(asked, continuation_token=None)).decode()
     start, shown, more, note = offset_of(asked.continuation_token, about), list[Any](), False, None
-    most = asked.max_results if asked.auto_chunk else 1_000
+    most, room = asked.max_results if asked.auto_chunk else 1_000, ANSWER_BYTES
     try:
         for number, result in enumerate(results):
             if number < start:
                 continue
-            if len(shown) == most:
+            if len(shown) == most or room < 0:
                 more = True
                 break
             shown.append(result)
+            room -= len(text_of(result))
     except ExhaustedError as error:
         note = str(error)
     return {

@@ -16,7 +16,7 @@ from gateway.fs_read import Path, Size, codec, read_up_to
 from gateway.roots import Place, Roots, failure, make_directory
 
 _BACKUPS = 1_000
-_FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FRESH = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW = 0o644  # permissions of a new file
 _EMOJI = ((0x1F000, 0x1FAFF), (0x2600, 0x27BF), (0xFE0F, 0xFE0F), (0x200D, 0x200D), (0x20E3, 0x20E3))
 _Remove = Annotated[bool, msgspec.Meta(description="Write the text without its emojis.")]

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.arguments import ToolFailure, answer, tool
 from gateway.beside import Beside
-from gateway.bounds import Allowance
+from gateway.bounds import ANSWER_BYTES, Allowance
 from gateway.dice import pairs, similarity
 from gateway.fs_read import read_up_to
 from gateway.jsonpath import PathError, parse
@@ -68,9 +68,12 @@ def by_path(roots: Roots, asked: ByPath) -> list[Mapping[str, Any]]:
         raise ToolFailure(str(error)) from None
     finder = Finder(loaded(roots, asked.file_path), Allowance(entries=_NODES).entry)
     found: list[Mapping[str, Any]] = []
+    room = ANSWER_BYTES
     for way, value in finder.find(query):
-        if len(found) == _RESULTS:
-            raise ToolFailure(f"More than {_RESULTS:,} values fit: take a narrower path.")
+        room -= len(msgspec.json.encode(value))
+        if len(found) == _RESULTS or room < 0:
+            text = f"More than {_RESULTS:,} values or {ANSWER_BYTES:,} bytes fit: take a narrower path."
+            raise ToolFailure(text)
         found.append({"path": path_of(way), "value": value})
     return found
 

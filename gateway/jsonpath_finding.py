@@ -72,7 +72,9 @@ class Finder:
                 yield from self._each(node)
             case Slice(start, stop, step):
                 if isinstance(value, list) and step:
-                    yield from (((*way, at), value[at]) for at in range(*slice(start, stop, step).indices(len(value))))
+                    for at in range(*slice(start, stop, step).indices(len(value))):
+                        self._spend()
+                        yield (*way, at), value[at]
             case Filter(test):
                 yield from (child for child in self._each(node) if self._holds(test, child[1]))
 
@@ -92,7 +94,7 @@ class Finder:
             case Any_(tests):
                 return any(self._holds(each, current) for each in tests)
             case Comparison(left, operator, right):
-                return compared(self._value(left, current), operator, self._value(right, current))
+                return self._compared(self._value(left, current), operator, self._value(right, current))
 
     def _value(self, value: Value, current: Any) -> Any:
         match value:
@@ -109,6 +111,32 @@ class Finder:
                 measured = self._value(argument, current)
                 return len(measured) if isinstance(measured, str | list | dict) else _NOTHING
 
+    def _compared(self, left: Any, operator: str, right: Any) -> bool:
+        """Only numbers with numbers and texts with texts have an order; anything can be equal."""
+        match operator:
+            case "==":
+                return self._same(left, right)
+            case "!=":
+                return not self._same(left, right)
+            case "<":
+                return _less(left, right)
+            case ">":
+                return _less(right, left)
+            case "<=":
+                return _less(left, right) or self._same(left, right)
+            case _:
+                return _less(right, left) or self._same(left, right)
+
+    def _same(self, left: Any, right: Any) -> bool:
+        self._spend()
+        if left is _NOTHING or right is _NOTHING:
+            return left is right
+        if isinstance(left, list) and isinstance(right, list):
+            return len(left) == len(right) and all(map(self._same, left, right))
+        if isinstance(left, dict) and isinstance(right, dict):
+            return left.keys() == right.keys() and all(self._same(left[key], right[key]) for key in left)
+        return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+
 
 def children(node: Node) -> Iterator[Node]:
     way, value = node
@@ -116,23 +144,6 @@ def children(node: Node) -> Iterator[Node]:
         yield from (((*way, name), inner) for name, inner in value.items())
     elif isinstance(value, list):
         yield from (((*way, at), inner) for at, inner in enumerate(value))
-
-
-def compared(left: Any, operator: str, right: Any) -> bool:
-    """Only numbers with numbers and texts with texts have an order; anything can be equal."""
-    match operator:
-        case "==":
-            return _same(left, right)
-        case "!=":
-            return not _same(left, right)
-        case "<":
-            return _less(left, right)
-        case ">":
-            return _less(right, left)
-        case "<=":
-            return _less(left, right) or _same(left, right)
-        case _:
-            return _less(right, left) or _same(left, right)
 
 
 def path_of(way: Sequence[str | int]) -> str:
@@ -151,16 +162,6 @@ def path_of(way: Sequence[str | int]) -> str:
 def _quoted(name: str) -> str:
     text = name.replace("\\", "\\\\").replace("'", "\\'")
     return "".join(each if each >= " " else f"\\u{ord(each):04x}" for each in text)
-
-
-def _same(left: Any, right: Any) -> bool:
-    if left is _NOTHING or right is _NOTHING:
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def _less(left: Any, right: Any) -> bool:

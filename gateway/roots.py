@@ -13,8 +13,10 @@ import msgspec
 
 from gateway.arguments import ToolFailure
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe without a writer would block
+_FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)  # Windows has none of them, and is refused
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_DIRECTORY = os.O_RDONLY | _FOLDER | _NO_LINK
+_FILE = _NO_LINK | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer would block
 _LONGEST = 4_096
 _SAFE = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 NO_ROOTS = (
@@ -154,8 +156,11 @@ class Roots:
         return any(real == hidden or real in hidden.parents for hidden in (path.resolve() for path in self._hidden))
 
     def _root(self, root: Path) -> int:
+        real = root.resolve()
+        if any(real.is_relative_to(hidden.resolve()) for hidden in self._hidden):
+            raise ToolFailure(f"{root} belongs to the proxy itself and stays closed.")
         try:
-            return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return os.open(root, os.O_RDONLY | _FOLDER)
         except OSError as error:
             raise failure(error, Place(root, ())) from None
 

@@ -61,7 +61,7 @@ def nearest(text: str, old: str) -> str | None:
     """The lines that are most like `old`, where some are: for saying what was probably meant."""
     lines, wanted = text.split("\n"), old.strip("\n").split("\n")
     first = wanted[0].strip()
-    if not first or len(lines) > 20_000:
+    if not first or len(lines) > 5_000:
         return None
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(first[:500])
@@ -85,7 +85,7 @@ def loosely(text: str, old: str) -> list[tuple[int, int]]:
         starts.append(starts[-1] + len(line) + 1)
     stripped, found, number = [line.strip() for line in lines], [], 0
     while number + len(wanted) <= len(lines):
-        if stripped[number : number + len(wanted)] == wanted:
+        if stripped[number] == wanted[0] and stripped[number : number + len(wanted)] == wanted:
             found.append((starts[number], starts[number + len(wanted)] - 1))
             number += len(wanted)
         else:

@@ -154,6 +154,17 @@ async def test_searching_names(reading: InProcessServer) -> None:
     assert (await done(reading, "fast_search_files", path=".", pattern="*.py,*.txt"))["count"] == 2
 
 
+async def test_answers_have_an_end(reading: InProcessServer, root: Path) -> None:
+    (root / "long.txt").write_text(("x" * 400 + "\n") * 4_000)
+    asked = {"path": ".", "pattern": "xx", "context_lines": 20, "max_results": 1_000}
+    first = await done(reading, "fast_search_code", **asked)
+    assert first["has_more"] and 10 < first["count"] < 300
+    rest = await done(reading, "fast_search_code", **asked, continuation_token=first["continuation_token"])
+    assert rest["results"][0]["line"] == first["results"][-1]["line"] + 1
+    lines = await done(reading, "fast_extract_lines", path="long.txt", start_line=1)
+    assert lines["truncated"] and 2_000 < len(lines["lines"]) < 4_000
+
+
 async def test_searching_lines(reading: InProcessServer, root: Path) -> None:
     found = await done(reading, "fast_search_code", path=".", pattern=r"def \w+\(", context_lines=1)
     (hit,) = found["results"]

@@ -195,6 +195,7 @@ async def test_hostile_files(query: InProcessServer, root: Path, outside: Path) 
     (root / "deeper.json").write_text("[" * 300 + "]" * 300)
     (root / "broken.json").write_text('{"a":')
     (root / "long.json").write_bytes(b" " * (21 << 20))
+    (root / "heavy.json").write_text(json.dumps([[["x" * 400_000]]]))
     (root / "wide.json").write_text(json.dumps(list(range(2_000))))
     for path, says in (
         (str(outside / "secret.json"), "outside"),
@@ -207,6 +208,7 @@ async def test_hostile_files(query: InProcessServer, root: Path, outside: Path) 
         ("long.json", "more than"),
         ("absent.json", "does not exist"),
         ("wide.json", "narrower"),
+        ("heavy.json", "narrower"),
     ):
         assert says in await refused(query, "json_query_jsonpath", file_path=path, jsonpath="$..*")
     assert "At character 3" in await refused(query, "json_query_jsonpath", file_path="store.json", jsonpath="$[")
@@ -223,5 +225,7 @@ def test_a_path_that_asks_for_too_much() -> None:
         if calls > 1_000:
             raise ToolFailure("enough")
 
-    with pytest.raises(ToolFailure):
-        list(Finder([[0] * 30] * 30, spend).find(parse("$..[?count(@..*) == count($..*)]")))
+    for path in ("$..[?count(@..*) == count($..*)]", "$[?count($[::1]) > 0]", "$..[?$ == $]"):
+        calls = 0
+        with pytest.raises(ToolFailure):
+            list(Finder([[0] * 50] * 50, spend).find(parse(path)))

@@ -218,6 +218,12 @@ def test_what_is_the_proxys_own_stays_closed(root: Path) -> None:
     assert not names & {"data", "keys.sqlite", "config.toml"}
 
 
+def test_a_root_in_what_is_the_proxys_own(root: Path) -> None:
+    for hidden in (root, root.parent):
+        with pytest.raises(ToolFailure, match="belongs to the proxy"):
+            read_file(Roots([root], hidden=[hidden]), ReadFile(path="notes.txt"))
+
+
 def test_a_root_within_a_root(root: Path) -> None:
     roots = Roots([root, root / "src"])
     whole, inner = roots.place(str(root)), roots.place(str(root / "src" / "deep"))
