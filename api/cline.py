@@ -111,7 +111,7 @@ async def usage(reads: Reads, limit: AnyInt = 100, offset: AnyInt = 0) -> ClineU
 async def take_over(body: Annotated[ImportBody, Depends(read(ImportBody))], services: Use, writes: Writes) -> Imported:
     """Take over what Cline has written down: numbers, no texts. What is on record already appends nothing."""
     names = services.ledgers.names(body.path) if body.path is not None else None
-    outcome = await writes.append(lambda: services.ledgers.work("cline", body.path, writes.metadata))
+    outcome = await writes.append(lambda: services.ledgers.work("cline", body.path, writes.metadata, writes.part))
     return await writes.read(outcome, import_answer, names, CLINE, outcome.count)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -23,7 +23,10 @@ from schema.ledgers import TaskUsageImported, Tool, WireMatch
 from schema.recorded import Metadata
 
 _EXCHANGES = 50_000  # that a task is matched with
-_ROWS = 2_000  # of one command: what is decided on at once, on the event loop
+_ROWS = 500  # of one command: what is decided on at once, on the event loop
+
+
+Part = Callable[[Outcome], None]  # it is told of what was appended early
 
 
 class LedgerDesk:
@@ -53,12 +56,12 @@ class LedgerDesk:
         """How the ledgers at a path are shown."""
         return [ledger.shown for ledger in self._shelf.named(path, self._machine)]
 
-    async def work(self, tool: Tool | None, path: str | None, metadata: Metadata) -> ImportLedgers:
+    async def work(self, tool: Tool | None, path: str | None, metadata: Metadata, part: Part) -> ImportLedgers:
         """Read ledgers, take over the first parts of long ones, and say what is left to do. Raises CommandError."""
         ledgers = await asyncio.to_thread(self.of, tool, path)
         async with self._lock:
             readings = [await self._reading(ledger) for ledger in await asyncio.to_thread(self._wanted, ledgers)]
-            return ImportLedgers(tuple([await self._shortened(reading, metadata) for reading in readings]))
+            return ImportLedgers(tuple([await self._shortened(reading, metadata, part) for reading in readings]))
 
     async def tried(self, tool: Tool | None, path: str | None) -> Imported:
         """What `work` and its command would do. Raises CommandError."""
@@ -80,7 +83,7 @@ class LedgerDesk:
         """Without a request. Raises CommandError."""
         async with self._lock:
             readings = [await self._reading(ledger) for ledger in ledgers]
-            left = tuple([await self._shortened(reading, metadata) for reading in readings])
+            left = tuple([await self._shortened(reading, metadata, lambda _: None) for reading in readings])
             return await self._handler.execute(ImportLedgers(left), metadata)
 
     def _wanted(self, ledgers: Iterable[Ledger]) -> list[Ledger]:
@@ -108,12 +111,14 @@ class LedgerDesk:
             problems=tuple(trouble.problems),
         )
 
-    async def _shortened(self, reading: Reading, metadata: Metadata) -> Reading:
+    async def _shortened(self, reading: Reading, metadata: Metadata, done: Part) -> Reading:
         """What is left of a reading, once all but its last rows are taken over."""
         rows, before, taken, latest = reading.rows, 0, 0, None
         while len(rows) - before > _ROWS:
             part = msgspec.structs.replace(reading, rows=rows[before : before + _ROWS], last=False)
-            taken += (await self._handler.execute(ImportLedgers((part,)), metadata)).count
+            outcome = await self._handler.execute(ImportLedgers((part,)), metadata)
+            done(outcome)
+            taken += outcome.count
             before += _ROWS
             latest = max(latest or 0, *(each.event.ts for each in part.rows))
         return msgspec.structs.replace(

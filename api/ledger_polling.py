@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from schema.ledgers import Tool
 from schema.recorded import Metadata
 
 _log = logging.getLogger("chronoproxy.ledgers")
+_REST = 20  # times what a look took is the shortest pause after it
 _BY = Metadata(actor="system", by="polling")
 State = tuple[int, int, int]  # of a file: inode, bytes, time of the last write in ns
 
@@ -38,8 +40,9 @@ class LedgerPolling:
         tools: Sequence[Tool],
         section: Polling,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desk, self._tools, self._section, self._wait = desk, tools, section, wait
+        self._desk, self._tools, self._section, self._wait, self._clock = desk, tools, section, wait, clock
         self._seen: dict[Ledger, dict[str, State]] = {}
 
     async def run(self) -> None:
@@ -47,8 +50,9 @@ class LedgerPolling:
         pause = float(self._section.interval_seconds)
         while True:
             try:
+                begun = self._clock()
                 await self.once()
-                pause = float(self._section.interval_seconds)
+                pause = max(self._section.interval_seconds, _REST * (self._clock() - begun))
             except (CommandError, sqlite3.Error, OSError) as error:
                 pause = min(2 * pause, float(max(self._section.backoff_max_seconds, self._section.interval_seconds)))
                 _log.error("ledgers could not be imported, next try in %.0f s: %s", pause, error)

@@ -98,7 +98,7 @@ async def take_over(
     if body.dry_run:
         await writes.append(Acknowledge())
         return await services.ledgers.tried(body.tool, body.path)
-    outcome = await writes.append(lambda: services.ledgers.work(body.tool, body.path, writes.metadata))
+    outcome = await writes.append(lambda: services.ledgers.work(body.tool, body.path, writes.metadata, writes.part))
     tools = (body.tool,) if body.tool is not None else TOOLS
     return await writes.read(outcome, import_answer, names, tools, outcome.count)
 

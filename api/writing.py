@@ -38,11 +38,16 @@ class Writing:
         self._response = response
         self._metadata = Metadata(actor="api", correlation_id=context.request_id)
         self._expected = expected
+        self._parts = 0
 
     @property
     def metadata(self) -> Metadata:
         """Of what is appended for this request."""
         return self._metadata
+
+    def part(self, outcome: Outcome) -> None:
+        """An earlier part of the same write was appended: X-Event-Count counts it too."""
+        self._parts += outcome.count
 
     async def execute(self, command: Command, query: Callable[..., T], *args: object) -> T:
         """Append what `command` causes, then `query(connection, *args, at=position)` as of its last event.
@@ -115,7 +120,7 @@ class Writing:
         return Outcome(kept.position, kept.count, tuple(recorded.event for recorded in events))
 
     async def _shown(self, outcome: Outcome) -> Outcome:
-        headers = {"X-Event-Position": str(outcome.position), "X-Event-Count": str(outcome.count)}
+        headers = {"X-Event-Position": str(outcome.position), "X-Event-Count": str(self._parts + outcome.count)}
         try:
             await self._services.waiter.until(outcome.position)
         except ProjectionLagError as error:

@@ -84,17 +84,19 @@ async def test_two_imports_at_once_are_one(house: House, home: Path) -> None:
 
 
 async def test_a_long_history_comes_in_parts(house: House, home: Path) -> None:
-    history(home, [item(number) for number in range(4_500)])
-    answer = (await take(house)).json()
-    assert (answer["imported_count"], answer["skipped_count"]) == (4_500, 0)
+    history(home, [item(number) for number in range(1_800)])
+    first = await take(house)
+    assert (first.headers["x-event-count"], first.headers["x-event-position"]) == ("1801", "1801")
+    answer = first.json()
+    assert (answer["imported_count"], answer["skipped_count"]) == (1_800, 0)
     assert house.types().count("LedgerImported") == 1
-    assert len(house.events()) == 4_501
+    assert len(house.events()) == 1_801
     answer = (await take(house)).json()
-    assert (answer["imported_count"], answer["skipped_count"]) == (0, 4_500)
-    history(home, [item(number) for number in range(4_499)] + [item(4_499, tokensIn=1)])
+    assert (answer["imported_count"], answer["skipped_count"]) == (0, 1_800)
+    history(home, [item(number) for number in range(1_799)] + [item(1_799, tokensIn=1)])
     assert (await take(house)).json()["imported_count"] == 1
     totals = (await house.client.get("/api/ledgers")).json()["tools"][0]["imported"]
-    assert totals["tokens_in"] == sum(100 + number for number in range(4_499)) + 1
+    assert totals["tokens_in"] == sum(100 + number for number in range(1_799)) + 1
 
 
 async def test_a_task_that_stands_there_twice_counts_once(house: House, home: Path) -> None:
