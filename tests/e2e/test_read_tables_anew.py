@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from tests.api.ledger_files import history, item
 from tests.e2e.processes import MockProcess, ProxyProcess, config_for, plan
 
 # of the surroundings or the clock: the rate of the last minute, and what this process is
@@ -23,6 +24,10 @@ def work(proxy: ProxyProcess) -> None:
     chat("fails", plan(status=500, body={"error": {"message": "broken"}}))
     chat("is cut", plan(cut="boundary"), stream=True)
     chat("is estimated", plan(usage="none"))
+    history(proxy.directory, [item(1), item(2)])
+    httpx.post(f"{proxy.url}/api/cline/import")
+    history(proxy.directory, [item(1, tokensIn=500), item(2), item(3)])
+    httpx.post(f"{proxy.url}/api/ledgers/import")
     made = httpx.post(f"{proxy.url}/api/sessions", json={"name": "by hand"}).json()
     httpx.patch(f"{proxy.url}/api/sessions/{made['id']}", json={"name": "renamed"})
     httpx.post(f"{proxy.url}/api/sessions/1/activate")
@@ -37,6 +42,7 @@ def reads(proxy: ProxyProcess) -> dict[str, Any]:
     timed = [
         *("/api/sessions", "/api/sessions/active", "/api/sessions/auto-status", "/api/exchanges?limit=100"),
         *("/api/events?limit=500", "/api/events?order=asc&type=ExchangeStarted", "/api/events?q=broken"),
+        *("/api/cline/status", "/api/cline/usage", "/api/ledgers", "/api/ledgers/usage"),
         *(f"/api/sessions/{number}" for number in range(1, 12)),
         *(f"/api/exchanges/{number}" for number in range(1, 13)),
     ]
