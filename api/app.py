@@ -31,11 +31,13 @@ from api import (
     metrics,
     moving,
     pins,
+    prices,
     projections,
     providers,
     sessions,
     settings,
     timeline,
+    usage,
 )
 from api.description import DescribedApp
 from api.services import Services
@@ -73,6 +75,8 @@ _ROOMS = (
     log_sizes,
     cline,
     ledgers,
+    usage,
+    prices,
     health,
     budgets,
     metrics,

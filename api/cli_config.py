@@ -106,6 +106,8 @@ STARTER = """\
 # enabled = false
 # interval_seconds = 60
 # backoff_max_seconds = 600
+[prices]
+# file = "prices.toml"               # dated prices, beside this file; see docs/usage.md
 
 [ledgers]                            # what other tools wrote down
 # paths = []                         # such as "aider_history:~/project/.aider.chat.history.md"
@@ -163,7 +165,7 @@ STARTER = """\
 # max_output_tokens = 32768
 # capabilities = ["tools"]
 # fallback = []                      # models that are asked in its place where it fails
-# price = { input = 1.25, output = 10.0, cache_read = 0.125, cache_write = 1.25 }
+# price = { input = 1.25, output = 10.0, cache_read = 0.125, cache_write = 1.25, cache_write_1h = 2.0 }
 #
 # [mcp.servers.search]               # a program that speaks MCP, or the address of a server
 # command = "npx"

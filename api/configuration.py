@@ -25,6 +25,7 @@ from api.configuration_sections import (
     KeyEntry,
     LedgersSection,
     ObservationMasking,
+    PricesSection,
     RateLimit,
     RecordingSection,
     Reduction,
@@ -36,13 +37,15 @@ from api.configuration_sections import (
 )
 from api.configuration_telemetry import Telemetry
 from api.configuration_warnings import dotted, without_effect
-from api.places import default_data_dir
+from api.places import default_data_dir, shown
+from api.price_book import price_book
 from context.compaction import CompactionSettings
 from context.replacements import ReductionSettings
 from context.window import WindowSettings
 from proxy.compacting import AutoCompaction
 from proxy.demo_replies import MODELS as DEMO_MODELS
 from proxy.providers import Catalogue, Model, Price, Provider, Retry
+from schema.prices import PriceRow
 
 __all__ = ["Configuration", "ConfigurationError", "Overrides", "load"]
 
@@ -72,6 +75,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     mcp: Mcp
     cline: Cline
     ledgers: LedgersSection
+    prices: PricesSection
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
     warnings: tuple[str, ...]
@@ -79,6 +83,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     budgets: Budgets = Budgets()
     telemetry: Telemetry = Telemetry()
     given: tuple[str, ...] = ()
+    price_book: tuple[PriceRow, ...] = ()
 
     def catalogue(self) -> Catalogue:
         return Catalogue(self.providers, self.models, self.default_model)
@@ -119,6 +124,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "mcp": self.mcp.public(),
             "cline": self.cline.model_dump(),
             "ledgers": self.ledgers.model_dump(),
+            "prices": {"file": shown(Path(self.prices.file)) if self.prices.file else ""},
             "providers": {each.key: _public_provider(each) for each in self.providers},
             "models": {each.key: _public_model(each) for each in self.models},
         }
@@ -202,9 +208,11 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         mcp=values.mcp,
         cline=values.cline,
         ledgers=values.ledgers,
+        prices=values.prices,
         providers=providers,
         models=models,
         warnings=tuple(warnings),
+        price_book=_price_book(values, models, file),
     )
     named = shown_names(document.values) | {f"server.{key}" for key in ("host", "port") if getattr(overrides, key)}
     given = tuple(sorted(named & flat(configuration.public_values()).keys()))
@@ -276,6 +284,15 @@ def _public_retry(retry: Retry | None) -> dict[str, Any] | None:
         return None
     waits = {"backoff_ms": round(retry.backoff_s * 1_000), "max_wait_ms": round(retry.max_wait_s * 1_000)}
     return {"attempts": retry.attempts, "on": sorted(retry.on), **waits}
+
+
+def _price_book(values: FileModel, models: tuple[Model, ...], file: Path | None) -> tuple[PriceRow, ...]:
+    named = _path(values.prices.file)
+    path = file.parent / named if named is not None and file is not None else named
+    try:
+        return price_book(models, path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error}") from None
 
 
 def _window(section: Schema1) -> WindowSettings | None:

@@ -227,11 +227,21 @@ class Compaction(Section):
     preview: CompactionPreview = CompactionPreview()
 
 
+Usd = Annotated[float | None, Field(ge=0, le=1_000_000)]
+
+
 class PriceEntry(Section):
-    input: float | None = Field(default=None, ge=0)
-    output: float | None = Field(default=None, ge=0)
-    cache_read: float | None = Field(default=None, ge=0)
-    cache_write: float | None = Field(default=None, ge=0)
+    input: Usd = None
+    output: Usd = None
+    cache_read: Usd = None
+    cache_write: Usd = None
+    cache_write_1h: Usd = None
+
+
+class PricesSection(Section):
+    """`file` holds dated prices; a relative path starts from the configuration's directory."""
+
+    file: str = Field(default="", max_length=4_096)
 
 
 class ModelEntry(Section):
@@ -293,5 +303,6 @@ class FileModel(Section):
     mcp: Mcp = Mcp()
     cline: Cline = Cline()
     ledgers: LedgersSection = LedgersSection()
+    prices: PricesSection = PricesSection()
     providers: dict[Annotated[str, Field(pattern=_NO_SLASH)], ProviderEntry] = {}
     models: dict[Annotated[str, Field(pattern=_KEY)], ModelEntry] = {}

@@ -23,6 +23,7 @@ from api.configuration_sections import (
     ObservationMasking,
     Polling,
     PriceEntry,
+    PricesSection,
     ProviderEntry,
     RateLimit,
     RecordingSection,
@@ -35,12 +36,11 @@ from api.configuration_sections import (
 )
 from api.configuration_telemetry import Telemetry
 
-# Keys of the contract whose feature does not exist yet; `price` is checked and recorded, costs are not computed.
+# Keys of the contract whose feature does not exist yet.
 LATER_SECTIONS = frozenset(("context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
     RecordingSection: frozenset({"idempotency_hours"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
-    ModelEntry: frozenset({"price"}),
     Mcp: frozenset({"qdrant", "compression", "retry"}),
 }
 _SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -57,6 +57,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "mcp": Mcp,
     "cline": Cline,
     "ledgers": LedgersSection,
+    "prices": PricesSection,
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,

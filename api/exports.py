@@ -2,8 +2,6 @@
 limit of rows."""
 
 import asyncio
-import csv
-import io
 import sqlite3
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -13,6 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from api import views
+from api.csv_lines import lines, safe
 from api.errors import ApiError
 from api.fields import QueryId
 from api.labels import Summaries
@@ -32,7 +31,6 @@ _COLUMNS = (
     *("Timestamp", "Tokens Total", "Pourcentage", "Aperçu"),
     *("Prompt Tokens", "Completion Tokens", "Type", "Source"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The file"}
 }
@@ -100,9 +98,9 @@ async def _pages(services: Services, chosen: Chosen) -> AsyncIterator[list[Excha
 
 
 async def _csv(services: Services, chosen: Chosen) -> AsyncIterator[str]:
-    yield _lines([_COLUMNS])
+    yield lines([_COLUMNS])
     async for page in _pages(services, chosen):
-        yield _lines([_cells(row, services) for row in page])
+        yield lines([_cells(row, services) for row in page])
 
 
 def _cells(row: ExchangeRow, services: Services) -> tuple[object, ...]:
@@ -111,22 +109,12 @@ def _cells(row: ExchangeRow, services: Services) -> tuple[object, ...]:
         metric.timestamp,
         metric.estimated_tokens,
         f"{metric.percentage:.2f}%",
-        _safe(metric.content_preview),
+        safe(metric.content_preview),
         metric.prompt_tokens,
         metric.completion_tokens,
         "Estimé" if metric.is_estimated else "Réel",
         metric.source,
     )
-
-
-def _lines(rows: list[tuple[object, ...]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(rows)
-    return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 async def _json(services: Services, chosen: Chosen) -> AsyncIterator[str]:

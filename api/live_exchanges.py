@@ -103,6 +103,7 @@ def _metric_updated(row: ExchangeRow, context: int, window: int) -> Fields:
         "source": "proxy",
         "is_estimated": usage.source != "measured",
         "outcome": row.outcome,
+        "cost_usd": views.usd(row.cost),
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from api import live_context, live_exchanges, live_ledgers, views
 from api.live_view import Fields, Message, Said, Say, View, message, on, text_of
 from api.session_answers import DetailRows
+from projections.session_costs import session_cost
 from projections.session_stats import session_stats
 from projections.timeline import EventRow, get_event
 from projections.workspace import active_session_id
@@ -137,6 +138,7 @@ def _state(view: View, row: EventRow) -> Fields | None:
         "session_id": number,
         "context_tokens": tokens,
         "max_context": most,
+        "cost_usd": views.usd(session_cost(view.db, number, at=row.position)),
         "percentage": views.percent(tokens, most),
     }
 

@@ -13,6 +13,8 @@ from api.reading import PAST, Reads
 from api.services import Use
 from api.session_answers import living_session
 from api.times import iso
+from api.views import usd
+from projections.prices import last_repriced
 from projections.session_timeline import TimelineColumns, last_position, sampled, session_timeline
 from projections.sessions import SessionRow
 
@@ -21,7 +23,8 @@ router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
 
 class Columns(BaseModel):
     """All of one length. `dt_ms` counts from `t0`, `type` is an index into `types`; `used` are the tokens in the
-    context after the event; `saved` and `ratio` (percent) say what the event took off a request."""
+    context after the event; `saved` and `ratio` (percent) say what the event took off a request; `cost_usd` is what the
+    session has cost so far."""
 
     position: list[int]
     dt_ms: list[int]
@@ -74,10 +77,11 @@ class Timeline(BaseModel):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """`columns` is None where the asker has them already."""
+    """`columns` is None where the asker has them already; `changed` is the last event that has changed them."""
 
     session: SessionRow
     position: int
+    changed: int
     columns: TimelineColumns | None
 
 
@@ -91,7 +95,7 @@ async def timeline(
 ) -> Response:
     """The session's events, each with the state of the context after it."""
     found = await reads.run(_find, session_id, _tags(if_none_match))
-    headers = {"ETag": f'"{found.position}"', "Cache-Control": "no-cache", **reads.moment_header}
+    headers = {"ETag": f'"{found.changed}"', "Cache-Control": "no-cache", **reads.moment_header}
     if found.columns is None:
         return Response(status_code=304, headers=headers)
     most = services.catalogue.max_context(found.session.provider, found.session.model)
@@ -103,9 +107,10 @@ async def timeline(
 def _find(db: sqlite3.Connection, session_id: int, known: frozenset[str], *, at: int) -> Found:
     session = living_session(db, session_id, at=at)
     position = last_position(db, session_id, at=at)
-    if known & {f'"{position}"', "*"}:
-        return Found(session, position, None)
-    return Found(session, position, session_timeline(db, session_id, at=at))
+    changed = max(position, last_repriced(db, at=at))
+    if known & {f'"{changed}"', "*"}:
+        return Found(session, position, changed, None)
+    return Found(session, position, changed, session_timeline(db, session_id, at=at))
 
 
 def _tags(header: str | None) -> frozenset[str]:
@@ -136,6 +141,6 @@ def _body(
             "reserved": [reserved if reserved is not None else default_reserved for reserved in columns.reserved],
             "saved": columns.saved,
             "ratio": columns.ratio,
-            "cost_usd": [None] * count,  # costs are not computed yet
+            "cost_usd": [usd(cost) for cost in columns.cost],
         },
     }

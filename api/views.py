@@ -87,7 +87,7 @@ def metric(row: ExchangeRow, catalogue: Catalogue) -> shapes.Metric:
         outcome=row.outcome,
         cached_tokens=usage.cached_tokens,
         duration_ms=row.timings.duration_ms,
-        cost_usd=None,
+        cost_usd=usd(row.cost),
     )
 
 
@@ -127,6 +127,11 @@ def event(recorded: Recorded, summary: str) -> shapes.Event:
         "data": msgspec.to_builtins(recorded.event),
     }
     return shapes.Event.model_validate(fields | own)
+
+
+def usd(micros: int | None) -> float | None:
+    """Micro-dollars as dollars: exact, and as short as JSON can say it."""
+    return None if micros is None else micros / 1_000_000
 
 
 def percent(part: int, whole: int) -> float:
@@ -196,7 +201,7 @@ def _exchange_fields(row: ExchangeRow) -> dict[str, Any]:
         "usage": msgspec.structs.asdict(row.usage),
         "tries": [msgspec.structs.asdict(each) for each in row.tries],
         "timings": msgspec.structs.asdict(row.timings),
-        "cost_usd": None,
+        "cost_usd": usd(row.cost),
         "error": {"code": row.error_code, "message": row.error_message} if row.error_code else None,
         "positions": {"started": row.started_position, "finished": row.finished_position},
     }

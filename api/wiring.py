@@ -25,6 +25,7 @@ from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
 from api.memory_live import MemoryRequests
 from api.places import shown
+from api.price_book import book_hash
 from api.rebuilds import Rebuilds
 from api.retention import Retention
 from api.servers_wiring import servers_in_process
@@ -34,6 +35,7 @@ from api.wiring_limits import budgeting, configured_price, key_names, limiter
 from api.wiring_telemetry import TelemetryFeed, telemetry
 from chronoproxy import __version__
 from commands.handling import CommandHandler
+from commands.prices import AdoptPriceBook
 from commands.recovery import interrupt_open_exchanges
 from commands.workspace import RecordConfiguration
 from context.tokens import SplintrCounter
@@ -98,6 +100,8 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         await interrupt_open_exchanges(store.log, store.appender)
         record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given)
         await store.handler.execute(record, Metadata(actor="system"))
+        book = configuration.price_book
+        await store.handler.execute(AdoptPriceBook(book, book_hash(book)), Metadata(actor="system"))
         rate, registry = RequestRate(time.monotonic), Registry()
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
         facts = FactsCache(seed, count, Redactor(configuration.secrets()), memory_tools(configuration.mcp.memory_tools))

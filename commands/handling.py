@@ -12,7 +12,19 @@ from typing import TypeGuard
 
 import msgspec
 
-from commands import compaction, erasure, ledgers, memory, moving, pins, retrievals, server_state, sessions, workspace
+from commands import (
+    compaction,
+    erasure,
+    ledgers,
+    memory,
+    moving,
+    pins,
+    prices,
+    retrievals,
+    server_state,
+    sessions,
+    workspace,
+)
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
@@ -20,6 +32,7 @@ from schema import ledgers as ledger_events
 from schema import memory as memory_events
 from schema import moving as moving_events
 from schema import server_state as server_events
+from schema import prices as price_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
@@ -40,6 +53,7 @@ _FOLDED = tuple(
         *erasure_events.EVENTS,
         *moving_events.EVENTS,
         *ledger_events.EVENTS,
+        *price_events.EVENTS,
         SanitizerEnabled,
         SanitizerDisabled,
     )
@@ -71,6 +85,7 @@ Command = (
     | ledgers.Command
     | memory.Command
     | server_state.Command
+    | prices.Command
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -173,6 +188,8 @@ class CommandHandler:
             events = erasure.decide(self.state, command)
         elif isinstance(command, pins.Command):
             events = pins.decide(self.state, command)
+        elif isinstance(command, prices.Command):
+            events = prices.decide(self.state, command)
         elif isinstance(command, retrievals.Command):
             events = retrievals.decide(self.state, command)
         elif isinstance(command, ledgers.Command):

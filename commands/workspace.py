@@ -25,6 +25,7 @@ from schema.compaction import (
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.erasure import SessionErased, SessionErasureRequested
 from schema.moving import SessionsMerged
+from schema.prices import PriceBookAdopted, RepricedFrom
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -138,6 +139,14 @@ class LiveSession(msgspec.Struct):
         return configured if self.auto_compaction is None else self.auto_compaction
 
 
+class Prices(msgspec.Struct):
+    """The book in force, all that ever were, and what was last priced anew: by which, from which event on. Hashes."""
+
+    book: str | None = None
+    known: set[str] = msgspec.field(default_factory=set)
+    repriced: tuple[str, int] | None = None
+
+
 class Workspace(msgspec.Struct):
     """`evolve` changes it in place: it is folded along one line and owned by one holder."""
 
@@ -146,6 +155,7 @@ class Workspace(msgspec.Struct):
     auto_session: bool = True
     sanitizer: bool | None = None  # None while nobody has switched it
     configuration_hash: str | None = None
+    prices: Prices = msgspec.field(default_factory=Prices)
     last_decision_id: int = 0  # of the prefix decisions of all sessions, also of deleted ones
     deleted: set[int] = msgspec.field(default_factory=set)
     merged: dict[int, int] = msgspec.field(default_factory=dict)  # what a session became a part of
@@ -195,6 +205,11 @@ def evolve(state: Workspace, event: Event) -> Workspace:
             state.sanitizer = False
         case ConfigurationLoaded():
             state.configuration_hash = event.hash
+        case PriceBookAdopted():
+            state.prices.book = event.hash
+            state.prices.known.add(event.hash)
+        case RepricedFrom():
+            state.prices.repriced = event.book, event.from_
         case _:
             _evolve_context(state, event)
     return state

@@ -7,8 +7,11 @@ import msgspec
 from projections.exchange_rows import COLUMNS, FINISHED, STARTED, Outcome
 from projections.exchange_totals import INSERT_MODEL, INSERT_TOTALS, RunningTotals
 from projections.homes import home_condition, move, move_all
+from projections.prices import adopted, repriced
 from projections.refs import INSERT_REFS, refs_row
 from projections.rows import Row, Rows
+from projections.usage_parts import cache_write_1h, service_tier
+from projections.usage_totals import INSERT_KEY, INSERT_USAGE, Begun, UsageTotals
 from schema.erasure import SessionErased
 from schema.exchanges import (
     ExchangeCancelled,
@@ -19,6 +22,7 @@ from schema.exchanges import (
     Finished,
 )
 from schema.moving import ExchangeReassigned, SessionsMerged
+from schema.prices import PriceBookAdopted, RepricedFrom
 from schema.recorded import Recorded
 
 OUTCOMES: dict[type[Finished], Outcome] = {
@@ -37,6 +41,10 @@ def _marks(columns: str) -> str:
 
 _BEGIN = f"INSERT INTO exchanges({STARTED}) VALUES ({_marks(STARTED)})"
 _WHOLE = f"INSERT INTO exchanges({COLUMNS}) VALUES ({_marks(COLUMNS)})"
+_HEAD = (
+    "SELECT started_position, started_at, session_id, provider, model_sent, coalesce(client_family, ''),"
+    " coalesce(branch, '') = 'retry' FROM exchanges WHERE exchange_id = ?"
+)
 _FINISH = f"UPDATE exchanges SET ({FINISHED}) = ({_marks(FINISHED)}) WHERE exchange_id = ?"
 
 
@@ -45,17 +53,28 @@ class ExchangeRows:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS)
+        self._rows = Rows(
+            db, INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS, INSERT_KEY, INSERT_USAGE
+        )
         self._begun: dict[int, Row] = {}  # of this batch, not finished yet
-        self._models: dict[int, str] = {}
+        self._heads: dict[int, Begun] = {}
         self._totals = RunningTotals(db, self._rows)
+        self._usage = UsageTotals(db, self._rows)
 
     def started(self, recorded: Recorded, event: ExchangeStarted) -> None:
         number, sent = event.exchange_id, event.sent
         if number in self._begun:
             raise ValueError(f"exchange {number} begins twice")
         self._begun[number] = _started_row(recorded, event)
-        self._models[number] = event.model_sent
+        self._heads[number] = Begun(
+            recorded.position,
+            recorded.timestamp,
+            event.session_id,
+            event.provider,
+            event.model_sent,
+            event.client_family or "",
+            event.resolution.branch == "retry",
+        )
         self._rows.add(INSERT_REFS, refs_row(number, event.received, sent=False))
         if sent:
             self._rows.add(INSERT_REFS, refs_row(number, sent, sent=True))
@@ -69,7 +88,9 @@ class ExchangeRows:
             self._rows.add(_WHOLE, begun + row)
         else:
             self._rows.add(_FINISH, (*row, event.exchange_id))
-        self._totals.finished(recorded.position, self._model(event.exchange_id), outcome)
+        head = self._head(event.exchange_id)
+        self._totals.finished(recorded.position, head.model, outcome)
+        self._usage.finished(recorded.position, head, row, outcome)
 
     def erased(self, recorded: Recorded, event: SessionErased) -> None:
         """Texts are gone: as if the rows were made from the log now."""
@@ -83,6 +104,7 @@ class ExchangeRows:
     def reassigned(self, recorded: Recorded, event: ExchangeReassigned) -> None:
         """Its texts are now those that are sealed for the session that it belongs to."""
         self.write()
+        self._usage.moved(recorded.position, event.exchange_id, event.to)
         move(self._db, event.exchange_id, event.to, recorded.position)
         query = "UPDATE exchanges SET preview = ?, error_message = ? WHERE exchange_id = ?"
         self._db.execute(query, (event.preview, event.error_message, event.exchange_id))
@@ -90,31 +112,43 @@ class ExchangeRows:
     def merged(self, recorded: Recorded, event: SessionsMerged) -> None:
         self.write()
         for source in event.source_ids:
+            self._usage.merged(recorded.position, source, event.target_id)
             move_all(self._db, source, event.target_id, recorded.position)
+
+    def adopted(self, recorded: Recorded, event: PriceBookAdopted) -> None:
+        adopted(self._db, recorded, event)
+        self._usage.priced_otherwise()
+
+    def repriced(self, recorded: Recorded, event: RepricedFrom) -> None:
+        self.write()
+        repriced(self._db, recorded, event)
+        self._usage.repriced(recorded.position, event.from_)
 
     def write(self) -> None:
         for row in self._begun.values():
             self._rows.add(_BEGIN, row)
         self._begun.clear()
         self._rows.write()
-        if len(self._models) > _REMEMBERED:
-            self._models.clear()
+        self._usage.written()
+        if len(self._heads) > _REMEMBERED:
+            self._heads.clear()
 
     def forget(self) -> None:
         self._begun.clear()
-        self._models.clear()
+        self._heads.clear()
         self._rows.clear()
         self._totals.forget()
+        self._usage.forget()
 
-    def _model(self, exchange_id: int) -> str:
+    def _head(self, exchange_id: int) -> Begun:
         """Raises LookupError where the exchange never started."""
-        model = self._models.get(exchange_id)
-        if model is None:
-            row = self._db.execute("SELECT model_sent FROM exchanges WHERE exchange_id = ?", (exchange_id,)).fetchone()
+        head = self._heads.get(exchange_id)
+        if head is None:
+            row = self._db.execute(_HEAD, (exchange_id,)).fetchone()
             if row is None:
                 raise LookupError(f"exchange {exchange_id} never began")
-            model = self._models[exchange_id] = str(row[0])
-        return model
+            head = self._heads[exchange_id] = Begun(*row)
+        return head
 
 
 def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
@@ -179,4 +213,6 @@ def _finished_row(recorded: Recorded, event: Finished, outcome: Outcome) -> Row:
         last.provider if last else None,
         last.model if last else None,
         last.envelope_ref if last else None,
+        cache_write_1h(event.usage_raw),
+        service_tier(event),
     )

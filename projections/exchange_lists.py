@@ -8,6 +8,7 @@ from projections.exchange_rows import COLUMNS, ExchangeRow, Outcome, exchange_ro
 from projections.exchange_totals import totals
 from projections.homes import at_home, home_condition
 from projections.paging import Page
+from projections.prices import priced
 
 
 class _Filter(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ def list_exchanges(
         " ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
     )
     rows = db.execute(query, {**values, "limit": wanted, "offset": offset})
-    return Page(at_home(db, [exchange_row(row, at=at) for row in rows], at=at), total)
+    return Page(priced(db, at_home(db, [exchange_row(row, at=at) for row in rows], at=at), at=at), total)
 
 
 def _total(db: sqlite3.Connection, asked: _Filter) -> int:

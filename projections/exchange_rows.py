@@ -19,7 +19,7 @@ FINISHED = (
     "finished_position, finished_at, outcome, usage_source, prompt_tokens, completion_tokens, total_tokens,"
     " cached_tokens, cache_write_tokens, reasoning_tokens, overhead_ms, ttft_ms, duration_ms, answer_ref, other_refs,"
     " finish_reason, http_status, attempts, model_answered, upstream_request_id, error_code, error_message, tries,"
-    " last_provider, last_model, last_envelope_ref"
+    " last_provider, last_model, last_envelope_ref, cache_write_1h_tokens, service_tier"
 )
 COLUMNS = f"{STARTED}, {FINISHED}"
 
@@ -77,6 +77,8 @@ class _Stored(msgspec.Struct, array_like=True):
     last_provider: str | None
     last_model: str | None
     last_envelope_ref: str | None
+    cache_write_1h_tokens: int | None
+    service_tier: str | None
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +86,8 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `provider`, `model_sent` and `sent_envelope_ref` are of the last try, once it is finished; `tries` is empty where
     there was one only. `memory_tokens` are those of what was sent; `sent_count` and `sent_tokens` repeat the received
-    ones where `sent_identical`. `error_message` and `preview` are None once the session was erased."""
+    ones where `sent_identical`. `error_message` and `preview` are None once the session was erased. `cost` in
+    micro-dollars; None where it is not known."""
 
     id: int
     session_id: int
@@ -116,6 +119,9 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[ReductionStep, ...] = ()
     preview: str | None
     usage: Usage = Usage()
+    cache_write_1h_tokens: int | None = None
+    service_tier: str | None = None
+    cost: int | None = None
     timings: Timings = Timings()
     answer_ref: str | None = None
     other_refs: tuple[str, ...] = ()
@@ -168,6 +174,8 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         finished_at=row.finished_at,
         outcome=row.outcome or "running",
         usage=_usage(row),
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        service_tier=row.service_tier,
         timings=Timings(overhead_ms=row.overhead_ms or 0.0, ttft_ms=row.ttft_ms, duration_ms=row.duration_ms),
         answer_ref=row.answer_ref,
         other_refs=tuple((row.other_refs or "").split()),

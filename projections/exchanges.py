@@ -7,10 +7,13 @@ from projections.exchange_fold import OUTCOMES, ExchangeRows
 from projections.exchange_rows import COLUMNS, ExchangeRow, exchange_row
 from projections.exchange_totals import TOTALS_TABLES
 from projections.homes import HOMES_TABLES, at_home, home_condition
+from projections.prices import PRICES_TABLES, priced
 from projections.refs import REFS_TABLE, expanded_refs
+from projections.usage_totals import USAGE_TABLES
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 from schema.moving import ExchangeReassigned, SessionsMerged
+from schema.prices import PriceBookAdopted, RepricedFrom
 
 TABLES = (
     "CREATE TABLE exchanges("
@@ -25,8 +28,8 @@ TABLES = (
     " completion_tokens INTEGER, total_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,"
     " reasoning_tokens INTEGER, overhead_ms REAL, ttft_ms REAL, duration_ms REAL, answer_ref TEXT, other_refs TEXT,"
     " finish_reason TEXT, http_status INTEGER, attempts INTEGER, model_answered TEXT, upstream_request_id TEXT,"
-    " error_code TEXT, error_message TEXT, tries TEXT, last_provider TEXT, last_model TEXT, last_envelope_ref TEXT)"
-    " STRICT",
+    " error_code TEXT, error_message TEXT, tries TEXT, last_provider TEXT, last_model TEXT, last_envelope_ref TEXT,"
+    " cache_write_1h_tokens INTEGER, service_tier TEXT) STRICT",
     "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
     "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
     "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)"
@@ -34,6 +37,8 @@ TABLES = (
     REFS_TABLE,
     *TOTALS_TABLES,
     *HOMES_TABLES,
+    *PRICES_TABLES,
+    *USAGE_TABLES,
 )
 
 
@@ -42,7 +47,7 @@ def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> Exchan
     row = db.execute(
         f"SELECT {COLUMNS} FROM exchanges WHERE exchange_id = ? AND started_position <= ?", (exchange_id, at)
     ).fetchone()
-    return at_home(db, [exchange_row(row, at=at)], at=at)[0] if row else None
+    return priced(db, at_home(db, [exchange_row(row, at=at)], at=at), at=at)[0] if row else None
 
 
 def recent_metrics(db: sqlite3.Connection, session_id: int, *, at: int, limit: int) -> list[ExchangeRow]:
@@ -65,7 +70,7 @@ def _of_session(db: sqlite3.Connection, session_id: int, *, at: int, end: int, l
         " ORDER BY started_position DESC LIMIT :limit",
         {"session_id": session_id, "at": at, "end": end, "limit": limit},
     )
-    return at_home(db, [exchange_row(row, at=at) for row in rows], at=at)
+    return priced(db, at_home(db, [exchange_row(row, at=at) for row in rows], at=at), at=at)
 
 
 def exchange_refs(
@@ -91,6 +96,8 @@ EXCHANGES = Projection(
             on(SessionErased, ExchangeRows.erased),
             on(ExchangeReassigned, ExchangeRows.reassigned),
             on(SessionsMerged, ExchangeRows.merged),
+            on(PriceBookAdopted, ExchangeRows.adopted),
+            on(RepricedFrom, ExchangeRows.repriced),
         )
     ),
 )

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from projections.context_state import ContextState
+from projections.session_costs import costs_so_far
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ _LAST = "SELECT max(position) FROM timeline WHERE session_id = ? AND position <=
 class TimelineColumns(msgspec.Struct, frozen=True):
     """All of one length. `timestamp` in ms since the epoch; `used` are the tokens in the context after the event;
     `saved` and `ratio` (percent, None where nothing) say what it took off a request or a context; `reserved` is None
-    where nobody has set it."""
+    where nobody has set it; `cost` is that of the session so far, in micro-dollars, None while nothing has a price."""
 
     position: list[int]
     timestamp: list[int]
@@ -35,6 +36,7 @@ class TimelineColumns(msgspec.Struct, frozen=True):
     saved: list[int]
     ratio: list[float | None]
     reserved: list[int | None]
+    cost: list[int | None]
 
 
 def last_position(db: sqlite3.Connection, session_id: int, *, at: int) -> int:
@@ -43,8 +45,9 @@ def last_position(db: sqlite3.Connection, session_id: int, *, at: int) -> int:
 
 
 def session_timeline(db: sqlite3.Connection, session_id: int, *, at: int) -> TimelineColumns:
-    columns = TimelineColumns([], [], [], [], [], [], [])
-    used, reserved = 0, None
+    columns = TimelineColumns([], [], [], [], [], [], [], [])
+    used, reserved, cost = 0, None, None
+    costs = costs_so_far(db, session_id, at=at)
     for position, timestamp, name, tokens, received, sent, state, before, after in db.execute(_ROWS, (session_id, at)):
         used = used if tokens is None else tokens
         if state is not None:
@@ -59,6 +62,8 @@ def session_timeline(db: sqlite3.Connection, session_id: int, *, at: int) -> Tim
         columns.saved.append(saved)
         columns.ratio.append(round(100 * saved / received, 2) if saved and received else None)
         columns.reserved.append(reserved)
+        cost = costs.get(position, cost)
+        columns.cost.append(cost)
     return columns
 
 
@@ -84,6 +89,7 @@ def sampled(columns: TimelineColumns, points: int) -> TimelineColumns:
         _picked(columns.saved, chosen),
         _picked(columns.ratio, chosen),
         _picked(columns.reserved, chosen),
+        _picked(columns.cost, chosen),
     )
 
 

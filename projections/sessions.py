@@ -128,6 +128,16 @@ def session_names(db: sqlite3.Connection, *, at: int) -> dict[int, str]:
     return {int(number): ERASED_NAME if name is None else str(name) for number, name in rows}
 
 
+def session_parents(db: sqlite3.Connection, *, at: int) -> dict[int, int]:
+    """The session that each sub-agent's or fork's session came from."""
+    rows = db.execute(
+        "SELECT session_id, parent_id FROM session_versions WHERE from_position <= :at"
+        " AND (to_position IS NULL OR to_position > :at) AND parent_id IS NOT NULL",
+        {"at": at},
+    )
+    return {int(number): int(parent) for number, parent in rows}
+
+
 def sessions_by_provider(db: sqlite3.Connection, *, at: int) -> dict[str, int]:
     """How many sessions there were that were not deleted."""
     rows = db.execute(

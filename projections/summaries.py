@@ -48,6 +48,7 @@ from schema.memory import (
     MemoryStored,
 )
 from schema.moving import ExchangeReassigned, SessionsMerged
+from schema.prices import PriceBookAdopted, RepricedFrom
 from schema.registry import Event
 from schema.server_state import ContextDeleted, ContextStored, ContextUpdated, TextPruned, ThoughtRecorded
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -114,6 +115,14 @@ def _auto_disabled(_: AutoSessionDisabled, __: str) -> tuple[str, Words]:
 
 def _configuration_loaded(event: ConfigurationLoaded, _: str) -> tuple[str, Words]:
     return f"configuration {event.hash[:12]} loaded", ()
+
+
+def _book_adopted(event: PriceBookAdopted, _: str) -> tuple[str, Words]:
+    return f"price book {event.hash[:12]} adopted: {len(event.content):,} prices", (event.hash,)
+
+
+def _repriced(event: RepricedFrom, _: str) -> tuple[str, Words]:
+    return f"exchanges from event {event.from_:,} on priced by book {event.book[:12]}", (event.book,)
 
 
 def _recording_gap(event: RecordingGap, _: str) -> tuple[str, Words]:
@@ -367,6 +376,8 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(AutoSessionEnabled, _auto_enabled),
         _says(AutoSessionDisabled, _auto_disabled),
         _says(ConfigurationLoaded, _configuration_loaded),
+        _says(PriceBookAdopted, _book_adopted),
+        _says(RepricedFrom, _repriced),
         _says(RecordingGap, _recording_gap),
         _says(ReadModelRebuilt, _rebuilt),
         _says(DatabaseVacuumed, _vacuumed),

@@ -30,6 +30,7 @@ class Answer(msgspec.Struct, frozen=True):
     finish_reason: str | None = None
     model: str | None = None
     response_id: str | None = None
+    service_tier: str | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -42,6 +43,7 @@ class _Completion(msgspec.Struct):
     choices: msgspec.Raw = _ABSENT
     model: msgspec.Raw = _ABSENT
     id: msgspec.Raw = _ABSENT
+    service_tier: msgspec.Raw = _ABSENT
 
 
 _decode_completion = msgspec.json.Decoder(_Completion).decode
@@ -69,6 +71,7 @@ def answer_from_json(data: bytes) -> Answer:
         finish_reason=_text(answered[first].finish_reason) if answered else None,
         model=_text(completion.model),
         response_id=_text(completion.id),
+        service_tier=_text(completion.service_tier),
     )
 
 
@@ -87,6 +90,7 @@ def answer_from_sse(data: bytes) -> Answer:
         finish_reason=messages[0].finish_reason if messages else None,
         model=assembly.model,
         response_id=assembly.response_id,
+        service_tier=assembly.service_tier,
     )
 
 

@@ -67,11 +67,13 @@ class Assembly:
         self._choices: dict[int, Message] = {}
         self.model: str | None = None
         self.response_id: str | None = None
+        self.service_tier: str | None = None
 
     def add(self, chunk: dict[str, Any]) -> None:
         """Take in a decoded chat.completion.chunk."""
         self.model = self.model or text_or_none(chunk.get("model"))
         self.response_id = self.response_id or text_or_none(chunk.get("id"))
+        self.service_tier = text_or_none(chunk.get("service_tier")) or self.service_tier
         choices = chunk.get("choices")
         for position, choice in enumerate(choices if isinstance(choices, list) else ()):
             if isinstance(choice, dict):

@@ -35,6 +35,7 @@ from schema.exchanges import (
 from schema.recorded import Body, NewEvent
 
 MAX_ERROR_TEXT = 2_000  # characters
+_MAX_TIER = 64
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
@@ -171,6 +172,7 @@ class Finisher:
             "upstream_request_id": ending.upstream_request_id,
             "tries": tuple(ending.tries) if len(ending.tries) > 1 else None,
             "sent_last": _sent_last(ending.elsewhere),
+            "service_tier": answer.service_tier and answer.service_tier[:_MAX_TIER],
         }
         match ending.kind:
             case "completed":

@@ -37,6 +37,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     output: float | None = None
     cache_read: float | None = None
     cache_write: float | None = None
+    cache_write_1h: float | None = None
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,15 +16,16 @@ _MAX_RAW_DEPTH = 16
 _MAX_TOKENS = 2**53  # what every JSON reader can hold exactly
 
 _Path = tuple[str, ...]
-_PROMPT: tuple[_Path, ...] = (("prompt_tokens",), ("input_tokens",))
-_COMPLETION: tuple[_Path, ...] = (("completion_tokens",), ("output_tokens",))
-_TOTAL: tuple[_Path, ...] = (("total_tokens",),)
+_PROMPT: tuple[_Path, ...] = (("prompt_tokens",), ("input_tokens",), ("promptTokenCount",))
+_COMPLETION: tuple[_Path, ...] = (("completion_tokens",), ("output_tokens",), ("candidatesTokenCount",))
+_TOTAL: tuple[_Path, ...] = (("total_tokens",), ("totalTokenCount",))
 _CACHED: tuple[_Path, ...] = (
     ("prompt_tokens_details", "cached_tokens"),
     ("input_tokens_details", "cached_tokens"),
     ("cache_read_input_tokens",),  # Anthropic
     ("prompt_cache_hit_tokens",),  # DeepSeek
     ("cached_tokens",),  # Moonshot
+    ("cachedContentTokenCount",),  # Gemini
 )
 _CACHE_WRITE: tuple[_Path, ...] = (
     ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter
@@ -37,7 +38,9 @@ _REASONING: tuple[_Path, ...] = (
     ("completion_tokens_details", "reasoning_tokens"),
     ("output_tokens_details", "reasoning_tokens"),
     ("reasoning_tokens",),
+    ("thoughtsTokenCount",),  # Gemini
 )
+_BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")  # Anthropic: not in its input_tokens
 
 
 class _Answer(msgspec.Struct):
@@ -57,19 +60,40 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def parse_usage(raw: dict[str, Any]) -> Usage | None:
-    """The measured counts; None when the object holds neither of prompt, completion and total tokens."""
+    """The measured counts; None when the object holds neither of prompt, completion and total tokens.
+
+    Dialects differ in what is a part of what. Here cached and written tokens are parts of the prompt, reasoning is a
+    part of the completion: where an upstream counts them beside, they are added."""
     prompt, completion, total = _first(raw, _PROMPT), _first(raw, _COMPLETION), _first(raw, _TOTAL)
     if prompt is None and completion is None and total is None:
         return None
+    cached, written, reasoning = _first(raw, _CACHED), _first(raw, _CACHE_WRITE), _first(raw, _REASONING)
+    if prompt is not None and completion is not None:
+        beside = (cached or 0) + (written or 0)
+        if _counts_beside(raw, prompt, completion, total, beside):
+            prompt += beside
+            total = max(total or 0, prompt + completion)
+        thought = (total or 0) - prompt - completion
+        if thought > 0 and reasoning in (None, thought):
+            completion, reasoning = completion + thought, thought
     return Usage(
         source="measured",
         prompt_tokens=prompt or 0,
         completion_tokens=completion or 0,
         total_tokens=total if total is not None else (prompt or 0) + (completion or 0),
-        cached_tokens=_first(raw, _CACHED),
-        cache_write_tokens=_first(raw, _CACHE_WRITE),
-        reasoning_tokens=_first(raw, _REASONING),
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
     )
+
+
+def _counts_beside(raw: dict[str, Any], prompt: int, completion: int, total: int | None, beside: int) -> bool:
+    """Whether the prompt's count lacks what was read from the cache and written to it: Anthropic's own does, a part
+    that is more than the whole shows it, and so does the total."""
+    if not beside:
+        return False
+    anthropic = "prompt_tokens" not in raw and any(key in raw for key in _BESIDE)
+    return anthropic or beside > prompt or total == prompt + completion + beside
 
 
 def bounded_raw(raw: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from schema import (
     ledgers,
     memory,
     moving,
+    prices,
     server_state,
     sessions,
     workspace,
@@ -30,6 +31,7 @@ def event_registry() -> Registry:
         ledgers,
         memory,
         server_state,
+        prices,
     ):
         for cls in module.EVENTS:
             registry.add(cls)

@@ -122,7 +122,8 @@ class Finished(Event, frozen=True, kw_only=True):
     """What every terminal event says. `usage_raw` is the upstream's own object; `answer_ref` the assistant message of
     choice 0 (partial where the exchange did not complete), `other_refs` those of further choices; `chain` the canonical
     hash of the received messages plus that answer, the tip that a next request continues. `tries` are all calls where
-    there was more than one, `sent_last` stands where the last one was of another provider or model than the first."""
+    there was more than one, `sent_last` stands where the last one was of another provider or model than the first;
+    `service_tier` is how the upstream says it served the request, where that is not in its usage object."""
 
     session_id: int
     exchange_id: int
@@ -139,6 +140,7 @@ class Finished(Event, frozen=True, kw_only=True):
     upstream_request_id: str | None = None
     tries: tuple[Try, ...] | None = None
     sent_last: SentLast | None = None
+    service_tier: str | None = None
     blob: Blob | None = None
 
 

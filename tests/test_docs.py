@@ -27,6 +27,7 @@ PAGES = (
     *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits")),
     "docs/mcp.md",
     "docs/mcp-servers.md",
+    "docs/usage.md",
     *CLIENT_PAGES,
 )
 PRINTED = "http://127.0.0.1:8000"

@@ -103,7 +103,9 @@ def test_providers_and_models(loading: Loading) -> None:
     assert big.provider.read_timeout_s == 600
     assert (big.upstream_model, big.max_context) == ("big", 262_144)
     assert [provider.key for provider in catalogue.providers()] == ["gem", "local"]
-    assert found.warnings == ('models."small/one".price has no effect yet',)
+    assert found.warnings == ()
+    (row,) = found.price_book
+    assert (row.model, row.provider, row.input, row.output) == ("one", "local", 1_000_000, 2_500_000)
 
 
 def test_the_first_model_is_the_default(loading: Loading) -> None:
@@ -157,11 +159,10 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         "sanitizer.routing has no effect yet",
         "unknown key compaction.auto.auto_compacts; is auto_compact meant?",
         "unknown key server.hosts; is host meant?",
-        "models.m.price has no effect yet",
         "unknown key models.m.price.inputs; is input meant?",
         "recording.idempotency_hours has no effect yet",
     }
-    assert len(found.warnings) == 8
+    assert len(found.warnings) == 7
     assert (found.rate_limit.mode, found.rate_limit.max_wait_ms) == ("enforce", 1)
 
 
@@ -194,6 +195,8 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         ("[models.m]\nmax_context_size = 1", "models.m.provider"),
         ('[models.m]\nprovider = "demo"\nmax_context_size = 0', "models.m.max_context_size"),
         ('[models.m]\nprovider = "demo"\nprice.input = -1', "models.m.price.input"),
+        ('[models.m]\nprovider = "demo"\nprice.input = 0.0000001', "models.m.price.input"),
+        ('[prices]\nfile = "none.toml"', "prices.file"),
         ('default_model = "none"', "default_model"),
         ('[recording]\ndurability = "never"', "recording.durability"),
         ('[rate_limit]\nmax_rpm = "40"', "rate_limit.max_rpm"),

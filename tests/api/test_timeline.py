@@ -67,7 +67,7 @@ def _columns(used: list[int], types: dict[int, str] | None = None) -> TimelineCo
     count = len(used)
     names = [(types or {}).get(index, "ExchangeCompleted") for index in range(count)]
     return TimelineColumns(
-        list(range(1, count + 1)), [0] * count, names, used, [0] * count, [None] * count, [None] * count
+        list(range(1, count + 1)), [0] * count, names, used, [0] * count, [None] * count, [None] * count, [None] * count
     )
 
 

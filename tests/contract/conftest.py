@@ -15,6 +15,12 @@ token = "{TOKEN}"
 client_keys = ["{CLIENT_KEY}"]
 max_body_bytes = 2000
 """
+_PRICED = """
+[models."demo/priced"]
+provider = "demo"
+model = "echo"
+price = { input = 1.25, output = 10 }
+"""
 
 
 class Running:
@@ -143,7 +149,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with ProxyProcess() as proxy:
+    with ProxyProcess(_PRICED) as proxy:
         found = Running(proxy)
         yield found
         found.client.close()

@@ -12,6 +12,7 @@ from tests.contract.memory_pairs import PAIRS as MEMORY_PAIRS
 from tests.contract.pair import INVALID, NO_AT, Pair
 from tests.contract.pair import get as _get
 from tests.contract.pair import post as _post
+from tests.contract.usage_pairs import PAIRS as USAGE
 
 _CHAT = {"model": "demo/echo", "messages": [{"role": "user", "content": "hi"}]}
 _COMPLETION = "{id:str, object:str, created:int, model, choices:object[], usage:object}"
@@ -309,6 +310,7 @@ PAIRS = (
     ),
     *GATEWAY_PAIRS,
     *LIMITS,
+    *USAGE,
     *LEDGERS,
     *MEMORY_PAIRS,
 )  # fmt: skip

@@ -72,6 +72,7 @@ from schema.memory import (
     MemoryStored,
 )
 from schema.moving import ExchangeReassigned, SessionsMerged
+from schema.prices import PriceBookAdopted, PriceRow, RepricedFrom
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import (
@@ -442,6 +443,33 @@ MEMORY_EVENTS = (
     NewEvent("memory", MemoryForgotten(session_id=1, memory_id=1, cause="compressed", superseded_by=2)),
     NewEvent("memory", MemoryRestored(session_id=1, memory_id=1)),
 )
+PRICE_EVENTS = (
+    NewEvent(
+        "workspace",
+        PriceBookAdopted(
+            content=(
+                PriceRow(model="echo", input=1_250_000, output=10_000_000),
+                PriceRow(
+                    model="echo",
+                    provider="demo",
+                    from_="2026-11-01",
+                    service_tier="flex",
+                    above=200_000,
+                    input=625_000,
+                    output=5_000_000,
+                    cache_read=62_500,
+                    cache_write=781_250,
+                    cache_write_1h=1_250_000,
+                ),
+            ),
+            hash="e" * 64,
+        ),
+    ),
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent("exchange-1", STARTED_1, (QUESTION, ENVELOPE)),
+    NewEvent("exchange-1", msgspec.structs.replace(COMPLETED_1, service_tier="flex"), (ANSWER,)),
+    NewEvent("workspace", RepricedFrom(book="e" * 64, from_=3)),
+)
 GOLDEN = {
     "v1": EVENTS,
     "v1-compaction": COMPACTION_EVENTS,
@@ -455,6 +483,7 @@ GOLDEN = {
     ),
     "v1-memory": MEMORY_EVENTS,
     "v1-server-state": (NewEvent("workspace", STARTED_SESSION), *server_state_events(QUESTION, ANSWER)),
+    "v1-prices": PRICE_EVENTS,
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

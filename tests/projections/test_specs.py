@@ -17,6 +17,7 @@ from tests.projections import (
     spec_moving,
     spec_pins,
     spec_server_state,
+    spec_prices,
     spec_session_stats,
     spec_sessions,
     spec_timeline,
@@ -40,6 +41,7 @@ _MODULES = (
     spec_erasure,
     spec_moving,
     spec_gateway,
+    spec_prices,
 )
 SPECS = [spec for module in _MODULES for spec in module.SPECS]
 

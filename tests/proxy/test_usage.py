@@ -23,7 +23,59 @@ _NAMES = st.sampled_from(
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 9}, (3, 4, 9, None, None, None)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, (3, 4, 7, None, None, None)),
+        # Gemini's compatible endpoint: what was thought is in the total only
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 9}, (3, 6, 9, None, None, 2)),
+        # xAI: reasoning stands beside the completion
+        (
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 4,
+                "total_tokens": 9,
+                "completion_tokens_details": {"reasoning_tokens": 2},
+            },
+            (3, 6, 9, None, None, 2),
+        ),
+        # a total that nothing explains stays as it is
+        (
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 4,
+                "total_tokens": 9,
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
+            (3, 4, 9, None, None, 1),
+        ),
+        # Gemini's own object
+        (
+            {
+                "promptTokenCount": 30,
+                "candidatesTokenCount": 4,
+                "thoughtsTokenCount": 5,
+                "cachedContentTokenCount": 20,
+                "totalTokenCount": 39,
+            },
+            (30, 9, 39, 20, None, 5),
+        ),
+        # Anthropic's object under OpenAI's names, with what was cached in the prompt and beside it
+        (
+            {"prompt_tokens": 56, "completion_tokens": 4, "cache_read_input_tokens": 20},
+            (56, 4, 60, 20, None, None),
+        ),
+        (
+            {
+                "prompt_tokens": 30,
+                "completion_tokens": 4,
+                "total_tokens": 60,
+                "cache_read_input_tokens": 20,
+                "cache_creation_input_tokens": 6,
+            },
+            (56, 4, 60, 20, 6, None),
+        ),
+        (
+            {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "cache_read_input_tokens": 20},
+            (23, 4, 27, 20, None, None),
+        ),
         ({"prompt_tokens": 3, "completion_tokens": 4}, (3, 4, 7, None, None, None)),
         ({"total_tokens": 9}, (0, 0, 9, None, None, None)),
         (
@@ -43,7 +95,7 @@ _NAMES = st.sampled_from(
                 "cache_creation_input_tokens": 6,
                 "output_tokens_details": {"reasoning_tokens": 1},
             },
-            (30, 4, 34, 20, 6, 1),
+            (56, 4, 60, 20, 6, 1),
         ),
         (
             {

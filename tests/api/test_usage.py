@@ -1,0 +1,195 @@
+"""Usage and cost over HTTP: grouped, at any moment, priced anew."""
+
+from typing import Any
+
+import pytest
+
+from commands.prices import AdoptPriceBook
+from schema.exchanges import Usage
+from schema.prices import PriceRow
+from schema.recorded import Metadata
+from schema.sessions import SessionStarted
+from tests.api.house import House
+from tests.projections.building import completed, failed, measured, session, started
+
+BOOK = AdoptPriceBook((PriceRow(model="echo", input=1_000_000, output=2_000_000),), "a" * 64)
+_ESTIMATED = Usage(source="estimated", prompt_tokens=7, completion_tokens=1, total_tokens=8)
+_CACHED = measured(100, 20, cached_tokens=60, cache_write_tokens=30, reasoning_tokens=5)
+
+
+async def _usage(house: House, query: str = "") -> dict[str, Any]:
+    answer = await house.client.get(f"/api/usage{query}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _adopt(house: House) -> int:
+    outcome = await house.handler.execute(BOOK, Metadata(actor="system"))
+    await house.waiter.until(outcome.position)
+    return outcome.position
+
+
+async def _some(house: House) -> None:
+    """Sessions 1 and its child 2; at position 9 there is a book."""
+    child = SessionStarted(session_id=2, name="=child", provider="demo", origin="auto", parent_id=1)
+    await house.record(session(1), child)
+    await house.record(started(1, 1), completed(1, 1, _CACHED), started(2, 1), failed(2, 1), started(3, 2))
+    await house.record(completed(3, 2, _ESTIMATED))
+    assert await _adopt(house) == 9
+    await house.record(started(4, 2, model_sent="big", provider="acme"), completed(4, 2, measured(1, 1)))
+    await house.record(started(5, 2, client_family="cline"), completed(5, 2, measured(10, 5)))
+
+
+async def test_an_empty_log(house: House) -> None:
+    found = await _usage(house)
+    assert (found["groups"], found["total"], found["totals"]["exchanges"]) == ([], 0, 0)
+    assert found["totals"]["cost_usd"] is None
+
+
+async def test_totals_say_what_is_measured_and_what_has_no_price(house: House) -> None:
+    await _some(house)
+    totals = (await _usage(house))["totals"]
+    sources = totals.pop("sources")
+    assert totals == {
+        "exchanges": 5,
+        "completed": 4,
+        "failed": 1,
+        "cancelled": 0,
+        "interrupted": 0,
+        "unknown": 1,
+        "input_tokens": 118,
+        "output_tokens": 27,
+        "cache_read_tokens": 60,
+        "cache_write_5m_tokens": 30,
+        "cache_write_1h_tokens": 0,
+        "reasoning_tokens": 5,
+        "attempts": 5,
+        "retries": 0,
+        "cost_usd": 0.00002,
+        "priced": 1,
+        "unpriced": 3,
+    }
+    assert (sources["measured"]["input_tokens"], sources["measured"]["exchanges"]) == (111, 3)
+    assert (sources["estimated"]["input_tokens"], sources["estimated"]["exchanges"]) == (7, 1)
+    assert sources["imported"]["exchanges"] == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("model", {"demo/echo": 117, "acme/big": 1}),
+        ("provider", {"demo": 117, "acme": 1}),
+        ("session", {"1": 100, "2": 18}),
+        ("client_family", {"": 108, "cline": 10}),
+    ],
+)
+async def test_groups(house: House, group: str, expected: dict[str, int]) -> None:
+    await _some(house)
+    found = await _usage(house, f"?group_by={group}")
+    assert {each["key"]: each["input_tokens"] for each in found["groups"]} == expected
+    assert found["total"] == len(expected)
+    costs = [each["cost_usd"] or 0 for each in found["groups"]]
+    assert costs == sorted(costs, reverse=True)
+    (one,) = (await _usage(house, f"?group_by={group}&limit=1&offset=1"))["groups"]
+    assert one == found["groups"][1]
+
+
+async def test_days_and_hours(house: House) -> None:
+    await _some(house)
+    (day,) = (await _usage(house, "?group_by=day"))["groups"]
+    assert len(day["key"]) == len("2026-11-22")
+    within = await _usage(house, f"?from={day['key']}&to={day['key']}")
+    assert (within["totals"]["exchanges"], within["since"]) == (5, f"{day['key']}T00:00:00.000Z")
+    assert within["until"] == f"{day['key']}T23:59:59.999Z"
+    assert (await _usage(house, "?to=2020-01-01T00:00:00Z"))["totals"]["exchanges"] == 0
+    assert (await _usage(house, "?from=2999-01-01"))["totals"]["exchanges"] == 0
+
+
+async def test_children_are_counted_with_their_parent_and_once(house: House) -> None:
+    await _some(house)
+    (parent,) = (await _usage(house, "?group_by=session&rollup=true"))["groups"]
+    assert (parent["key"], parent["name"], parent["exchanges"]) == ("1", "Session 1", 5)
+    assert (await _usage(house, "?session_id=1&rollup=true"))["totals"]["exchanges"] == 5
+    assert (await _usage(house, "?session_id=1"))["totals"]["exchanges"] == 2
+    assert (await _usage(house, "?session_id=1&rollup=true&model=big"))["totals"]["exchanges"] == 1
+    assert (await _usage(house, "?provider=acme&client_family=x"))["totals"]["exchanges"] == 0
+
+
+async def test_an_earlier_moment(house: House) -> None:
+    await _some(house)
+    assert (await _usage(house, "?at=4"))["totals"]["exchanges"] == 1
+    assert (await _usage(house, "?at=0"))["totals"]["exchanges"] == 0
+
+
+async def test_a_table_for_spreadsheets(house: House) -> None:
+    await _some(house)
+    answer = await house.client.get("/api/usage?group_by=session&format=csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = answer.text.split("\r\n")
+    assert lines[0].startswith("key,name,source,exchanges,input_tokens,")
+    assert lines[1] == "2,'=child,measured,2,11,6,0,0,0,0,0.000020,1,1"
+    assert lines[2] == "2,'=child,estimated,1,7,1,0,0,0,0,,0,1"
+    assert lines[3] == "1,Session 1,measured,1,100,20,60,30,0,5,,0,1"
+
+
+@pytest.mark.parametrize("query", ["from=x", "from=2026-13-01", "to=1", "rollup=yes", "limit=0", "format=xml", "at=99"])
+async def test_what_it_does_not_take(house: House, query: str) -> None:
+    assert (await house.client.get(f"/api/usage?{query}")).status_code == 422
+
+
+async def test_a_session_that_is_not_there(house: House) -> None:
+    assert (await house.client.get("/api/usage?session_id=9")).json()["code"] == "session_not_found"
+
+
+async def test_history_is_priced_anew_and_the_past_stays(house: House) -> None:
+    await _some(house)
+    before = house.log.head()
+    answer = await house.client.post("/api/prices/reprice", json={})
+    assert answer.json() == {
+        "success": True,
+        "changed": True,
+        "book": "a" * 64,
+        "from_position": 1,
+        "cost_before_usd": 0.00002,
+        "cost_after_usd": 0.000169,
+        "unpriced_before": 3,
+        "unpriced_after": 1,
+    }
+    assert (await _usage(house))["totals"]["cost_usd"] == 0.000169
+    assert (await _usage(house, f"?at={before}"))["totals"]["cost_usd"] == 0.00002
+    listed = (await house.client.get("/api/exchanges")).json()["exchanges"]
+    assert [each["cost_usd"] for each in listed] == [0.00002, None, 0.000009, None, 0.00014]
+    listed = (await house.client.get(f"/api/exchanges?at={before}")).json()["exchanges"]
+    assert [each["cost_usd"] for each in listed] == [0.00002, None, None, None, None]
+    again = await house.client.post("/api/prices/reprice", json={})
+    assert (again.json()["changed"], again.headers["x-event-count"]) == (False, "0")
+    prices = (await house.client.get("/api/prices")).json()
+    assert (prices["book"], len(prices["books"]), len(prices["repricings"])) == ("a" * 64, 1, 1)
+    assert (await house.client.get(f"/api/prices?at={before}")).json()["repricings"] == []
+
+
+async def test_from_a_moment_on(house: House) -> None:
+    await _some(house)
+    answer = await house.client.post("/api/prices/reprice", json={"from": "2999-01-01T00:00:00Z"})
+    assert answer.json()["from_position"] == house.log.head()
+    assert answer.json()["cost_after_usd"] == answer.json()["cost_before_usd"]
+
+
+async def test_prices_that_are_not_there(house: House) -> None:
+    assert (await house.client.post("/api/prices/reprice")).json()["code"] == "no_price_book"
+    await _adopt(house)
+    answer = await house.client.post("/api/prices/reprice", json={"book": "b"})
+    assert (answer.status_code, answer.json()["book"]) == (404, "b")
+
+
+async def test_the_timeline_and_the_metrics_of_a_session(house: House) -> None:
+    await _some(house)
+    path = "/api/sessions/2/timeline"
+    first = await house.client.get(path)
+    assert first.json()["columns"]["cost_usd"] == [None] * 6 + [0.00002]
+    await house.client.post("/api/prices/reprice", json={})
+    later = await house.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert later.json()["columns"]["cost_usd"] == [None, None, *[0.000009] * 4, 0.000029]
+    metrics = (await house.client.get("/api/sessions/2")).json()["recent_metrics"]
+    assert [each["cost_usd"] for each in metrics] == [0.00002, None, 0.000009]
