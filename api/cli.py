@@ -22,7 +22,9 @@ from api import (
     cli_events,
     cli_import,
     cli_rebuild,
+    cli_reconcile,
     cli_replay,
+    cli_reprice,
     cli_setup,
     cli_verify,
     cli_what_if,
@@ -76,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="send a session's upstream requests once more"))
     _add_what_if(commands.add_parser("what-if", help="what other settings would have sent of a session"))
     _add_import(commands.add_parser("import", help="take over what clients wrote down about their usage"))
+    _add_reprice(commands.add_parser("reprice", help="price history anew"))
+    _add_reconcile(commands.add_parser("reconcile", help="compare a provider's invoice with what was counted"))
     _add_doctor(commands.add_parser("doctor", help="check everything around the proxy"))
     _add_config(commands.add_parser("config", help="check or begin a configuration"))
     _add_setup(commands.add_parser("setup", help="show how to point a client at the proxy"))
@@ -152,6 +156,19 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_import.run)
+def _add_reprice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="start", default="1", metavar="MOMENT", help="first event, or a time (default 1)"
+    )
+    parser.add_argument("--book", metavar="HASH", help="a price book that was adopted (default: the one in force)")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_reprice.run)
+
+
+def _add_reconcile(parser: argparse.ArgumentParser) -> None:
+    cli_reconcile.add_arguments(parser)
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_reconcile.run)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -134,12 +134,13 @@ def _state(view: View, row: EventRow) -> Fields | None:
         return None
     tokens = session_stats(view.db, number, at=row.position).context_tokens
     most = view.max_context(number)
+    cost = session_cost(view.db, number, at=row.position)
     return {
         "session_id": number,
         "context_tokens": tokens,
         "max_context": most,
-        "cost_usd": views.usd(session_cost(view.db, number, at=row.position)),
         "percentage": views.percent(tokens, most),
+        **({"cost_usd": views.usd(cost)} if cost is not None else {}),
     }
 
 

@@ -19,7 +19,8 @@ from api.writing import Writes
 from commands.prices import Reprice
 from projections.prices import BookRow, RepricingRow, books, repricings
 from projections.timeline import position_at_time
-from projections.usage import Asked, wire_usage
+from projections.usage import wire_usage
+from projections.usage_entries import Asked
 from schema.prices import PriceRow
 
 router = APIRouter(prefix="/api/prices", tags=["usage"])
@@ -116,8 +117,8 @@ async def reprice(body: Annotated[RepriceBody, Depends(read(RepriceBody))], serv
     there on follows, and answers as of earlier events stay as they were."""
     from_ = await _position(services, body.from_)
     outcome = await writes.append(Reprice(from_, body.book))
-    before = (await services.reads.run(_sums, at=max(outcome.position - outcome.count, 0))).value
-    after = await writes.read(outcome, _sums)
+    before = (await services.reads.run(sums, at=max(outcome.position - outcome.count, 0))).value
+    after = await writes.read(outcome, sums)
     adopted, anew = await writes.read(outcome, _found)
     book = anew[-1].hash if outcome.count else body.book or adopted[-1].hash
     return Repriced(
@@ -133,26 +134,26 @@ async def reprice(body: Annotated[RepriceBody, Depends(read(RepriceBody))], serv
 
 
 async def _position(services: Services, from_: int | str) -> int:
-    """Of the first event at or after a time."""
-    if isinstance(from_, int):
-        return from_
     try:
-        ms = parse_time(from_)
+        return (await services.reads.run(position_from, str(from_))).value
     except ValueError:
         message = "Input should be an event position or an ISO-8601 time with its offset"
         raise InvalidFieldError([invalid("moment", ("body", "from"), message, from_)]) from None
-    return 1 + (await services.reads.run(_before, ms)).value
 
 
-def _before(db: sqlite3.Connection, ms: int, *, at: int) -> int:
-    return position_at_time(db, ms - 1, at=at)
+def position_from(db: sqlite3.Connection, text: str, *, at: int) -> int:
+    """An event's position as it is given, or that of the first event at a time or later. Raises ValueError."""
+    if text.isascii() and text.isdigit():
+        return min(max(int(text[:20]), 1), MAX_INT)
+    return 1 + position_at_time(db, parse_time(text) - 1, at=at)
 
 
 def _found(db: sqlite3.Connection, *, at: int) -> tuple[list[BookRow], list[RepricingRow]]:
     return books(db, at=at), repricings(db, at=at)
 
 
-def _sums(db: sqlite3.Connection, *, at: int) -> Sums:
+def sums(db: sqlite3.Connection, *, at: int) -> Sums:
+    """Of all that went through the proxy."""
     entries = wire_usage(db, Asked(), at=at)
     return Sums(sum(entry.cost for entry in entries), sum(entry.unpriced for entry in entries))
 

@@ -18,8 +18,8 @@ from api.reading import PAST, Reads
 from api.session_answers import living_session
 from api.times import iso, parse_time
 from projections.sessions import session_names, session_parents
-from projections.usage import HOURS_OF_A_DAY, Asked, Entry, Grouping, usage
-from projections.usage_totals import HOUR_MS
+from projections.usage import usage
+from projections.usage_entries import HOUR_MS, HOURS_OF_A_DAY, Asked, Entry, Grouping
 
 router = APIRouter(prefix="/api/usage", tags=["usage"], dependencies=PAST)
 
@@ -116,6 +116,8 @@ def _family(session_id: int, parents: dict[int, int]) -> tuple[int, ...]:
 
 def _root(key: str, parents: dict[int, int]) -> str:
     """The session that it came from in the end; a circle, which should not be, ends where it began."""
+    if not key:
+        return key  # what a ledger says is of no session
     number, seen = int(key), set[int]()
     while number in parents and number not in seen:
         seen.add(number)
@@ -148,7 +150,7 @@ def _shown(group_by: Grouping | None, key: str) -> str:
 
 
 def _name(group_by: Grouping | None, key: str, found: Found) -> str | None:
-    return found.names.get(int(key)) if group_by == "session" else None
+    return found.names.get(int(key)) if group_by == "session" and key else None
 
 
 def _csv(groups: list[usage_shapes.Group]) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel
 
 from api.views import usd
-from projections.usage import Entry, Kind, added
+from projections.usage import added
+from projections.usage_entries import Entry, Kind
 
 SOURCES: tuple[Kind, ...] = ("measured", "estimated", "imported")
 
@@ -50,8 +51,8 @@ class Totals(Used):
 
 
 class Group(Totals):
-    """`key` is a day (UTC), `provider/model`, a provider, a session's id or a client's family (empty: unknown); `name`
-    the session's name, null for others."""
+    """`key` is a day (UTC), `provider/model`, a provider, a session's id or a client's family, empty where it is not
+    known; `name` the session's name, null for others."""
 
     key: str
     name: str | None

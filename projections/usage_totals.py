@@ -14,12 +14,12 @@ from projections.exchange_rows import FINISHED, Outcome
 from projections.prices import pricing
 from projections.pricing import Consumption, Pricing, Served
 from projections.rows import Row, Rows
+from projections.usage_entries import HOUR_MS
 
 COUNTS = (
     "completed", "failed", "cancelled", "interrupted", "attempts", "retries", "input", "output", "cached",
     "cache_write", "cache_write_1h", "reasoning", "cost", "unpriced",
 )  # fmt: skip
-HOUR_MS = 3_600_000
 USAGE_TABLES = (
     "CREATE TABLE usage_keys("
     "hour INTEGER NOT NULL, session_id INTEGER NOT NULL, provider TEXT NOT NULL,"
