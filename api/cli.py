@@ -156,6 +156,8 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_import.run)
+
+
 def _add_reprice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="start", default="1", metavar="MOMENT", help="first event, or a time (default 1)"

@@ -18,6 +18,8 @@ from api.services import Services, Use
 from projections.gateway import mcp_outcomes
 from projections.metrics import ExchangeTally, Histogram, Requests
 from projections.timeline import events_by_type
+from projections.usage import wire_usage
+from projections.usage_entries import Asked
 from proxy.providers import Catalogue
 
 router = APIRouter(tags=["health"], dependencies=LIVE)
@@ -41,7 +43,26 @@ async def metrics(services: Use) -> Response:
 def _counted(db: sqlite3.Connection, tally: ExchangeTally, catalogue: Catalogue, *, at: int) -> list[Metric]:
     with tally.lock:
         tally.advance(db, at=at)
-        return [_events(db, at=at), *_exchanges(tally, catalogue)]
+        return [_events(db, at=at), *_exchanges(tally, catalogue), *_costs(db, catalogue, at=at)]
+
+
+def _costs(db: sqlite3.Connection, catalogue: Catalogue, *, at: int) -> Iterator[Metric]:
+    """As priced now: history priced anew at lower prices looks to Prometheus like a counter that began again."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for entry in wire_usage(db, Asked(group_by="model"), at=at):
+        provider, _, model = entry.key.partition("/")
+        sums = found[_labels(catalogue, provider, model)]
+        sums[0] += entry.cost
+        sums[1] += entry.unpriced
+    names = ("provider", "model")
+    cost = CounterMetricFamily("chronoproxy_cost_usd", "Cost of finished exchanges that have a price.", labels=names)
+    text = "Finished exchanges that used something of which the price is not known."
+    unpriced = CounterMetricFamily("chronoproxy_unpriced_exchanges", text, labels=names)
+    for labels, (micros, without) in sorted(found.items()):
+        cost.add_metric(labels, micros / 1_000_000)
+        unpriced.add_metric(labels, without)
+    yield cost
+    yield unpriced
 
 
 def _mcp_calls(db: sqlite3.Connection, known: frozenset[str], *, at: int) -> Metric:
@@ -91,10 +112,13 @@ def _bounded(requests: dict[Requests, int], catalogue: Catalogue) -> dict[Reques
     """Clients choose models, and each label is a time series for ever."""
     found: dict[Requests, int] = defaultdict(int)
     for labels, count in requests.items():
-        provider = labels.provider if catalogue.provider_known(labels.provider) else _OTHER
-        model = labels.model if catalogue.model_known(labels.provider, labels.model) else _OTHER
-        found[Requests(provider, model, labels.outcome)] += count
+        found[Requests(*_labels(catalogue, labels.provider, labels.model), labels.outcome)] += count
     return found
+
+
+def _labels(catalogue: Catalogue, provider: str, model: str) -> tuple[str, str]:
+    known = catalogue.model_known(provider, model)
+    return provider if catalogue.provider_known(provider) else _OTHER, model if known else _OTHER
 
 
 def _events(db: sqlite3.Connection, *, at: int) -> Metric:

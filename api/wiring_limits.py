@@ -7,6 +7,7 @@ from api.configuration import Configuration
 from api.configuration_sections import BudgetEntry
 from commands.handling import CommandHandler
 from commands.workspace import family
+from projections.pricing import Adopted, Consumption, Pricing, Served
 from proxy.budgeting import Budgeting
 from proxy.budgets import Amount, Budgets, Limits, Price
 from proxy.limiter import Limiter
@@ -51,19 +52,15 @@ def budgeting(
 
 
 def configured_price(configuration: Configuration) -> Price:
-    """By the prices that stand at the models of the configuration, in micro-dollars: a dollar for a million tokens is
-    one for each."""
-    known = {(model.provider, model.model): model.price for model in configuration.models if model.price is not None}
+    """By the price book of the configuration, in micro-dollars; the service tier is not known beforehand, and not asked
+    for afterwards."""
+    pricing = Pricing([Adopted(0, "")], [], {"": configuration.price_book})
 
-    def price(provider: str, model: str, usage: Usage, _: int) -> int | None:
-        rates = known.get((provider, model))
-        if rates is None or rates.input is None or rates.output is None:
-            return None
-        read = rates.input if rates.cache_read is None else rates.cache_read
-        write = rates.input if rates.cache_write is None else rates.cache_write
-        cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
-        plain = max(usage.prompt_tokens - cached - written, 0)
-        return round(plain * rates.input + cached * read + written * write + usage.completion_tokens * rates.output)
+    def price(provider: str, model: str, usage: Usage, at: int) -> int | None:
+        used = Consumption(
+            usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0, usage.cache_write_tokens or 0
+        )
+        return pricing.cost(Served(0, at, provider, model), used)
 
     return price
 

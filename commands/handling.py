@@ -31,8 +31,8 @@ from schema import erasure as erasure_events
 from schema import ledgers as ledger_events
 from schema import memory as memory_events
 from schema import moving as moving_events
-from schema import server_state as server_events
 from schema import prices as price_events
+from schema import server_state as server_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender

@@ -14,6 +14,7 @@ from schema import (
     ledgers,
     memory,
     moving,
+    prices,
     server_state,
     sessions,
     workspace,
@@ -34,6 +35,7 @@ _SLICES = (
     (ledgers, "Ledgers"),
     (memory, "Memory"),
     (server_state, "Servers in process"),
+    (prices, "Prices"),
 )
 _PARTS = (
     exchanges.Resolution,
@@ -49,6 +51,7 @@ _PARTS = (
     erasure.ErasedCounts,
     ledgers.ModelUsage,
     ledgers.WireMatch,
+    prices.PriceRow,
 )
 
 

@@ -44,6 +44,8 @@ _PAST = {
     "/api/sanitizer/stats", "/api/compaction/stats", "/api/compress/stats", "/api/compress/{session_id}/stats",
     "/api/sessions/{session_id}/pins", "/api/log/sizes", "/api/mcp/calls", "/api/mcp/servers",
     "/api/cline/status", "/api/cline/usage", "/api/ledgers", "/api/ledgers/usage",
+    "/api/usage", "/api/prices",
+    *(f"/api/usage/sessions/{{session_id}}/{name}" for name in ("context", "cache", "forecast")),
     "/api/memory/frequent", "/api/memory/similar/{session_id}", "/api/memory/{memory_id}",
     "/api/sessions/{session_id}/memory", "/api/memory/stats", "/api/memory/stats/advanced",
     *(f"/api/compaction/{{session_id}}/{name}" for name in _COMPACTION),
@@ -124,6 +126,8 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/cline/status"), ("GET", "/api/cline/usage"),
         ("POST", "/api/cline/import"), ("GET", "/api/ledgers"), ("GET", "/api/ledgers/usage"),
         ("POST", "/api/ledgers/import"),
+        ("GET", "/api/usage"), ("GET", "/api/prices"), ("POST", "/api/prices/reprice"),
+        *(("GET", f"/api/usage/sessions/{{session_id}}/{name}") for name in ("context", "cache", "forecast")),
     }  # fmt: skip
 
 

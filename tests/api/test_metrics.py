@@ -3,6 +3,9 @@
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from commands.prices import AdoptPriceBook
+from schema.prices import PriceRow
+from schema.recorded import Metadata
 from tests.api.house import House
 from tests.projections.building import completed, failed, measured, started
 
@@ -50,6 +53,36 @@ async def test_exchanges_are_counted_once_however_often_it_is_read(house: House)
         assert (found["ttft_seconds_bucket", "0.1"], found["overhead_seconds_bucket", "0.0005"]) == (3, 3)
         assert found["events_total", "ExchangeStarted"] == 3
         assert found["event_position",] == house.log.head()
+
+
+async def test_costs_are_those_of_now_and_say_what_has_no_price(house: House) -> None:
+    await house.client.post("/api/sessions", json={})
+    await _finish(house, 1, completed(1, 1, measured(100, 20)))
+    book = AdoptPriceBook((PriceRow(model="echo", input=1_000_000, output=2_000_000),), "a" * 64)
+    adopted = await house.handler.execute(book, Metadata(actor="system"))
+    await house.waiter.until(adopted.position)
+    await _finish(house, 2, completed(2, 1, measured(1_000, 20)))
+    await _finish(house, 3, completed(3, 1, measured(1, 1)), provider="gone", model_sent="x")
+    found = await samples(house)
+    assert found["cost_usd_total", "echo", "demo"] == 0.00104
+    assert found["unpriced_exchanges_total", "echo", "demo"] == 1
+    assert found["unpriced_exchanges_total", "other", "other"] == 1
+    await house.client.post("/api/prices/reprice", json={})
+    found = await samples(house)
+    assert found["cost_usd_total", "echo", "demo"] == 0.00118
+    assert found["unpriced_exchanges_total", "echo", "demo"] == 0
+
+
+async def test_all_that_the_contract_names_is_there(house: House) -> None:
+    await house.client.post("/api/sessions", json={})
+    await _finish(house, 1, completed(1, 1))
+    answer = await house.client.get("/metrics")
+    families = {family.name.removeprefix("chronoproxy_") for family in text_string_to_metric_families(answer.text)}
+    assert families >= {
+        *("requests", "request_seconds", "ttft_seconds", "overhead_seconds", "tokens", "tokens_saved", "events"),
+        *("event_position", "projection_lag_events", "ws_clients", "ws_resyncs", "mcp_calls"),
+        *("cost_usd", "unpriced_exchanges"),
+    }
 
 
 async def test_labels_are_bounded_by_the_configuration(house: House) -> None:

@@ -1,5 +1,7 @@
 """What a context is made of."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def _count(text: str) -> int:
 
 def test_each_message_and_each_schema_has_its_place() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": "{}"}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": "list the files"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
@@ -26,12 +28,12 @@ def test_each_message_and_each_schema_has_its_place() -> None:
     raw = [msgspec.json.encode(message) for message in messages]
     found = breakdown(raw, {"tools": [{"name": "bash"}, {"name": "read"}], "response_format": {"type": "text"}}, _count)
     assert (found.system.messages, found.history.messages, found.output.messages, found.tools.messages) == (1, 2, 2, 3)
-    assert found.tokens == sum(count_message(message, _count) for message in messages) + found.tools.tokens
+    assert found.tokens == sum(count_message(each, _count) for each in messages) + found.tools.tokens
     assert {name: part.messages for name, part in found.by_tool.items()} == {"bash": 1, "": 1}
 
 
 @given(st.lists(st.fixed_dictionaries({"role": _ROLES, "content": st.text() | st.none() | st.integers()})))
-def test_nothing_is_lost(messages: list[dict[str, object]]) -> None:
+def test_nothing_is_lost(messages: list[dict[str, Any]]) -> None:
     raw = [msgspec.json.encode(message) for message in messages]
     found = breakdown(raw, {"tools": 3}, _count)
     parts = (found.system, found.history, found.output)
