@@ -75,6 +75,9 @@ bench-rebuild: $(VENV)/.dev ## rebuild, decode, verify, read your writes (ARGS=1
 bench-travel: $(VENV)/.dev ## any moment of a long log, and a rebuild under traffic (ARGS=1000000 for the goal's size)
 	$(BIN)/python -m benchmarks.time_travel $(ARGS)
 
+bench-prices: $(VENV)/.dev ## pricing history anew, and reports of usage (ARGS=1000000 for the goal's size)
+	$(BIN)/python -m benchmarks.prices $(ARGS)
+
 bench-compaction: $(VENV)/.dev ## planning a compaction, requests of a compacted conversation, 2,000 messages, the chart
 	$(BIN)/python -m benchmarks.compaction $(ARGS)
 

@@ -87,15 +87,19 @@ class Pricing:
         digest = self.book(served.position)
         if digest is None:
             return None
-        tier = (served.service_tier or "").lower()
-        tier = "" if tier in USUAL else tier
+        tier = served.service_tier or ""
+        if tier:
+            tier = "" if tier.lower() in USUAL else tier.lower()
         key = digest, served.provider, served.model, served.at // _DAY_MS, tier
         rows = self._found.get(key)
         if rows is None:
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
             rows = self._found[key] = _in_force(self._books[digest], *key[1:])
-        return next((row for row in rows if tokens > row.above or not row.above), None)
+        for row in rows:
+            if tokens > row.above or not row.above:
+                return row
+        return None
 
     def book(self, position: int) -> str | None:
         """The hash of the book for an exchange that began at `position`; None before the first."""
@@ -109,21 +113,20 @@ class Pricing:
 def cost(row: PriceRow, used: Consumption) -> int | None:
     """In micro-dollars. What the cache is given or gives has the price of input where the book names none for it."""
     read = row.input if row.cache_read is None else row.cache_read
-    write = row.input if row.cache_write is None else row.cache_write
-    hour = write if row.cache_write_1h is None else row.cache_write_1h
-    parts = (
-        (max(used.input - used.cached - used.cache_write, 0), row.input),
-        (used.cached, read),
-        (max(used.cache_write - used.cache_write_1h, 0), write),
-        (used.cache_write_1h, hour),
-        (used.output, row.output),
-    )
-    total = 0
+    plain = used.input - used.cached - used.cache_write
+    parts = [(plain if plain > 0 else 0, row.input), (used.cached, read), (used.output, row.output)]
+    if used.cache_write:
+        write = row.input if row.cache_write is None else row.cache_write
+        hour = write if row.cache_write_1h is None else row.cache_write_1h
+        five = used.cache_write - used.cache_write_1h
+        parts += [(five if five > 0 else 0, write), (used.cache_write_1h, hour)]
+    total = PER // 2
     for tokens, rate in parts:
-        if tokens and rate is None:
+        if rate is not None:
+            total += tokens * rate
+        elif tokens:
             return None
-        total += tokens * (rate or 0)
-    return (total + PER // 2) // PER
+    return total // PER
 
 
 def _in_force(book: Book, provider: str, model: str, day: int, tier: str) -> tuple[PriceRow, ...]:

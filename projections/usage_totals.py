@@ -7,7 +7,6 @@ moving exchanges, write one row for each total that they change.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from projections.exchange_rows import FINISHED, Outcome
@@ -41,6 +40,14 @@ _EXCHANGES = (
     "SELECT e.exchange_id, e.started_position, e.started_at, e.session_id, e.provider, e.model_sent,"
     " coalesce(e.client_family, ''), coalesce(e.branch, '') = 'retry', e.outcome,"
     f" {', '.join(f'e.{name}' for name in FINISHED.split(', '))} FROM exchanges e WHERE e.finished_position IS NOT NULL"
+)
+_PRICED = (
+    "SELECT e.started_at, coalesce((SELECT h.session_id FROM exchange_homes h WHERE h.exchange_id = e.exchange_id"
+    " ORDER BY h.position DESC LIMIT 1), e.session_id), coalesce(e.last_provider, e.provider),"
+    " coalesce(e.last_model, e.model_sent), coalesce(e.client_family, ''), e.usage_source, e.started_position,"
+    " e.service_tier, e.prompt_tokens, e.completion_tokens, coalesce(e.cached_tokens, 0),"
+    " coalesce(e.cache_write_tokens, 0), coalesce(e.cache_write_1h_tokens, 0) FROM exchanges e"
+    " WHERE e.started_position >= ? AND e.usage_source IN ('measured', 'estimated')"
 )
 _HOME = "SELECT session_id FROM exchange_homes WHERE exchange_id = ? ORDER BY position DESC LIMIT 1"
 _PLACES = {name: place for place, name in enumerate(FINISHED.split(", "))}
@@ -131,19 +138,24 @@ class UsageTotals:
         """What began at event `from_` or later has other prices from here on. All rows must be written."""
         before, after = self._prices(position - 1), pricing(self._db, at=position)
         self._pricing = after
-        changes: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
-        moved = self._db.execute("SELECT EXISTS(SELECT 1 FROM exchange_homes)").fetchone()[0]
-        for exchange_id, begun, row in self._begun_since(from_):
-            old, new = _priced(before, begun, row), _priced(after, begun, row)
-            if old != new:
-                key = _key(begun, row)
-                change = changes[key._replace(session_id=self._home(exchange_id, begun)) if moved else key]
-                change[0] += new[0] - old[0]
-                change[1] += new[1] - old[1]
-        for key in sorted(changes):
+        for key, (cost, unpriced) in sorted(self._changes(from_, before, after).items()):
             counts = [0] * len(COUNTS)
-            counts[_COST], counts[_UNPRICED] = changes[key]
+            counts[_COST], counts[_UNPRICED] = cost, unpriced
             self._add(position, key, counts)
+
+    def _changes(self, from_: int, before: Pricing, after: Pricing) -> dict[Key, list[int]]:
+        """By how much the cost, and the exchanges without one, of each total change."""
+        changes: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+        for at, session_id, provider, model, family, source, begun, tier, *tokens in self._db.execute(
+            _PRICED, (from_,)
+        ):
+            served, used = Served(begun, at, provider, model, tier), Consumption(*tokens)
+            old, new = before.cost(served, used), after.cost(served, used)
+            if old != new:
+                change = changes[Key(at // HOUR_MS, session_id, provider, model, family, source)]
+                change[0] += (new or 0) - (old or 0)
+                change[1] += (new is None) - (old is None)
+        return changes
 
     def priced_otherwise(self) -> None:
         """There is another book."""
@@ -157,12 +169,6 @@ class UsageTotals:
     def forget(self) -> None:
         self._totals.clear()
         self._pricing = self._next = None
-
-    def _begun_since(self, from_: int) -> Iterator[tuple[int, Begun, Row]]:
-        rows: Iterable[Row] = self._db.execute(f"{_EXCHANGES} AND e.started_position >= ?", (from_,))
-        for row in rows:
-            begun, _, end = _read(row)
-            yield int(str(row[0])), begun, end
 
     def _home(self, exchange_id: int, begun: Begun) -> int:
         found = self._db.execute(_HOME, (exchange_id,)).fetchone()
