@@ -86,7 +86,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=8,
+    version=9,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(
