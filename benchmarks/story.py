@@ -70,6 +70,9 @@ model = "atlas-small"
 max_context_size = 32000
 price.input = 0.3
 price.output = 1.2
+
+[compaction.auto]
+auto_compact_cooldown = 0
 """
 
 

@@ -54,8 +54,8 @@ class ProxyProcess:
         self.url = ""
         self.log = self.directory / "stderr.log"
 
-    def start(self) -> "ProxyProcess":
-        arguments = ["serve", "--port", "0", "--data-dir", str(self.data)]
+    def start(self, port: int = 0) -> "ProxyProcess":
+        arguments = ["serve", "--port", str(port), "--data-dir", str(self.data)]
         if self._config.exists():
             arguments += ["--config", str(self._config)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(self.directory)}

@@ -37,7 +37,7 @@ class Compactions {
     this.rows = [];
     /** @type {number | null} */
     this.selected = null;
-    this.list = element("div", {});
+    this.list = element("div", { class: "scroll" });
     this.detail = element("div", {}, empty(t("compactions.choose")));
     this.settings = element("div", { class: "stack" });
     this.tiles = tiles([["count", t("tile.compactions")], ["saved", t("tile.saved")], ["ratio", t("tile.ratio")], ["context", t("gauge.title")]]);
@@ -52,12 +52,13 @@ class Compactions {
     fill(page.root,
       sessionHead(this.session, element("button", { type: "button", id: "undo-button", click: (/** @type {any} */ event) => void this.#undo(event.currentTarget) }, t("action.undo")), compactButtons(this.id, after)),
       sessionTabs(this.id, "compactions"), this.tiles.node, this.chart.node,
-      element("section", { class: "card seven", "aria-label": t("session.compactions") },
+      element("div", { class: "seven column" }, element("section", { class: "card", "aria-label": t("session.compactions") },
         element("header", {}, element("h2", {}, t("session.compactions")), element("div", { class: "tools" },
           fileLink("JSON", `/api/compaction/${this.id}/history?limit=1000`, `compactions-${this.id}.json`), csv)), this.list),
-      element("section", { class: "card five", "aria-label": t("compactions.removed") }, element("header", {}, element("h2", {}, t("compactions.removed"))), this.detail),
-      element("section", { class: "card half", "aria-label": t("compactions.settings") }, element("header", {}, element("h2", {}, t("compactions.settings"))), this.settings),
-      simulateCard(this.id));
+        element("section", { class: "card", "aria-label": t("compactions.settings") }, element("header", {}, element("h2", {}, t("compactions.settings"))), this.settings),
+        simulateCard(this.id)),
+      element("section", { class: "card five", "aria-label": t("compactions.removed") }, element("header", {}, element("h2", {}, t("compactions.removed"))), this.detail));
+
     const quiet = whenQuiet(() => void this.load(), 300);
     page.whenLeft(quiet.stop);
     page.whenLeft(() => this.chart.chart.end?.());
@@ -105,7 +106,7 @@ class Compactions {
     const open = (/** @type {any} */ row) => this.open(row);
     return table({ caption: t("session.compactions"), rows: this.rows, open, key: (row) => row.id, current: (row) => row.id === this.selected, columns: [
       { label: "#", className: "number mono", show: (row) => row.id },
-      { label: t("event.time"), className: "nowrap", show: (row) => clock(row.timestamp) },
+      { label: t("event.time"), className: "nowrap wide", show: (row) => clock(row.timestamp) },
       { label: t("compactions.before-after"), className: "number", show: (row) => `${number(row.tokens_before)} → ${number(row.tokens_after)}` },
       { label: t("tile.saved"), className: "number wide", show: (row) => `${number(row.tokens_saved)} · ${percent(row.compaction_ratio)}` },
       { label: t("compactions.trigger"), className: "wide", show: (row) => t(`trigger.${row.trigger_reason}`) },

@@ -45,7 +45,7 @@ class Content {
     const filter = field(t("filter.session_id"), "session", { type: "number", min: 1, value: this.session, input: (/** @type {any} */ event) => { this.session = event.target.value; this.offset = 0; quiet(); } });
     fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.content")), element("div", { class: "actions" }, this.switch)), this.tiles.node,
       element("section", { class: "card seven", "aria-label": t("content.masked") }, element("header", {}, element("h2", {}, t("content.masked")), element("div", { class: "tools" },
-        fileLink("JSON", "/api/mask?limit=500", "masked.json"), csv)), element("form", { class: "line", submit: (/** @type {Event} */ event) => event.preventDefault() }, filter), this.list),
+        fileLink("JSON", "/api/mask?limit=500", "masked.json"), csv)), element("form", { class: "line spaced", submit: (/** @type {Event} */ event) => event.preventDefault() }, filter), this.list),
       element("section", { class: "card five", "aria-label": t("content.original") }, element("header", {}, element("h2", {}, t("content.original"))), this.original));
     const quiet = whenQuiet(() => void this.load(), 400);
     page.whenLeft(quiet.stop);
@@ -77,8 +77,8 @@ class Content {
 
   #table() {
     return table({ caption: t("content.masked"), rows: this.rows, open: (row) => this.open(row.hash), key: (row) => row.hash, current: (row) => row.hash === this.hash, columns: [
-      { label: t("content.hash"), className: "mono", show: (row) => row.hash },
-      { label: t("content.tool"), show: (row) => named(row.tool) },
+      { label: t("content.hash"), className: "mono nowrap", show: (row) => row.hash },
+      { label: t("content.tool"), className: "nowrap", show: (row) => named(row.tool) },
       { label: t("content.size"), className: "number", show: (row) => number(row.token_count) },
       { label: t("content.hits"), className: "number wide", show: (row) => number(row.retrievals) },
       { label: t("event.session"), className: "number wide", show: (row) => sessionLink(row.session_id) },

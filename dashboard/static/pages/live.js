@@ -22,6 +22,7 @@ import { Timeline } from "../time/timeline.js";
 
 const EVENTS = 20;
 const QUIET_MS = 800;
+const AGAIN_MS = 150;
 
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
@@ -47,25 +48,27 @@ async function active(signal) {
 
 /** @param {import("../core/page.js").Page} page */
 async function nothing(page) {
-  page.follow((message) => { if (/^(init|new_session|session_activated)$/.test(message.type) || message.type === "resync") void again(page); });
+  const anew = again(page);
+  page.follow((message) => { if (/^(new_session|auto_session_created|session_activated|resync)$/.test(message.type)) anew(); });
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("live.title"))),
     element("section", { class: "card" }, empty(t("live.none"), t("live.none-more"))),
     await pointHere(page.signal));
 }
 
-/** @param {import("../core/page.js").Page} page */
-async function again(page) {
-  for (const end of page.ends.splice(0)) end();
-  try {
-    await show(page);
-  } catch {
-    // the connection tells; the next resync or event comes back here
-  }
+/** All anew, once it is quiet: where sessions change by the hundred, once for all of them. @param {import("../core/page.js").Page} page */
+function again(page) {
+  const begin = whenQuiet(() => {
+    for (const end of page.ends.splice(0)) end();
+    void show(page).catch(() => undefined); // the connection tells; the next resync or event comes back here
+  }, AGAIN_MS);
+  page.whenLeft(begin.stop);
+  return begin;
 }
 
 /** @param {import("../core/page.js").Page} page @param {any} found @param {Timeline} timeline @param {any[]} events */
 function draw(page, found, timeline, events) {
   const session = found.session;
+  const anew = again(page);
   const level = gauge();
   const figures = tiles([["requests", t("tile.requests")], ["cost", t("tile.cost")], ["compactions", t("tile.compactions")],
     ["burn", t("tile.burn")], ["full", t("tile.full")], ["last", t("tile.last")]], "three");
@@ -101,7 +104,7 @@ function draw(page, found, timeline, events) {
   const refresh = async () => {
     try {
       const next = await active(page.signal);
-      if (!next || next.session.id !== session.id) return void again(page);
+      if (!next || next.session.id !== session.id) return anew();
       found = next;
       Object.assign(session, next.session);
       Object.assign(state, { used: next.context.current_tokens, most: next.context.max_context, reserved: next.session.reserved_tokens });
@@ -130,7 +133,7 @@ function draw(page, found, timeline, events) {
       list));
   settle();
   page.follow((message) => {
-    if (message.type === "resync" || message.type === "session_activated") return void again(page);
+    if (message.type === "resync" || (message.type === "session_activated" && message.session_id !== session.id)) return anew();
     if (message.type === "reserved_tokens_updated" || message.type === "compaction_reverted") later();
     if (message.type !== "event") return;
     prepend(body, message.event, EVENTS, { open });

@@ -89,10 +89,10 @@ class Sessions {
     const open = (/** @type {any} */ row) => go(to(["session", String(row.id)]));
     const parent = (/** @type {any} */ row) => (row.parent_id ? element("small", { class: "muted" }, " ↳ ", t("session.child", { id: row.parent_id })) : null);
     return table({ caption: t("rail.sessions"), rows, open, key: (row) => row.id, columns: [
-      { label: t("sessions.choose"), hide: true, className: "narrow", show: (row) => this.#check(row) },
+      { label: t("sessions.choose"), hide: true, show: (row) => this.#check(row) },
       { label: "#", className: "number mono", show: (row) => row.id },
       { label: t("session.name"), show: (row) => [element("a", { class: "name", href: to(["session", String(row.id)]) }, named(row.name)), " ",
-        row.erased_at ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row)] },
+        row.erased_at ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row), element("div", { class: "narrow" }, actionsOf(row, () => void this.load()))] },
       { label: t("session.model"), className: "wide", show: (row) => named(row.model ?? row.provider) },
       { label: t("session.client"), className: "wide", show: (row) => named(row.client_family) },
       { label: t("gauge.title"), className: "gauge-cell", show: (row) => element("div", { "data-gauge": row.id }, "–") },

@@ -34,11 +34,12 @@ export async function show(page) {
     card("tables", "", holders.tables, rebuild, fileLink("JSON", "/api/projections", "projections.json")),
     card("settings", "seven", holders.settings, fileLink("JSON", "/api/settings", "settings.json"), csv), card("keys", "five", helpTable()));
   const how = { signal: page.signal };
+  const verified = element("div", {});
   const load = async () => {
     await Promise.all([
       page.into(holders.switches, () => switches(page, load)),
       page.into(holders.tables, async () => tables(await get("/api/projections", how))),
-      page.into(holders.disk, async () => disk(page, await get("/api/sessions/diagnostic", how), load)),
+      page.into(holders.disk, async () => disk(page, await get("/api/sessions/diagnostic", how), verified, load)),
       page.into(holders.settings, async () => {
         const found = await get("/api/settings", how);
         rows = found.settings;
@@ -78,9 +79,8 @@ function tables(found) {
     { label: t("system.checksum"), className: "mono wide", show: (row) => (row.checksum ?? "–").slice(0, 16) }] });
 }
 
-/** @param {import("../core/page.js").Page} page @param {any} found @param {() => void} after */
-function disk(page, found, after) {
-  const result = element("div", {});
+/** `result` stays when the figures are read anew. @param {import("../core/page.js").Page} page @param {any} found @param {HTMLElement} result @param {() => void} after */
+function disk(page, found, result, after) {
   const verify = element("button", { type: "button", id: "verify", click: async () => {
     const done = await doing(verify, () => get("/api/log/verify", { signal: page.signal }));
     if (done) fill(result, done.ok ? note("ok", t("system.verified", { n: number(done.checked), time: duration(done.duration_ms) }), " ", element("code", {}, done.head_hash.slice(0, 16)))

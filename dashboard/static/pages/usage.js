@@ -1,9 +1,9 @@
 // @ts-check
-// What was used and what it cost: by day, by model, and the tasks of imported ledgers.
+// What clients wrote down about their usage, by day, by model and by task, and how it is taken over.
 
 import { address, get, post } from "../core/api.js";
 import { element, fill } from "../core/dom.js";
-import { moment, money, number, short } from "../core/formats.js";
+import { money, moment, number, short } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { tiles } from "../parts/gauge.js";
 import { csvButton, fileLink } from "../parts/links.js";
@@ -12,6 +12,7 @@ import { pager } from "../parts/pager.js";
 import { doing, tell } from "../parts/receipts.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
+import { ownUsage } from "../parts/own_usage.js";
 
 const SIZE = 25;
 const MOST = 1000;
@@ -22,34 +23,32 @@ export async function show(page) {
   const tasks = element("div", { class: "scroll" });
   const groups = element("div", { class: "stack" });
   const ledgers = element("div", {});
+  const own = element("div", { class: "column" });
   const figures = tiles([["tasks", t("usage.tasks")], ["in", t("exchange.in")], ["out", t("exchange.out")], ["cost", t("tile.cost")]]);
   /** @type {any[]} */
   let rows = [];
   let offset = 0;
-  const csv = csvButton("usage.csv", () => ({ head: ["task_id", "time", "model", "tokens_in", "tokens_out", "cost"], rows: rows.map((row) => [row.task_id, new Date(row.ts).toISOString(), row.model_id, row.tokens_in, row.tokens_out, row.total_cost]) }));
-  const load = async () => {
-    await Promise.all([
-      page.into(ledgers, async () => ledgerList(await get("/api/cline/status", how), () => void load())),
-      page.into(tasks, async () => {
-        const found = await get(address("/api/cline/usage", { limit: MOST }), how);
-        rows = found.items;
-        const sum = (/** @type {string} */ key) => rows.reduce((total, row) => total + row[key], 0);
-        figures.set({ tasks: number(found.total ?? rows.length), in: short(sum("tokens_in")), out: short(sum("tokens_out")), cost: money(sum("total_cost")) });
-        fill(groups, grouped(t("usage.by-day"), rows, (row) => new Date(row.ts).toISOString().slice(0, 10)), grouped(t("usage.by-model"), rows, (row) => row.model_id ?? "–"));
-        if (!rows.length) return empty(t("usage.none"), t("usage.none-more"));
-        return slice();
-      })]);
-  };
-  const slice = () => {
-    const holder = element("div", { class: "stack" }, taskTable(rows.slice(offset, offset + SIZE)), pager({ total: rows.length, offset, size: SIZE, turn: (next) => { offset = next; fill(tasks, slice()); } }));
-    return holder;
-  };
-  fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.usage"))), figures.node,
-    element("section", { class: "card half", "aria-label": t("usage.groups") }, element("header", {}, element("h2", {}, t("usage.groups"))), groups),
-    element("section", { class: "card half", "aria-label": t("usage.ledgers") }, element("header", {}, element("h2", {}, t("usage.ledgers"))), ledgers),
-    element("section", { class: "card", "aria-label": t("usage.tasks") }, element("header", {}, element("h2", {}, t("usage.tasks")), element("div", { class: "tools" }, fileLink("JSON", "/api/cline/usage?limit=1000", "usage.json"), csv)), tasks));
+  const csv = csvButton("usage.csv", () => ({ head: ["task_id", "time", "model", "tokens_in", "tokens_out", "cost"],
+    rows: rows.map((row) => [row.task_id, new Date(row.ts).toISOString(), row.model_id, row.tokens_in, row.tokens_out, row.total_cost]) }));
+  const slice = () => element("div", { class: "stack" }, taskTable(rows.slice(offset, offset + SIZE)),
+    pager({ total: rows.length, offset, size: SIZE, turn: (next) => { offset = next; fill(tasks, slice()); } }));
+  const load = () => Promise.all([
+    page.into(ledgers, async () => ledgerList(await get("/api/cline/status", how), () => void load())),
+    page.into(tasks, async () => {
+      const found = await get(address("/api/cline/usage", { limit: MOST }), how);
+      rows = found.items;
+      const sum = (/** @type {string} */ key) => rows.reduce((total, row) => total + row[key], 0);
+      figures.set({ tasks: number(found.total ?? rows.length), in: short(sum("tokens_in")), out: short(sum("tokens_out")), cost: money(rows.length ? sum("total_cost") : null) });
+      fill(groups, rows.length ? [grouped(t("usage.by-day"), rows, (row) => new Date(row.ts).toISOString().slice(0, 10)),
+        grouped(t("usage.by-model"), rows, (row) => row.model_id ?? "–")] : empty(t("usage.none")));
+      return rows.length ? slice() : empty(t("usage.none"), t("usage.none-more"));
+    })]);
+  const card = (/** @type {string} */ name, /** @type {string} */ shape, /** @type {any} */ body, /** @type {any[]} */ ...tools) => element("section", { class: `card ${shape}`, "aria-label": t(`usage.${name}`) },
+    element("header", {}, element("h2", {}, t(`usage.${name}`)), element("div", { class: "tools" }, tools)), body);
+  fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.usage"))), own, element("h2", {}, t("usage.from-ledgers")), figures.node,
+    card("groups", "half", groups), card("ledgers", "half", ledgers), card("tasks", "", tasks, fileLink("JSON", "/api/cline/usage?limit=1000", "usage.json"), csv));
   page.follow((message) => { if (message.type === "resync" || message.type === "cline_usage_updated") void load(); });
-  await load();
+  await Promise.all([load(), page.into(own, () => ownUsage(page.signal))]);
 }
 
 /** @param {string} caption @param {any[]} rows @param {(row: any) => string} key */
@@ -64,8 +63,7 @@ function grouped(caption, rows, key) {
     group.cost += row.total_cost;
     groups.set(group.name, group);
   }
-  if (!groups.size) return null;
-  return element("div", {}, element("h3", {}, caption), table({ caption, rows: [...groups.values()], key: (row) => row.name, columns: [
+  return element("div", {}, table({ caption, rows: [...groups.values()], key: (row) => row.name, columns: [
     { label: caption, show: (row) => named(row.name) }, { label: t("usage.tasks"), className: "number", show: (row) => number(row.tasks) },
     { label: t("exchange.in"), className: "number wide", show: (row) => short(row.in) }, { label: t("exchange.out"), className: "number wide", show: (row) => short(row.out) },
     { label: t("tile.cost"), className: "number", show: (row) => money(row.cost) }] }));
@@ -87,7 +85,10 @@ function ledgerList(status, after) {
     tell(t("usage.imported", { n: number(done.value.imported_count), skipped: number(done.value.skipped_count), errors: number(done.value.error_count) }));
     after();
   } }, t("usage.import"));
-  const list = (status.ledgers ?? []).map((/** @type {any} */ ledger) => [element("dt", { class: "mono" }, named(ledger.path)), element("dd", {}, `${ledger.kind} · ${t(ledger.exists ? "usage.there" : "usage.not-there")}`)]);
+  const ledgers = /** @type {any[]} */ (status.ledgers ?? []);
+  const list = (/** @type {boolean} */ there) => element("ul", { class: "small" }, ledgers.filter(({ exists }) => exists === there)
+    .map((ledger) => element("li", {}, element("code", {}, named(ledger.path)), ` · ${ledger.kind}`)));
+  const missing = ledgers.filter(({ exists }) => !exists).length;
   return element("div", { class: "stack" }, element("p", {}, status.latest_ts ? t("usage.latest", { time: moment(status.latest_ts) }) : t("usage.never")),
-    element("dl", { class: "facts small" }, list), element("div", {}, button));
+    list(true), missing ? element("details", {}, element("summary", {}, t("usage.not-there", { count: missing })), list(false)) : null, element("div", {}, button));
 }

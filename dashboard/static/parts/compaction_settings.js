@@ -65,7 +65,7 @@ export function simulateCard(id) {
     const done = await doing(form.querySelector("button"), () => post(`/api/compaction/${id}/simulate`, { messages }));
     if (done) fill(result, simulated(done.value.result));
   } }, text, element("div", {}, element("button", { type: "submit" }, t("simulate.do"))), result);
-  return element("section", { class: "card half", "aria-label": t("simulate.title") }, element("header", {}, element("h2", {}, t("simulate.title"))),
+  return element("section", { class: "card", "aria-label": t("simulate.title") }, element("header", {}, element("h2", {}, t("simulate.title"))),
     element("p", { class: "muted small" }, t("simulate.what")), form);
 }
 

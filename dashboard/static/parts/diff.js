@@ -56,7 +56,7 @@ const changed = (kind, text) => ({ kind, text });
 export function diffOf(label, before, after) {
   const all = lines(before, after);
   const near = all.map((_, index) => all.slice(Math.max(0, index - AROUND), index + AROUND + 1).some(({ kind }) => kind));
-  const holder = element("div", { class: "diff", role: "region", tabindex: 0, "aria-label": label });
+  const holder = element("div", { class: "diff", role: "group", tabindex: 0, "aria-label": label });
   let skipped = 0;
   const gap = () => {
     if (skipped) holder.append(element("div", { class: "gap" }, "⋯", t("diff.same", { count: skipped })));

@@ -44,7 +44,7 @@ export function messageView(message, { kind = "", small = false, tools = [] } = 
   const long = text.length > (small ? 320 : 900);
   if (long) {
     body.tabIndex = 0;
-    body.setAttribute("role", "region");
+    body.setAttribute("role", "group");
     body.setAttribute("aria-label", t("message.text"));
   }
   return element("article", { class: `message ${kind} ${small ? "small-text" : ""}` }, head, body, cut && element("small", { class: "muted" }, cut));

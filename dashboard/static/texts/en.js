@@ -471,9 +471,10 @@ export const TEXTS = {
   "usage.none-more": "Import reads the ledgers of Cline, and no text of a prompt.",
   "usage.import": "Import now",
   "usage.imported": "{n} imported, {skipped} known already, {errors} unreadable.",
-  "usage.there": "found",
-  "usage.not-there": "not there",
+  "usage.from-ledgers": "From the ledgers of clients",
+  "usage.not-there": "{count} place has none|{count} places have none",
   "usage.latest": "Newest entry: {time}",
   "usage.never": "Nothing has been imported yet.",
   "exchange.cached": "{percent} from cache",
+  "usage.own": "Through this proxy",
 };

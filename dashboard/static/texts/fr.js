@@ -471,9 +471,10 @@ export const TEXTS = {
   "usage.none-more": "L’import lit les registres de Cline, sans aucun texte d’invite.",
   "usage.import": "Importer",
   "usage.imported": "{n} importés, {skipped} déjà connus, {errors} illisibles.",
-  "usage.there": "trouvé",
-  "usage.not-there": "absent",
+  "usage.from-ledgers": "Depuis les registres des clients",
+  "usage.not-there": "{count} endroit sans registre|{count} endroits sans registre",
   "usage.latest": "Dernière entrée : {time}",
   "usage.never": "Rien n’a encore été importé.",
   "exchange.cached": "{percent} en cache",
+  "usage.own": "À travers ce proxy",
 };

@@ -20,8 +20,9 @@ export function scrubber(timeline, seek) {
   const strip = element("canvas", { "aria-hidden": "true" });
   const range = element("input", { type: "range", min: 0, step: 1, "aria-label": t("scrub.slider"), id: "scrub" });
   const where = element("span", { class: "where", id: "scrub-where" });
-  const button = (/** @type {string} */ name, /** @type {string} */ face, /** @type {() => void} */ work) =>
+  const button = (/** @type {string} */ name, /** @type {any} */ face, /** @type {() => void} */ work) =>
     element("button", { type: "button", id: `scrub-${name}`, "aria-label": t(`scrub.${name}`), title: t(`scrub.${name}`), click: work }, face);
+  const mark = () => [element("span", { class: "wide" }, t("scrub.compaction")), element("span", { class: "narrow compaction" }, "◆")];
   const index = () => at ?? timeline.last;
   /** @param {number} next */
   const move = (next) => seek(next >= timeline.last ? null : Math.max(0, next));
@@ -38,8 +39,8 @@ export function scrubber(timeline, seek) {
   const node = element("section", { class: "scrubber", "aria-label": t("scrub.title") },
     element("div", { class: "controls" },
       button("back", "◀", () => move(index() - 1)), button("forward", "▶", () => move(index() + 1)),
-      button("back-compaction", `◀ ${t("scrub.compaction")}`, () => jump(-1)),
-      button("forward-compaction", `${t("scrub.compaction")} ▶`, () => jump(1)), play, pace, where, now),
+      button("back-compaction", ["◀ ", ...mark()], () => jump(-1)),
+      button("forward-compaction", [...mark(), " ▶"], () => jump(1)), play, pace, where, now),
     element("div", { class: "track" }, range, strip));
   range.addEventListener("input", () => move(Number(range.value)));
 

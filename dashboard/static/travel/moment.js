@@ -12,8 +12,8 @@ export class Moment {
     this.page = page;
     this.session = session;
     this.asked = 0;
-    this.holder = element("div", {});
-    this.node = element("section", { class: "card five", "aria-label": t("travel.moment") },
+    this.holder = element("div", { class: "fixed-height", role: "group", tabindex: 0, "aria-label": t("travel.moment") });
+    this.node = element("section", { class: "card five" },
       element("header", {}, element("h2", {}, t("travel.moment"))), this.holder);
   }
 
