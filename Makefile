@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction soak wheel bench-context bench-ledgers
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-context bench-ledgers
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -47,6 +47,10 @@ docs: $(VENV)/.dev ## write the generated parts of docs/ anew
 
 setup-extra: $(VENV)/.extra ## what test-all and bench use beyond `make test`: more clients; Node and nginx where they are found
 	@command -v nginx >/dev/null || echo "nginx was not found: install it to compare with it (optional)"
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "Chromium was not found: the tests of the dashboard will not run. Debian: sudo apt-get install chromium"; fi
 
 test-all: setup-extra ## the tests that `make test` leaves out: they need more than Python, or minutes
 	$(BIN)/python -m pytest -q -m extra -rs $(ARGS)
@@ -83,6 +87,12 @@ bench-compaction: $(VENV)/.dev ## planning a compaction, requests of a compacted
 
 bench-ledgers: $(VENV)/.dev ## reading ledgers of clients, and deciding on what they hold
 	@$(BIN)/python -m benchmarks.ledgers $(ARGS)
+
+bench-dashboard: setup-extra ## the dashboard in Chromium: weight, time until usable, event and slider to pixels, CPU for each client
+	$(BIN)/python -m benchmarks.dashboard
+
+pictures: setup-extra ## pictures of the dashboard for the docs (ARGS=folder: every page in both themes)
+	$(BIN)/python -m docs.pictures $(ARGS)
 
 bench-context: $(VENV)/.dev ## contexts of recorded agents (EVAL=program DATA=folder ARGS=options)
 	$(BIN)/python -m benchmarks.context $(EVAL) $(DATA) $(ARGS)

@@ -1,31 +1,35 @@
 """A log with one long session: exchanges that fill its context, and a compaction whenever it is full. Written through
-the real writer, without a proxy: `python -m benchmarks.long_session DIRECTORY EVENTS`, of a data directory that is not in
-use. 50,000 events take seconds."""
+the real writer, without a proxy: `python -m benchmarks.long_session DIRECTORY EVENTS`, of a data directory
+that is not in use. 50,000 events take seconds."""
 
 import asyncio
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.projections_rebuild import write
 from schema.appending import Appender
+from schema.appends import Append
+from schema.blobs import content_ref
 from schema.compaction import CompactionPerformed, Inserted, PrefixEdit
 from schema.exchanges import ExchangeCompleted, ExchangeStarted, MessageRefs, Resolution, Timings, Usage
 from schema.keys import KeyStore
 from schema.log import EventLog
-from schema.registry import Event
+from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionStarted
 from schema.workspace import SessionActivated
 
 SESSION = 1
-_WINDOW = 200_000
+_META = Metadata(actor="proxy", by="bench", correlation_id="0" * 32)
+_GROUP = 500
 _EMPTY, _FULL = 20_000, 170_000
 
 
-def events(count: int) -> Iterator[Event]:
+def events(count: int) -> Iterator[NewEvent]:
     """So many events of session 1, which is the active one."""
-    yield SessionStarted(session_id=SESSION, name="A long session", provider="demo", model="demo/echo", origin="manual")
-    yield SessionActivated(session_id=SESSION)
+    started = SessionStarted(session_id=SESSION, name="A long one", provider="demo", model="demo/echo", origin="manual")
+    yield NewEvent("workspace", started)
+    yield NewEvent("workspace", SessionActivated(session_id=SESSION))
     used, exchange, compactions, told = _EMPTY, 0, 0, 2
     while told + 2 <= count:
         exchange += 1
@@ -39,10 +43,15 @@ def events(count: int) -> Iterator[Event]:
             told, used = told + 1, _EMPTY + 1_000 * (compactions % 9)
 
 
-def _started(number: int, tokens: int) -> ExchangeStarted:
-    added = tuple(f"{number:032x}{index:032x}" for index in range(2))
-    received = MessageRefs(base_exchange=None, keep=0, added=added, count=2, tokens=tokens)
-    return ExchangeStarted(
+def _body(role: str, text: str) -> Body:
+    data = f'{{"role":"{role}","content":"{text}"}}'.encode()
+    return Body(content_ref(data), data)
+
+
+def _started(number: int, tokens: int) -> NewEvent:
+    asked = _body("user", f"What about part {number}?")
+    received = MessageRefs(base_exchange=None, keep=0, added=(asked.ref,), count=1, tokens=tokens)
+    event = ExchangeStarted(
         session_id=SESSION,
         exchange_id=number,
         model_requested="demo/echo",
@@ -54,30 +63,34 @@ def _started(number: int, tokens: int) -> ExchangeStarted:
         envelope_ref="e" * 64,
         preview=f"What about part {number}?",
     )
+    return NewEvent(f"exchange-{number}", event, (asked,))
 
 
-def _completed(number: int, tokens: int) -> ExchangeCompleted:
-    return ExchangeCompleted(
+def _completed(number: int, tokens: int) -> NewEvent:
+    answer = _body("assistant", f"Part {number} is done.")
+    event = ExchangeCompleted(
         session_id=SESSION,
         exchange_id=number,
         usage=Usage(source="measured", prompt_tokens=tokens, completion_tokens=250, total_tokens=tokens + 250),
-        answer_ref="a" * 64,
+        answer_ref=answer.ref,
         finish_reason="stop",
         http_status=200,
         timings=Timings(overhead_ms=0.4, ttft_ms=310.0, duration_ms=2_500.0),
         model_answered="echo",
     )
+    return NewEvent(f"exchange-{number}", event, (answer,))
 
 
-def _compacted(number: int, exchange: int, before: int) -> CompactionPerformed:
-    return CompactionPerformed(
+def _compacted(number: int, exchange: int, before: int) -> NewEvent:
+    digest = _body("assistant", f"What was said before compaction {number}, in short.")
+    event = CompactionPerformed(
         session_id=SESSION,
         history_id=number,
         decided_on=exchange,
         trigger_reason="auto_threshold",
-        edit=PrefixEdit(cut=2, within=f"{number:032x}", removed=((0, 1),), inserted=(Inserted(1, "d" * 64),)),
-        removed_refs=(f"{exchange:032x}{0:032x}",),
-        summary_ref="d" * 64,
+        edit=PrefixEdit(cut=2, within=f"{number:032x}", removed=((0, 1),), inserted=(Inserted(1, digest.ref),)),
+        removed_refs=(_body("user", f"What about part {exchange}?").ref,),
+        summary_ref=digest.ref,
         tokens_before=before,
         tokens_after=_EMPTY,
         messages_before=120,
@@ -86,6 +99,7 @@ def _compacted(number: int, exchange: int, before: int) -> CompactionPerformed:
         recent_preserved=2,
         summary="What was said before, in short.",
     )
+    return NewEvent(f"session-{SESSION}", event, (digest,))
 
 
 async def make(directory: Path, count: int) -> None:
@@ -95,7 +109,9 @@ async def make(directory: Path, count: int) -> None:
     log = EventLog(directory / "events.sqlite", keys)
     appender = Appender(log)
     appender.start(lambda batch: None)
-    await write(appender, events(count))
+    source = events(count)
+    while group := list(itertools.islice(source, _GROUP)):
+        await appender.append(Append(events=group, metadata=_META, keep=True))
     await appender.close()
     log.close()
     keys.close()

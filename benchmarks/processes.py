@@ -57,6 +57,10 @@ class Process:
         """Peak resident memory in MiB."""
         return sum(_status_kib(pid, "VmHWM:") for pid in self._pids()) / 1024
 
+    def resident_mib(self) -> float:
+        """Resident memory now, in MiB."""
+        return sum(_status_kib(pid, "VmRSS:") for pid in self._pids()) / 1024
+
     async def settle(self) -> None:
         """Wait until what the last requests left to do is done."""
         before = self.cpu_ns()

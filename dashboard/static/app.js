@@ -92,7 +92,9 @@ async function turn() {
   } catch (error) {
     if (!mine.left) fill(root, element("h1", {}, t(`rail.${family(place.path)}`)), failure(error, () => { shown = ""; void turn(); }));
   }
-  if (!mine.left) document.body.dataset.ready = path || "live";
+  if (mine.left) return;
+  document.body.dataset.ready = path || "live";
+  performance.mark("ready");
 }
 
 async function begin() {

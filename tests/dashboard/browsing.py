@@ -23,14 +23,15 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MS = 20_000
+sync_api.expect.set_options(timeout=WAIT_MS)
 _ROOT = Path(__file__).resolve().parents[2]
 AXE = _ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*more: str) -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
 

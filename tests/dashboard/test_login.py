@@ -19,10 +19,10 @@ def test_the_token_is_asked_for_and_used(browser: Any) -> None:
         watched = Watched(browser, proxy.url)
         page = watched.page
         page.goto(f"{proxy.url}/#/sessions")
-        page.get_by_label("Token").fill("wrong")
+        page.locator("#token").fill("wrong")
         page.get_by_role("button", name="Show").click()
-        expect(page.get_by_role("alert").first).to_contain_text("not the token")
-        page.get_by_label("Token").fill(TOKEN)
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("not the token")
+        page.locator("#token").fill(TOKEN)
         page.get_by_role("button", name="Show").click()
         expect(page.locator("dialog")).to_have_count(0)
         page.locator('body[data-connection="live"]').wait_for()

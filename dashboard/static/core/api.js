@@ -68,6 +68,16 @@ export async function get(path, how) {
   return (await request(path, how)).json();
 }
 
+/** What a proxy of another version may not have: null where there is nothing at the address. @param {string} path @param {{signal?: AbortSignal}} [how] */
+export async function optional(path, how) {
+  try {
+    return await get(path, how);
+  } catch (error) {
+    if (error instanceof Refused && [404, 405, 422].includes(error.status)) return null;
+    throw error;
+  }
+}
+
 /** A bare array and how many there are in all. @param {string} path @param {{least?: number, signal?: AbortSignal}} [how] */
 export async function list(path, how) {
   const answer = await request(path, how);

@@ -18,6 +18,6 @@ export async function show(page, position) {
     element("div", { class: "head" }, element("h1", {}, t("event.title", { n: event.position })),
       element("div", { class: "actions" }, state, event.position > 1 ? element("a", { class: "button", href: at(-1) }, t("event.before")) : null,
         element("a", { class: "button", href: at(1) }, t("event.after")))),
-    element("section", { class: "card", "aria-label": t("event.title", { n: event.position }) }, view(event)));
+    element("section", { class: "card", "aria-label": t("event.one") }, element("h2", { class: "hidden-text" }, t("event.one")), view(event)));
   page.whenLeft(pageKeys({ ",": () => { if (event.position > 1) go(at(-1)); }, ".": () => go(at(1)) }));
 }

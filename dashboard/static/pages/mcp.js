@@ -1,25 +1,25 @@
 // @ts-check
 // The MCP gateway: its servers, what was called last, and a form to try a call.
 
-import { address, get } from "../core/api.js";
+import { get, optional } from "../core/api.js";
 import { element, fill, whenQuiet } from "../core/dom.js";
-import { ago, duration, number } from "../core/formats.js";
+import { ago, bytes, clock, duration, number } from "../core/formats.js";
 import { go, to } from "../core/router.js";
 import { t } from "../core/texts.js";
 import { badge, mark } from "../parts/badges.js";
-import { eventTable } from "../parts/events.js";
-import { csvButton, fileLink } from "../parts/links.js";
+import { csvButton, eventLink, fileLink } from "../parts/links.js";
 import { tryCard } from "../parts/mcp_try.js";
 import { named } from "../parts/messages.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
 
+const BUILTIN = ["context-compression", "sequential-thinking", "fast-filesystem", "json-query", "pruner"];
 const CALLS = ["McpCallCompleted", "McpCallFailed", "McpCallRefused", "McpServerStarted", "McpServerCrashed", "BreakerOpened"];
 
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
   const how = { signal: page.signal };
-  const all = await get("/api/memory/all-servers", how);
+  const all = (await optional("/api/memory/all-servers", how)) ?? { all: [], phase4: BUILTIN.map((name) => ({ name })), connected_count: 0, total_count: 0, all_connected: false };
   if (page.left) return;
   /** @type {any[]} */
   let rows = [];
@@ -38,16 +38,31 @@ export async function show(page) {
     element("section", { class: "card", "aria-label": t("mcp.servers") }, element("header", {}, element("h2", {}, t("mcp.servers")), element("div", { class: "tools" }, fileLink("JSON", "/api/memory/all-servers", "mcp-servers.json"), csv)), servers),
     tryCard(choose.map(String)),
     element("section", { class: "card half", "aria-label": t("mcp.calls") }, element("header", {}, element("h2", {}, t("mcp.calls")), element("div", { class: "tools" },
-      fileLink("JSON", address("/api/events", { type: CALLS, limit: 1000 }), "mcp-calls.json"))), calls));
+      fileLink("JSON", "/api/mcp/calls?limit=500", "mcp-calls.json"))), calls));
   const load = () => page.into(calls, async () => {
-    const { events } = await get(address("/api/events", { type: CALLS, limit: 30 }), how);
-    return events.length ? eventTable(events, { session: false, open: (event) => go(to(["event", String(event.position)])) }) : empty(t("mcp.no-calls"));
+    const found = await get("/api/mcp/calls?limit=30", how);
+    return found.calls.length ? callTable(found.calls) : empty(t("mcp.no-calls"));
   });
-  const quiet = whenQuiet(() => { void load(); void get("/api/memory/all-servers", how).then(draw).catch(() => undefined); }, 800);
+  const quiet = whenQuiet(() => { void load(); void optional("/api/memory/all-servers", how).then((found) => found && draw(found)).catch(() => undefined); }, 800);
   page.whenLeft(quiet.stop);
   page.follow((message) => { if (message.type === "resync" || CALLS.includes(message.event?.type)) quiet(); });
   await load();
 }
+
+/** @param {any[]} calls */
+function callTable(calls) {
+  return table({ caption: t("mcp.calls"), rows: calls, key: (row) => row.position, open: (row) => go(to(["event", String(row.position)])), columns: [
+    { label: "#", className: "mono number", show: (row) => eventLink(row.position) },
+    { label: t("event.time"), className: "nowrap wide", show: (row) => clock(row.timestamp) },
+    { label: t("mcp.server"), show: (row) => named(row.server) },
+    { label: t("content.tool"), show: (row) => element("code", {}, named(row.tool ?? row.method)) },
+    { label: t("compactions.state"), show: (row) => mark(row.outcome ?? row.status, STATES[row.status] ?? "bad") },
+    { label: t("exchange.duration"), className: "number wide", show: (row) => duration(row.duration_ms) },
+    { label: t("content.size"), className: "number wide", show: (row) => bytes(row.bytes) }] });
+}
+
+/** @type {Record<string, string>} */
+const STATES = { completed: "ok", refused: "warn" };
 
 /** @param {any[]} rows */
 function serverTable(rows) {

@@ -1,7 +1,7 @@
 // @ts-check
 // What the proxy remembers: found by likeness, by use, in groups; kept, promoted, let go.
 
-import { address, get, post } from "../core/api.js";
+import { address, get, optional, post } from "../core/api.js";
 import { element, fill, whenQuiet } from "../core/dom.js";
 import { ago, number, percent, short } from "../core/formats.js";
 import { t } from "../core/texts.js";
@@ -10,6 +10,7 @@ import { choice, field } from "../parts/dialog.js";
 import { tiles } from "../parts/gauge.js";
 import { csvButton, fileLink, sessionLink } from "../parts/links.js";
 import { memoryOfSession } from "../parts/memory_session.js";
+import { memoryDialog } from "../parts/memory_detail.js";
 import { pager } from "../parts/pager.js";
 import { doing } from "../parts/receipts.js";
 import { empty } from "../parts/states.js";
@@ -27,7 +28,9 @@ export async function show(page) {
     element("header", {}, element("h2", {}, t(`memory.${name}`)), name === "frequent" ? frequent.links : null), body);
   const load = async () => {
     const how = { signal: page.signal };
-    const [all, basic] = await Promise.all([get("/api/memory/stats/advanced", how), get("/api/memory/stats", how)]);
+    const [all, basic] = await Promise.all([optional("/api/memory/stats/advanced", how), optional("/api/memory/stats", how)]);
+    figures.node.hidden = !all || !basic;
+    if (!all || !basic) return;
     const { advanced_stats: stats, features } = all;
     figures.set({ count: number(stats.total_memories), tokens: short(stats.total_tokens), used: number(stats.average_access_count), share: percent(basic.global_memory_ratio) }, {
       count: TYPES.map((type) => `${t(`memory-type.${type}`)} ${number(stats[`${type}_memories`])}`).join(" · "),
@@ -69,7 +72,7 @@ function search(page) {
 function found(answer) {
   if (!answer.results_count) return empty(t("memory.nothing"), t("memory.nothing-more"));
   return element("div", { class: "stack" }, element("p", { class: "muted small" }, t("memory.found", { count: answer.results_count, method: answer.method })),
-    table({ caption: t("memory.search"), rows: answer.results, key: (row) => row.id, columns: [
+    table({ caption: t("memory.search"), rows: answer.results, key: (row) => row.id, open: (row) => void memoryDialog(row.id, () => undefined), columns: [
       { label: t("memory.score"), className: "number", show: (row) => percent(100 * row.score) },
       { label: t("memory.text"), show: (row) => element("bdi", { class: "clamp" }, row.content_preview) },
       { label: t("event.session"), className: "number wide", show: (row) => (row.metadata?.session_id ? sessionLink(row.metadata.session_id) : "–") }] }));
@@ -98,7 +101,7 @@ class Frequent {
       this.rows = answer.memories;
       if (!answer.total) return empty(t("memory.none"), t("memory.none-more"));
       const turn = (/** @type {number} */ offset) => { this.offset = offset; void this.load(); };
-      return element("div", { class: "stack" }, table({ caption: t("memory.frequent"), rows: this.rows, key: (row) => row.id, columns: [
+      return element("div", { class: "stack" }, table({ caption: t("memory.frequent"), rows: this.rows, key: (row) => row.id, open: (row) => void memoryDialog(row.id, () => void this.load()), columns: [
         { label: "#", className: "number mono", show: (row) => row.id },
         { label: t("memory.text"), show: (row) => element("bdi", { class: "clamp" }, row.content_preview || row.title) },
         { label: t("event.type"), className: "wide", show: (row) => t(`memory-type.${row.type}`) },

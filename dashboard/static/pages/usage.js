@@ -12,6 +12,7 @@ import { pager } from "../parts/pager.js";
 import { doing, tell } from "../parts/receipts.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
+import { budgets } from "../parts/budgets.js";
 import { ownUsage } from "../parts/own_usage.js";
 
 const SIZE = 25;
@@ -48,7 +49,7 @@ export async function show(page) {
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.usage"))), own, element("h2", {}, t("usage.from-ledgers")), figures.node,
     card("groups", "half", groups), card("ledgers", "half", ledgers), card("tasks", "", tasks, fileLink("JSON", "/api/cline/usage?limit=1000", "usage.json"), csv));
   page.follow((message) => { if (message.type === "resync" || message.type === "cline_usage_updated") void load(); });
-  await Promise.all([load(), page.into(own, () => ownUsage(page.signal))]);
+  await Promise.all([load(), page.into(own, async () => element("div", { class: "column" }, await budgets(page.signal), await ownUsage(page.signal)))]);
 }
 
 /** @param {string} caption @param {any[]} rows @param {(row: any) => string} key */

@@ -41,7 +41,7 @@ export function messageView(message, { kind = "", small = false, tools = [] } = 
     reduced?.mask_hash ? element("a", { href: to(["content", reduced.mask_hash]) }, `mask:${reduced.mask_hash}`) : null,
     message.ref ? element("code", { title: message.ref }, message.ref.slice(0, 8)) : null, tools);
   const body = text ? element("div", { class: "text", dir: "auto" }, text) : element("div", { class: "text muted" }, absent(message));
-  const long = text.length > (small ? 320 : 900);
+  const long = small ? text.length > 160 || text.split("\n").length > 4 : text.length > 900;
   if (long) {
     body.tabIndex = 0;
     body.setAttribute("role", "group");

@@ -9,7 +9,7 @@ import { t } from "../core/texts.js";
 export function pager({ total, offset, size, turn }) {
   if (total <= size && !offset) return null;
   const last = Math.min(offset + size, total);
-  return element("nav", { class: "row small", "aria-label": t("pager.title") },
+  return element("div", { class: "row small", role: "group", "aria-label": t("pager.title") },
     element("button", { type: "button", class: "small", disabled: offset === 0, click: () => turn(Math.max(0, offset - size)) }, t("pager.before")),
     element("span", { class: "muted" }, t("pager.range", { from: number(offset + 1), to: number(last), total: number(total) })),
     element("button", { type: "button", class: "small", disabled: last >= total, click: () => turn(offset + size) }, t("pager.after")));

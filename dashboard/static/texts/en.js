@@ -477,4 +477,13 @@ export const TEXTS = {
   "usage.never": "Nothing has been imported yet.",
   "exchange.cached": "{percent} from cache",
   "usage.own": "Through this proxy",
+  "memory.one": "Memory {id}",
+  "memory.origin": "Where it comes from",
+  "memory.forget": "Forget",
+  "memory.forgotten": "forgotten",
+  "memory.restore": "Restore",
+  "memory.demote": "Undo the promotion",
+  "usage.budgets": "Budgets",
+  "usage.budget-tokens": "Tokens",
+  "usage.resets": "Resets at",
 };

@@ -477,4 +477,13 @@ export const TEXTS = {
   "usage.never": "Rien n’a encore été importé.",
   "exchange.cached": "{percent} en cache",
   "usage.own": "À travers ce proxy",
+  "memory.one": "Souvenir {id}",
+  "memory.origin": "Provenance",
+  "memory.forget": "Oublier",
+  "memory.forgotten": "oublié",
+  "memory.restore": "Rétablir",
+  "memory.demote": "Annuler la promotion",
+  "usage.budgets": "Budgets",
+  "usage.budget-tokens": "Jetons",
+  "usage.resets": "Remise à zéro",
 };
