@@ -158,8 +158,16 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         named = [*event.blob.refs]
     else:
         return []
-    contents = contents_of(services, event.session_id)
-    return [_ref(services, contents, ref) for ref in dict.fromkeys(named)]
+    own = services.log.bodies(recorded.position)  # most lie there, and a long session is not read for them
+    contents = contents_of(services, event.session_id) if any(ref not in own for ref in named) else None
+    return [_ref(services, own.get(ref) or _body(contents, ref), ref) for ref in dict.fromkeys(named)]
+
+
+def _body(contents: SessionContents | None, ref: str) -> bytes | None:
+    try:
+        return contents.body(ref) if contents is not None else None
+    except MissingContentError:
+        return None
 
 
 def _memory(services: Services, recorded: Recorded, event: MemoryStored) -> shapes.EventRef:
@@ -168,11 +176,10 @@ def _memory(services: Services, recorded: Recorded, event: MemoryStored) -> shap
     return shapes.EventRef(ref=event.content_ref, role=None, preview=preview, tokens=event.tokens)
 
 
-def _ref(services: Services, contents: SessionContents, ref: str) -> shapes.EventRef:
-    try:
-        message = decode_message(contents.body(ref))
-    except MissingContentError:
+def _ref(services: Services, body: bytes | None, ref: str) -> shapes.EventRef:
+    if body is None:
         return shapes.EventRef(ref=ref, role=None, preview=None, tokens=0)
+    message = decode_message(body)
     role, text = message.get("role"), text_of(message.get("content"))
     return shapes.EventRef(
         ref=ref,
