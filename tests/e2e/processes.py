@@ -97,7 +97,7 @@ class ProxyProcess:
     def until_ready(self, timeout_s: float = 60.0) -> None:
         """Wait for the read tables after a start."""
         deadline = time.monotonic() + timeout_s
-        while httpx.get(f"{self.url}/health/ready").status_code != 200:
+        while httpx.get(f"{self.url}/health/ready", timeout=timeout_s).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
