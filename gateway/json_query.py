@@ -10,7 +10,7 @@ import msgspec
 from gateway.arguments import ToolFailure, answer, tool
 from gateway.beside import Beside
 from gateway.bounds import ANSWER_BYTES, Allowance
-from gateway.dice import pairs, similarity
+from gateway.dice import likeness, pairs
 from gateway.fs_read import read_up_to
 from gateway.jsonpath import PathError, parse
 from gateway.jsonpath_finding import Finder, Node, children, path_of
@@ -109,31 +109,38 @@ def loaded(roots: Roots, path: str) -> Any:
         raise ToolFailure(f"{place.shown} is nested too deep.") from None
     except msgspec.DecodeError as error:
         raise ToolFailure(f"{place.shown} is no JSON: {error}.") from None
-    if any(len(way) > _DEEPEST for way, _ in every(value)):
+    if _too_deep(value):
         raise ToolFailure(f"{place.shown} is nested deeper than {_DEEPEST} levels.")
     return value
 
 
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return False
+    return True
+
+
 def every(value: Any) -> Iterator[Node]:
     """All nodes, in the order of the file. Raises ToolFailure where there are too many."""
-    allowance, todo = Allowance(entries=_NODES), [iter([((), value)])]
-    todo_nodes: list[Iterator[Node]] = list(todo)
-    while todo_nodes:
-        node = next(todo_nodes[-1], None)
+    allowance, todo = Allowance(entries=_NODES), list[Iterator[Node]]([iter([((), value)])])
+    while todo:
+        node = next(todo[-1], None)
         if node is None:
-            todo_nodes.pop()
+            todo.pop()
             continue
         allowance.entry()
         yield node
-        if len(node[0]) <= _DEEPEST:
-            todo_nodes.append(children(node))
+        if isinstance(node[1], dict | list):
+            todo.append(children(node))
 
 
 def _best(candidates: Iterator[tuple[Any, Any]], asked: Search) -> list[tuple[float, Any, str]]:
     """Best first, then in the order of the file."""
     wanted = pairs(asked.query)
-    scored = (
-        (round(similarity(wanted, pairs(text)), 4), -number, way, text) for number, (way, text) in enumerate(candidates)
-    )
+    scored = ((round(likeness(wanted, text), 4), -number, way, text) for number, (way, text) in enumerate(candidates))
     best = heapq.nlargest(asked.limit, (each for each in scored if each[0] > 0), key=lambda each: each[:2])
     return [(like, way, text) for like, _, way, text in best]

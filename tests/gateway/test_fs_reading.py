@@ -188,10 +188,12 @@ async def test_searching_lines(reading: InProcessServer, root: Path) -> None:
 
 def test_one_call_has_its_end(root: Path) -> None:
     roots = Roots([root])
-    with pytest.raises(ExhaustedError, match="more files"):
+    with pytest.raises(ExhaustedError, match="more in it"):
         list(walk(roots, roots.place("."), Allowance(entries=2)))
     times = iter(range(100))
     with pytest.raises(ExhaustedError, match="longer"):
-        list(walk(roots, roots.place("."), Allowance(seconds=2, clock=lambda: next(times))))
+        allowance = Allowance(seconds=2, clock=lambda: next(times))
+        for _ in range(1_000):
+            allowance.entry()
     with pytest.raises(ExhaustedError, match="bytes"):
         Allowance(bytes_=3).bytes(4)

@@ -1,8 +1,9 @@
 """The six escapes: link, sibling, `..`, absolute, NUL, and the exchange of a directory while it is used."""
 
+import itertools
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from hypothesis import strategies as st
 from gateway.arguments import ToolFailure
 from gateway.bounds import Allowance
 from gateway.fast_filesystem import server
+from gateway.fs_archive import CompressFiles, ExtractArchive, compress_files, extract_archive
+from gateway.fs_move import CopyFile, DeleteFile, MoveFile, copy_file, delete_file, move_file
 from gateway.fs_read import ReadFile, read_file
+from gateway.fs_search import SearchCode, search_code
+from gateway.fs_sync import SyncDirectories, sync_directories
 from gateway.fs_write import WriteFile, write_file
 from gateway.roots import NO_ROOTS, READ_ONLY, Roots
 from gateway.tools import InProcessServer
@@ -135,13 +140,23 @@ def swapping(root: Path, outside: Path) -> Iterator[threading.Event]:
     os.rename(safe, turn)
     stop, both = threading.Event(), threading.Event()
 
+    def become(source: Path, number: int) -> None:
+        """`turn`; what a tool has made there meanwhile is put aside."""
+        for attempt in itertools.count():
+            try:
+                return os.rename(source, turn)
+            except OSError:
+                os.rename(turn, root / f"aside-{source.name}-{number}-{attempt}")
+
     def swap() -> None:
-        while not stop.is_set():
+        for number in itertools.count():
             os.rename(turn, safe)
-            os.rename(link, turn)
+            become(link, number)
             os.rename(turn, link)
-            os.rename(safe, turn)
+            become(safe, number)
             both.set()
+            if stop.is_set():
+                return
 
     thread = threading.Thread(target=swap)
     thread.start()
@@ -152,20 +167,45 @@ def swapping(root: Path, outside: Path) -> Iterator[threading.Event]:
         thread.join()
 
 
+def races(roots: Roots) -> tuple[Callable[[int], object], ...]:
+    """What goes through a directory that is exchanged meanwhile; each answers what it has seen."""
+
+    def copied(_: int) -> object:
+        copy_file(roots, CopyFile(source="turn", destination="copied", overwrite=True))
+        return [path.read_text(encoding="utf-8") for path in (roots.paths[0] / "copied").iterdir() if path.is_file()]
+
+    def packed(number: int) -> object:
+        name = f"packed-{number}.tar"
+        compress_files(roots, CompressFiles(paths=["turn"], output_path=name, format="tar"))
+        return (roots.paths[0] / name).read_bytes().decode("latin-1")
+
+    return (
+        lambda _: read_file(roots, ReadFile(path="turn/secret.txt")),
+        lambda n: write_file(roots, WriteFile(path=f"turn/new-{n % 3}", content="x", create_dirs=False)),
+        lambda _: search_code(roots, SearchCode(path=".", pattern="not for")),
+        lambda n: move_file(roots, MoveFile(source=f"turn/new-{n % 3}", destination="turn/moved", overwrite=True)),
+        lambda n: delete_file(roots, DeleteFile(path="turn/moved" if n % 2 else "turn/secret.txt.no", force=True)),
+        lambda n: extract_archive(roots, ExtractArchive(archive_path="a.zip", extract_to="turn", overwrite=True)),
+        lambda _: sync_directories(roots, SyncDirectories(source_dir="src", target_dir="turn")),
+        copied,
+        packed,
+    )
+
+
 def test_a_directory_that_is_exchanged_for_a_link(root: Path, outside: Path) -> None:
     roots = Roots([root], writable=True)
-    path = str(root / "turn" / "secret.txt")
+    compress_files(roots, CompressFiles(paths=["notes.txt"], output_path="a.zip"))
+    done = 0
     with swapping(root, outside) as both:
         assert both.wait(10)
-        for number in range(400):
-            try:
-                assert read_file(roots, ReadFile(path=path))["content"] != SECRET
-                write_file(roots, WriteFile(path=f"{path}.{number % 7}", content="x", create_dirs=False))
-                assert SECRET not in str(
-                    [found.status.st_size for found in walk(roots, roots.place(str(root)), Allowance())]
-                )
-            except ToolFailure:
-                continue
+        for number in range(20):
+            for race in races(roots):
+                try:
+                    assert SECRET not in str(race(number))
+                    done += 1
+                except ToolFailure:
+                    continue
+    assert done
     assert [entry.name for entry in outside.iterdir()] == ["secret.txt"]
     assert (outside / "secret.txt").read_text(encoding="utf-8") == SECRET
 
