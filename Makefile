@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-context bench-ledgers
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-mcp bench-context bench-ledgers
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -59,7 +59,7 @@ setup-clients: $(VENV)/.dev ## opencode and aider for test-all, 1 GB of download
 	npm install --prefix .clients --no-save --no-audit --no-fund opencode-ai && cd .clients/node_modules/opencode-ai && node postinstall.mjs
 	$(PYTHON) -m venv .clients/aider && .clients/aider/bin/pip install --quiet aider-chat
 
-bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction ## all benchmarks: CPU per unit and ratios in one run
+bench: bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-mcp ## all benchmarks: CPU per unit and ratios in one run
 
 bench-proxy: setup-extra ## requests and SSE chunks beside nginx and a naive proxy
 	$(BIN)/python -m benchmarks.proxy $(ARGS)
@@ -93,6 +93,8 @@ bench-dashboard: setup-extra ## the dashboard in Chromium: weight, time until us
 
 pictures: setup-extra ## pictures of the dashboard for the docs (ARGS=folder: every page in both themes)
 	$(BIN)/python -m docs.pictures $(ARGS)
+bench-mcp: $(VENV)/.dev ## tools in process and behind programs, beside the SDK's own client (ARGS=calls)
+	$(BIN)/python -m benchmarks.mcp $(ARGS)
 
 bench-context: $(VENV)/.dev ## contexts of recorded agents (EVAL=program DATA=folder ARGS=options)
 	$(BIN)/python -m benchmarks.context $(EVAL) $(DATA) $(ARGS)

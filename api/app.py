@@ -48,6 +48,7 @@ from dashboard.pages import mount_pages
 
 _TITLE = "Chronoproxy"
 _ROOMS = (
+    mcp_gateway,  # first: its calls are many, and each route is tried in turn
     diagnostic,
     sessions,
     erasing,
@@ -60,7 +61,6 @@ _ROOMS = (
     exports,
     masks,
     mcp_calls,
-    mcp_gateway,
     mcp_servers,
     pins,
     memory,

@@ -82,7 +82,7 @@ async def min_position(services: Use, x_min_position: Annotated[TextPosition | N
         await services.waiter.until(x_min_position)
 
 
-def require_ready(services: Use) -> None:
+async def require_ready(services: Use) -> None:
     """After a start the tables may lack what the log holds: say so rather than answer from half of it."""
     if not services.health.ready():
         raise ApiError(503, "not_ready", "The read tables are being built.", headers={"Retry-After": "1"})
@@ -94,7 +94,11 @@ def live_only(request: Request) -> None:
         raise ApiError(422, "at_not_supported", "This address has no past: it does not take `at`.")
 
 
-def _reading(
+async def _live(request: Request) -> None:
+    live_only(request)
+
+
+async def _reading(
     services: Use,
     response: Response,
     at: Annotated[
@@ -119,4 +123,4 @@ def _at_time(
 
 Reads = Annotated[Reading, Depends(_reading)]
 PAST = (Depends(require_ready), Depends(min_position))  # dependencies of a GET marked @
-LIVE = (Depends(live_only), Depends(min_position))  # dependencies of any other GET
+LIVE = (Depends(_live), Depends(min_position))  # dependencies of any other GET

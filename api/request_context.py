@@ -13,7 +13,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     authorized: bool
 
 
-def _context(request: Request) -> RequestContext:
+async def _context(request: Request) -> RequestContext:
     context = request.scope["state"]["context"]
     if not isinstance(context, RequestContext):
         raise TypeError("the front has set no context")

@@ -112,7 +112,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         return self.catalogue.default_provider() or self.catalogue.providers()[0].key
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # async: else each request would wait for a thread
     services = request.app.state.services
     if not isinstance(services, Services):
         raise TypeError("the application was made without services")

@@ -129,7 +129,7 @@ class Writing:
         return outcome
 
 
-def _writing(
+async def _writing(
     services: Use,
     request: Request,
     response: Response,

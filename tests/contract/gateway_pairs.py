@@ -3,14 +3,17 @@
 from tests.contract.pair import INVALID, NO_AT, Pair, get, post
 
 _LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-_RPC = "/api/mcp-gateway/(all)/rpc"
+_RPC = "/api/mcp-gateway/pruner/rpc"
 _ANSWER = "{jsonrpc:str, id:int, result:object}"
 _REFUSED = "{jsonrpc:str, id:int?, error:{code:int, message, data:object}}"
 
 PAIRS = (
-    *(
-        post("56", path, _ANSWER, ("", [_LIST], 400, "invalid_request"), body=_LIST, auth="rpc")
-        for path in (_RPC, "/mcp")
+    post(
+        "56", _RPC, _ANSWER, ("", [_LIST], 400, "invalid_request"), body=_LIST, auth="rpc", events=("McpCallCompleted",)
+    ),
+    post(
+        "56", "/mcp", _ANSWER, ("", {**_LIST, "id": []}, 400, "invalid_request"), body={**_LIST, "method": "ping"},
+        auth="rpc",
     ),
     *(
         Pair(

@@ -248,7 +248,7 @@ def test_every_route_stands_in_the_table(running: Running) -> None:
     known = {"/v1/models/demo/echo": "/v1/models/{model_id}", "/models/demo/echo": "/models/{model_id}"}
     known |= {"/api/mask/{mask}": "/api/mask/{content_hash}"}
     known |= {"/api/exchanges/{moving_id}/reassign": "/api/exchanges/{id}/reassign"}
-    known |= {"/api/mcp-gateway/(all)/rpc": "/api/mcp-gateway/{server_name}/rpc"}
+    known |= {"/api/mcp-gateway/pruner/rpc": "/api/mcp-gateway/{server_name}/rpc"}
     known |= {f"/api/memory/{{{name}}}/{undo}": f"/api/memory/{{memory_id}}/{undo}" for name, undo in _UNDO}
     known |= {"/api/events/1": "/api/events/{position}"}
     table = {(pair.method, known.get(pair.path, pair.path.partition("?")[0])) for pair in PAIRS}

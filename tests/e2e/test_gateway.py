@@ -61,6 +61,21 @@ async def test_the_client_of_the_sdk(proxy: ProxyProcess, path: str, mode: str) 
         assert "CHRONOPROXY_OBSERVATION_MASKED original_chars=9000" in long
 
 
+@pytest.mark.parametrize(
+    "server", ["context-compression", "fast-filesystem", "json-query", "pruner", "sequential-thinking"]
+)
+async def test_each_built_in_server(proxy: ProxyProcess, server: str) -> None:
+    client_of: Any = importlib.import_module("mcp.client.client").Client
+    names = []
+    for mode in ("legacy", "2026-07-28"):
+        async with client_of(f"{proxy.url}/api/mcp-gateway/{server}/rpc", mode=mode) as client:
+            names.append([tool.name for tool in (await client.list_tools()).tools])
+            assert mode != "legacy" or client.server_info.name == server
+            odd = await client.call_tool(names[-1][-1], {"no_such_argument": {}})
+            assert odd.content
+    assert names[0] == names[1] and names[0]
+
+
 def test_a_dead_server(proxy: ProxyProcess) -> None:
     answer = call(proxy, "echo", "dead")
     error = answer.json()["error"]
