@@ -24,7 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENT_PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/clients/*.md")))
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits")),
+    *(
+        f"docs/{name}.md"
+        for name in ("quickstart", "live", "reduction", "compaction", "memory", "privacy", "limits", "ledgers")
+    ),
     "docs/mcp.md",
     "docs/mcp-servers.md",
     "docs/usage.md",
