@@ -93,6 +93,7 @@ bench-dashboard: setup-extra ## the dashboard in Chromium: weight, time until us
 
 pictures: setup-extra ## pictures of the dashboard for the docs (ARGS=folder: every page in both themes)
 	$(BIN)/python -m docs.pictures $(ARGS)
+
 bench-mcp: $(VENV)/.dev ## tools in process and behind programs, beside the SDK's own client (ARGS=calls)
 	$(BIN)/python -m benchmarks.mcp $(ARGS)
 

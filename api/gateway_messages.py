@@ -12,8 +12,8 @@ from api.reading import live_only
 from api.request_context import RequestContext
 from api.services import Services
 from commands.workspace import Workspace, whole
-from gateway.gateway import SESSION_HEADER, Incoming, Reply
 from gateway.jsonrpc import Call, Message, Refusal, encode, parse
+from gateway.messages import SESSION_HEADER, Incoming, Reply
 from gateway.tools import Caller
 
 _PROXY_SESSION = "x-session-id"

@@ -9,10 +9,11 @@ from chronoproxy import __version__
 from commands.gateway import RecordMcpServer
 from gateway.backend import Backend, Checked
 from gateway.child import Program
-from gateway.gateway import Gateway, ServerSettings
+from gateway.gateway import Gateway
 from gateway.http_server import HttpServer
 from gateway.in_process import InProcess
 from gateway.looking import Looker
+from gateway.messages import ServerSettings
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.stdio_server import StdioServer

@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -22,14 +21,13 @@ from gateway.jsonrpc import (
     UPSTREAM_INVALID,
     Call,
     Id,
-    Message,
     Notification,
     Refusal,
     encode,
-    relayed_body,
     result_body,
 )
 from gateway.masking import Original, mask_data, mask_result
+from gateway.messages import SESSION_HEADER, Incoming, Reply, ServerSettings
 from gateway.protocol import (
     discovered,
     handshake_result,
@@ -39,39 +37,10 @@ from gateway.protocol import (
     plain_params,
 )
 from gateway.recording import Recorder
+from gateway.relaying import answer_with, with_data
 from gateway.sessions import McpSessions
 from gateway.tools import Caller, RpcError
 from schema.gateway import BreakerOpened
-
-SESSION_HEADER = "mcp-session-id"
-
-
-class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`tools` are the names (with `*`) that may be listed and called, empty for all."""
-
-    timeout_s: float = 30.0
-    tools: tuple[str, ...] = ()
-
-    def allows(self, tool: str) -> bool:
-        return not self.tools or any(fnmatchcase(tool, pattern) for pattern in self.tools)
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An HTTP answer; an empty `body` for a notification."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = {}
-
-
-class Incoming(msgspec.Struct, frozen=True):
-    """A message with whose it is; `headers` have names in lower case. `scope` names the client where it names itself:
-    who does not can cancel nothing."""
-
-    message: Message
-    caller: Caller
-    headers: Mapping[str, str] = {}
-    scope: str | None = None
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -170,7 +139,7 @@ class Gateway:
                 result, position = await self._passed_on(served, call, incoming.caller, incoming.scope)
                 headers |= {"X-Event-Position": str(position)} if position is not None else {}
         except RpcError as error:
-            return Reply(200, encode(_error_body(error, call.id)))
+            return Reply(200, encode(answer_with(error, call.id)))
         shown = modern_result(call.method, result) if modern else handshake_result(result)
         return Reply(200, encode(result_body(shown, call.id)), headers)
 
@@ -297,7 +266,7 @@ class Gateway:
         )
         if await self._recorder.now(command, caller) is None:
             return error
-        return _with_data(error, data) if originals else error
+        return with_data(error, data) if originals else error
 
     def _down(self, served: Served, asked: Asked, error: Down | Invalid, began: float, caller: Caller) -> Refusal:
         code = (
@@ -331,21 +300,6 @@ class Gateway:
     @property
     def _masks(self) -> bool:
         return bool(self._mask_chars) and self._recorder.contents
-
-
-def _with_data(error: RpcError, data: Any) -> RpcError:
-    if isinstance(error, Relayed):
-        return Relayed({**error.raw, "data": data})
-    changed = RpcError(error.code, error.message, error.reason)
-    changed.data = data
-    return changed
-
-
-def _error_body(error: RpcError, number: Id) -> dict[str, Any]:
-    """What a server outside says of an error stays as it is."""
-    if isinstance(error, Relayed):
-        return {"jsonrpc": "2.0", "id": number, "error": error.raw}
-    return relayed_body(error, number)
 
 
 def _name(tool: Any) -> str:

@@ -30,8 +30,9 @@ from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
 from commands.handling import CommandHandler
 from context.compaction import CompactionSettings
-from gateway.gateway import Gateway, ServerSettings
+from gateway.gateway import Gateway
 from gateway.in_process import InProcess
+from gateway.messages import ServerSettings
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.tools import InProcessServer

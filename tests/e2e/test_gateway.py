@@ -114,6 +114,16 @@ def test_killed_while_it_works(proxy: ProxyProcess) -> None:
     assert {"McpServerCrashed", "McpServerStarted", "McpCallFailed"} <= set(types)
 
 
+def test_a_client_that_leaves_takes_its_call_back(proxy: ProxyProcess) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "wait", "arguments": {}}}
+    with pytest.raises(httpx.HTTPError):
+        httpx.post(f"{proxy.url}/api/mcp-gateway/by-hand/rpc", json=message, timeout=0.5)
+    deadline = time.monotonic() + 20
+    while not (calls := proxy.get("/api/mcp/calls", tool="wait")["calls"]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [(call["status"], call["outcome"]) for call in calls] == [("failed", "client_left")]
+
+
 def test_nothing_of_ours_comes_to_it() -> None:
     os.environ["SOME_API_KEY"] = "sk-of-ours"
     try:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.backend import Backend, Checked, Down, Invalid, Odd, Relayed
-from gateway.gateway import Gateway, Incoming, ServerSettings
+from gateway.gateway import Gateway
 from gateway.jsonrpc import Call, Refusal
+from gateway.messages import Incoming, ServerSettings
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.tools import Caller, RpcError
