@@ -1,11 +1,14 @@
 """Writing, editing, moving and making directories alike."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.fast_filesystem import server
+from gateway.roots import Roots
 from gateway.tools import InProcessServer
 from tests.gateway.calling import done, refused
 
@@ -221,3 +224,27 @@ async def test_sync(writing: InProcessServer, root: Path) -> None:
     assert not (root / "copy/extra").exists() and text(root / "copy/main.py").startswith("def")
     for wrong in ({"target_dir": "src/deep"}, {"target_dir": "x", "delete_extra": True}):
         await refused(writing, "fast_sync_directories", source_dir="src", **wrong)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second file system")
+async def test_moving_to_another_file_system(root: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        away = Path(directory)
+        tools = server(Roots([root, away], writable=True))
+        await done(tools, "fast_move_file", source=str(root / "src"), destination=str(away / "src"))
+        await done(tools, "fast_move_file", source=str(root / "notes.txt"), destination=str(away / "notes.txt"))
+        assert text(away / "src/main.py").startswith("def") and text(away / "notes.txt").startswith("one")
+        assert not (root / "src").exists() and not (root / "notes.txt").exists()
+
+
+async def test_what_cannot_be_synchronised(writing: InProcessServer, root: Path, outside: Path) -> None:
+    (root / "copy" / "main.py").mkdir(parents=True)
+    assert "is no file" in await refused(writing, "fast_sync_directories", source_dir="src", target_dir="copy")
+    (root / "copy" / "main.py").rmdir()
+    (root / "src" / "link").symlink_to(outside)
+    (root / "copy" / "extra").write_text("x")
+    found = await done(
+        writing, "fast_sync_directories", source_dir="src", target_dir="copy", sync_mode="mirror", delete_extra=True
+    )
+    assert (found["skipped_count"], found["deleted_count"]) == (1, 1)
+    assert not (root / "copy" / "link").exists() and not (root / "copy" / "extra").exists()
