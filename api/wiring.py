@@ -32,6 +32,7 @@ from api.servers_wiring import servers_in_process
 from api.services import Health, Origin, RateSettings, SanitizerSettings, Services
 from api.vacuums import Vacuums
 from api.wiring_limits import budgeting, configured_price, key_names, limiter
+from api.wiring_rates import restore_rates
 from api.wiring_telemetry import TelemetryFeed, telemetry
 from chronoproxy import __version__
 from commands.handling import CommandHandler
@@ -106,6 +107,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
         facts = FactsCache(seed, count, Redactor(configuration.secrets()), memory_tools(configuration.mcp.memory_tools))
         limits, price = limiter(configuration), configured_price(configuration)
+        await asyncio.to_thread(restore_rates, store.log, rate, limits, _now_ms())
         budgets = await asyncio.to_thread(budgeting, configuration, store.log, store.handler, price, _now_ms)
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
         erasures = _erasures(store)

@@ -76,6 +76,11 @@ class Limiter:
         if not await self._admitted(waiting, receive):
             raise self._refusal(client, windows)
 
+    def entered(self, client: Client, provider: str, key: str | None, ago_s: float) -> None:
+        """A request of an earlier run that came so many seconds ago; the older ones first."""
+        for window in self._windows(provider, key):
+            window.take(client, self._clock() - ago_s)
+
     def again(self, client: Client, provider: str) -> bool:
         """Take a place for one more request to `provider` on behalf of a request that has entered; False where there is
         none."""
@@ -158,6 +163,9 @@ class Limiter:
 
     def _refusal(self, client: Client, windows: Sequence[Window]) -> LimitRefusal:
         now = self._clock()
+        for each in windows:
+            if each.admits(client, now):
+                each.forget(client)  # no place is kept for it where there was one
         window = max(windows, key=lambda each: each.opens_in(client, now))
         seconds = max(math.ceil(window.opens_in(client, now)), 1)
         left = max(window.limit - window.used(now), 0)

@@ -18,6 +18,10 @@ class RequestRate:
         self._times.append(now)
         self._expire(now)
 
+    def counted(self, ago_s: float) -> None:
+        """One that came so many seconds ago; the older ones first."""
+        self._times.append(self._clock() - ago_s)
+
     def current(self) -> int:
         """Requests per minute, now."""
         self._expire(self._clock())

@@ -41,6 +41,14 @@ class Window:
             self._asked[client] = deque(maxlen=self.limit)
         self._asked[client].append(now)
 
+    def forget(self, client: Client) -> None:
+        """Its last wish was of no consequence here: another limit refused it."""
+        times = self._asked.get(client)
+        if times:
+            times.pop()
+            if not times:
+                del self._asked[client]
+
     def admits(self, client: Client, now: float) -> bool:
         """Whether there is a place for the client now."""
         self._expire(now)

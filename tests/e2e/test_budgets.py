@@ -1,7 +1,6 @@
 """Budgets as clients meet them: many at once, killed in the midst, and over a restart."""
 
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,50 +23,46 @@ def budgets(proxy: ProxyProcess, **query: Any) -> dict[str, Any]:
     return {each["name"]: each for each in proxy.get("/api/budgets", **query)["budgets"]}
 
 
-@pytest.fixture
-def requests_a_day(mock: MockProcess) -> Iterator[ProxyProcess]:
-    with ProxyProcess(config_for(mock.base_url, "[budgets]\nday = { requests = 10 }\n")) as proxy:
-        yield proxy
+def test_64_clients_on_a_budget_for_10_and_crashes(mock: MockProcess) -> None:
+    with ProxyProcess(config_for(mock.base_url, "[budgets]\nday = { requests = 14 }\n")) as proxy:
+        killed_while_four_are_running(proxy)
+        state = budgets(proxy)["the day"]
+        assert state["requests"] == {"limit": 14, "used": 4, "reserved": 0, "left": 10}
+        tokens = state["tokens"]["used"]
+        assert tokens > 0  # the prompts may have been paid for
+        with ThreadPoolExecutor(64) as pool:
+            answers = list(pool.map(lambda number: post(proxy, f"n {number}", headers=plan(delay_ms=50)), range(64)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 54
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert refused.json()["error"]["code"] == "budget_exceeded"
+        assert (refused.headers["x-budget"], refused.headers["x-should-retry"]) == ("the day", "false")
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400
+        for answer in answers:
+            if answer.status_code == 200:
+                proxy.finished(answer.headers["x-exchange-id"])
+        state = budgets(proxy)["the day"]
+        assert state["requests"] == {"limit": 14, "used": 14, "reserved": 0, "left": 0}
+        assert state["tokens"] == {"limit": None, "used": tokens + 180, "reserved": 0, "left": None}
+        assert len(proxy.get("/api/sessions")) == 14  # none was started for a refusal
+        proxy.stop(signal.SIGKILL)
+        proxy.start()
+        assert budgets(proxy)["the day"] == state
+        assert post(proxy).status_code == 429
 
 
-def test_64_clients_on_a_budget_for_10_and_a_crash(requests_a_day: ProxyProcess) -> None:
-    proxy = requests_a_day
-    with ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(lambda number: post(proxy, f"n {number}", headers=plan(delay_ms=50)), range(64)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 54
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.json()["error"]["code"] == "budget_exceeded"
-    assert (refused.headers["x-budget"], refused.headers["x-should-retry"]) == ("the day", "false")
-    assert 0 < int(refused.headers["retry-after"]) <= 86_400
-    for answer in answers:
-        if answer.status_code == 200:
-            proxy.finished(answer.headers["x-exchange-id"])
-    state = budgets(proxy)["the day"]
-    assert state["requests"] == {"limit": 10, "used": 10, "reserved": 0, "left": 0}
-    assert state["tokens"] == {"limit": None, "used": 180, "reserved": 0, "left": None}
-    assert proxy.get("/api/sessions") and len(proxy.get("/api/sessions")) == 10  # none was started for a refusal
-    proxy.stop(signal.SIGKILL)
-    proxy.start()
-    assert budgets(proxy)["the day"] == state
-    assert post(proxy).status_code == 429
-
-
-def test_what_was_held_when_the_process_died_is_free_again(requests_a_day: ProxyProcess) -> None:
-    proxy = requests_a_day
+def killed_while_four_are_running(proxy: ProxyProcess) -> None:
+    """And started again."""
+    bodies = [{"model": "mock", "messages": [{"role": "user", "content": f"h {number}"}]} for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
         hanging = [
             pool.submit(httpx.post, f"{proxy.url}/v1/chat/completions", json=body, headers=plan(stall="before_headers"))
-            for body in [{"model": "mock", "messages": [{"role": "user", "content": f"h {n}"}]} for n in range(4)]
+            for body in bodies
         ]
         while budgets(proxy)["the day"]["requests"]["reserved"] < 4:
             pass
         proxy.stop(signal.SIGKILL)
         assert all(isinstance(each.exception(), httpx.HTTPError) for each in hanging)
     proxy.start()
-    state = budgets(proxy)["the day"]
-    assert state["requests"] == {"limit": 10, "used": 4, "reserved": 0, "left": 6}
-    assert state["tokens"]["used"] > 0  # the prompts may have been paid for
-    assert [post(proxy, f"n {number}").status_code for number in range(7)] == [200] * 6 + [429]
 
 
 def test_a_session_a_key_and_money(mock: MockProcess) -> None:
@@ -102,21 +97,17 @@ def test_a_session_a_key_and_money(mock: MockProcess) -> None:
         proxy.stop()
         proxy.start()
         assert budgets(proxy, session_id=number) == state
+        moves_take_their_use_along(proxy, number, int(bob[0].headers["x-session-id"]), alice[0])
 
 
-def test_what_moves_takes_its_use_along(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, "[budgets]\nsession = { requests = 5 }\n")) as proxy:
-        ids = []
-        for name in ("x", "x", "y"):
-            answer = post(proxy, name, headers={"X-Session-Id": name})
-            ids.append((int(answer.headers["x-session-id"]), int(answer.headers["x-exchange-id"])))
-            proxy.finished(ids[-1][1])
-        (first, moved), (second, _) = ids[0], ids[2]
-        httpx.post(f"{proxy.url}/api/exchanges/{moved}/reassign", json={"session_id": second})
-        used = [budgets(proxy, session_id=number)["the session"]["requests"]["used"] for number in (first, second)]
-        assert used == [1, 2]
-        httpx.post(f"{proxy.url}/api/sessions/{second}/merge", json={"source_ids": [first]})
-        assert budgets(proxy, session_id=second)["the session"]["requests"]["used"] == 3
+def moves_take_their_use_along(proxy: ProxyProcess, first: int, second: int, answer: httpx.Response) -> None:
+    path = f"/api/exchanges/{answer.headers['x-exchange-id']}/reassign"
+    assert httpx.post(f"{proxy.url}{path}", json={"session_id": second}).status_code == 200
+    used = [budgets(proxy, session_id=number)["the session"]["requests"]["used"] for number in (first, second)]
+    assert used == [2, 2]
+    merged = httpx.post(f"{proxy.url}/api/sessions/{second}/merge", json={"source_ids": [first]})
+    assert merged.status_code == 200
+    assert budgets(proxy, session_id=second)["the session"]["requests"]["used"] == 4
 
 
 def test_the_sdk_gives_up_at_once_and_models_without_a_price_are_refused(mock: MockProcess) -> None:

@@ -30,8 +30,9 @@ def refused(proxy: ProxyProcess) -> list[dict[str, Any]]:
 
 
 def test_enforcing_answers_429_in_the_shape_of_openai(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, section("enforce", 2))) as proxy:
-        assert [post(proxy).status_code for _ in range(2)] == [200, 200]
+    with ProxyProcess(config_for(mock.base_url, section("enforce", 10))) as proxy, ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: post(proxy, **plan(delay_ms=20)), range(32)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 22
         with (
             openai.OpenAI(base_url=f"{proxy.url}/v1", api_key="unused", max_retries=0) as client,
             pytest.raises(openai.RateLimitError) as error,
@@ -40,46 +41,38 @@ def test_enforcing_answers_429_in_the_shape_of_openai(mock: MockProcess) -> None
         assert (error.value.code, error.value.type) == ("rate_limit_exceeded", "rate_limit_error")
         headers = error.value.response.headers
         assert 1 <= int(headers["retry-after"]) <= 60
-        assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("2", "0")
-        assert {post(proxy).status_code for _ in range(3)} == {429}
+        assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("10", "0")
         status = proxy.get("/api/rate-limit")
-        assert (status["current_rpm"], status["percentage"], status["status"]) == (2, 100, "critical")
-        assert status["limits"] == [{"name": "all requests", "current_rpm": 2, "max_rpm": 2, "percentage": 100}]
-        assert proxy.get("/api/exchanges")["total"] == 2
+        assert (status["current_rpm"], status["percentage"], status["status"]) == (10, 100, "critical")
+        assert status["limits"] == [{"name": "all requests", "current_rpm": 10, "max_rpm": 10, "percentage": 100}]
+        assert proxy.get("/api/exchanges")["total"] == 10
         assert {data["count"] for data in refused(proxy)} == {1}
         proxy.stop()
         proxy.start()
         told = refused(proxy)
-        assert sum(data["count"] for data in told) == 4  # what waited for its minute was told at the end
+        assert sum(data["count"] for data in told) == 23  # what waited for its minute was told at the end
         assert {(data["code"], data["scope"], data["unit"]) for data in told} == {
             ("rate_limit_exceeded", "all requests", "requests")
         }
+        assert proxy.get("/api/rate-limit")["current_rpm"] == 10  # a restart gives nobody new places
+        assert post(proxy).status_code == 429
 
 
 def test_named_keys_have_limits_and_their_names_are_shown(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, section("enforce", 0) + KEYS)) as proxy:
+    config = config_for(mock.base_url, section("enforce", 0) + KEYS)
+    with ProxyProcess(config.replace("allow_any_model", "max_rpm = 6\nallow_any_model")) as proxy:
         assert post(proxy, "nobody").status_code == 401
         assert [post(proxy, "alice-key-0001").status_code for _ in range(3)] == [200, 200, 429]
         assert [post(proxy, "bob-key-0002").status_code for _ in range(3)] == [200] * 3
+        assert [limit["name"] for limit in proxy.get("/api/rate-limit")["limits"]] == ["provider mock", "key alice"]
         events = proxy.get("/api/events", type="ExchangeStarted")["events"]
         assert sorted(event["by"] for event in events) == ["alice"] * 2 + ["bob"] * 3
         started = proxy.get(f"/api/events/{events[0]['position']}")["data"]
         assert started["key"] == "bob"
         assert [data["scope"] for data in refused(proxy)] == ["key alice"]
+        assert [post(proxy, "bob-key-0002").status_code for _ in range(2)] == [200, 429]
         shown = json.dumps(proxy.get("/api/settings"))
         assert "keys.alice.has_key" in shown and "alice-key" not in shown
-
-
-def test_a_provider_has_a_limit(mock: MockProcess) -> None:
-    config = config_for(mock.base_url, section("enforce", 0)).replace("allow_any_model", "max_rpm = 1\nallow_any_model")
-    with ProxyProcess(config) as proxy:
-        assert [post(proxy).status_code for _ in range(2)] == [200, 429]
-        assert proxy.get("/api/rate-limit")["limits"][0]["name"] == "provider mock"
-
-
-def test_waiting_ends_with_429(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, section("wait", 1))) as proxy:
-        assert [post(proxy).status_code for _ in range(2)] == [200, 429]
 
 
 async def test_a_client_that_leaves_the_queue_is_not_waited_for(mock: MockProcess) -> None:
@@ -101,9 +94,3 @@ async def test_a_client_that_leaves_the_queue_is_not_waited_for(mock: MockProces
             await asyncio.gather(*tasks, return_exceptions=True)
             await waiting(0)
         assert proxy.get("/api/exchanges")["total"] == 1
-
-
-def test_many_at_once_get_as_many_places_as_there_are(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, section("enforce", 10))) as proxy, ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: post(proxy, **plan(delay_ms=20)), range(32)))
-        assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 22

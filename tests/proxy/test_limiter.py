@@ -68,6 +68,16 @@ async def test_a_provider_and_a_key_have_limits_of_their_own() -> None:
     await limits.enter("a", "q", None, stays)
 
 
+async def test_a_limit_keeps_no_place_for_what_another_one_refused() -> None:
+    limits = limiter("enforce", Clock(), everyone=3, keys={"k": Window("key k", 1)})
+    await limits.enter("a", "p", "k", stays)
+    for _ in range(5):
+        with pytest.raises(LimitRefusal, match="key k"):
+            await limits.enter("a", "p", "k", stays)
+    for _ in range(2):
+        await limits.enter("b", "p", None, stays)
+
+
 async def test_what_did_not_go_on_gives_its_place_back() -> None:
     limits = limiter("enforce", Clock())
     await limits.enter("a", "p", None, stays)
