@@ -287,3 +287,18 @@ async def test_calls_are_counted(house: House) -> None:
     lines = (await house.client.get("/metrics")).text
     assert 'chronoproxy_mcp_calls_total{outcome="ok",server="echo"} 1.0' in lines
     assert 'chronoproxy_mcp_calls_total{outcome="rpc_error",server="echo"} 1.0' in lines
+
+
+async def test_what_tools_were_told_and_said_goes_with_the_session(house: House, tmp_path: Path) -> None:
+    session = (await house.client.post("/api/sessions", json={})).json()["id"]
+    answer = (await tool(house, "long", {"text": "sehr-geheim ", "times": 1_000})).json()["result"]
+    digest = answer["content"][0]["text"].partition("mask=")[2][:16]
+    await caught_up(house)
+    assert "sehr-geheim" in (await house.client.get("/api/mcp/calls")).json()["calls"][0]["arguments"]
+    erased = await house.client.post(f"/api/sessions/{session}/erase", json={"confirm": True})
+    assert erased.status_code == 200
+    gone = await house.client.get(f"/api/mask/{digest}")
+    assert (gone.status_code, gone.json()["code"]) == (410, "content_erased")
+    assert (await house.client.get("/api/mcp/calls?tool=long")).json()["calls"][0]["arguments"] is None
+    for path in tmp_path.iterdir():
+        assert b"sehr-geheim" not in path.read_bytes(), path.name
