@@ -40,23 +40,10 @@ def test_without_a_server(tmp_path: Path) -> None:
     assert (again["imported_count"], again["skipped_count"], again["dry_run"]) == (0, 1, True)
 
 
-def test_with_a_server(tmp_path: Path) -> None:
-    history(tmp_path, [item(1), item(2)])
-    with ProxyProcess(directory=tmp_path) as proxy:
-        path = str(tmp_path / CLINE)
-        assert printed(tmp_path, path, "--dry-run")["imported_count"] == 2
-        assert proxy.get("/api/cline/usage")["total"] == 0
-        assert printed(tmp_path, path)["imported_count"] == 2
-        assert proxy.get("/api/cline/usage")["total"] == 2
-        refused = command(tmp_path)
-        assert refused.returncode == 2
-        assert "say --all; found: cline" in refused.stderr
-
-
-def test_a_server_that_polls(tmp_path: Path) -> None:
+def test_with_a_server_that_polls_another_ledger(tmp_path: Path) -> None:
+    history(tmp_path, [item(1), item(2)], Path(".config/Code/User/globalStorage/kilocode.kilo-code/tasks/x.json"))
     other = history(tmp_path, [item(7)], Path("elsewhere/taskHistory.json"))
-    config = f'[cline]\nledgers = ["{other}"]\n[cline.polling]\nenabled = true\ninterval_seconds = 5\n'
-    config += "[recording]\nlog_watcher = true\n"
+    config = f'[cline]\nledgers = ["{other}"]\n[cline.polling]\nenabled = true\n[recording]\nlog_watcher = true\n'
     with ProxyProcess(config, tmp_path) as proxy:
         deadline = time.monotonic() + 30
         while proxy.get("/api/cline/status")["total"] != 1 and time.monotonic() < deadline:
@@ -65,8 +52,14 @@ def test_a_server_that_polls(tmp_path: Path) -> None:
         assert proxy.get("/health")["log_watcher"] == {
             "status": "running", "log_file_exists": False, "log_path": "~/.continue/logs/core.log",
         }  # fmt: skip
-        settings = {each["key"]: each["value"] for each in proxy.get("/api/settings")["settings"]}
-        assert settings["cline.polling.enabled"] is True
+        codex = tmp_path / ".codex/sessions/rollout-1.jsonl"
+        codex.parent.mkdir(parents=True)
+        codex.write_text(json.dumps({"type": "session_meta", "payload": {"id": 7}}) + "\nbroken\n")
+        done = printed(tmp_path, str(tmp_path / ".codex"), code=1)
+        assert (done["imported_count"], done["error_count"]) == (0, 2)
+        refused = command(tmp_path)
+        assert refused.returncode == 2
+        assert "say --all; found: cline, codex, kilo" in refused.stderr
 
 
 @pytest.mark.parametrize("text", ["nano:/x", "aider_history:", "x"])
