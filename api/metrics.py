@@ -138,8 +138,18 @@ def _gauges(services: Services) -> Iterator[Metric]:
     yield GaugeMetricFamily("chronoproxy_stored_bytes", "All files of the data directory.", services.vacuums.size())
     free = disk_of(services.log.path.parent).free_bytes
     yield GaugeMetricFamily("chronoproxy_disk_free_bytes", "Room that the disk has for the data directory.", free)
+    yield _refused(services)
     yield GaugeMetricFamily("chronoproxy_ws_clients", "Clients of /ws.", hub.clients)
     yield CounterMetricFamily("chronoproxy_ws_resyncs", "Clients of /ws told to read anew.", hub.resyncs)
+
+
+def _refused(services: Services) -> Metric:
+    family = CounterMetricFamily(
+        "chronoproxy_refused", "Requests that we refused before anything was sent, since the start.", labels=("code",)
+    )
+    for code, count in sorted(services.refused().items()):
+        family.add_metric((code,), count)
+    return family
 
 
 def _histogram(name: str, text: str, values: Histogram) -> HistogramMetricFamily:

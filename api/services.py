@@ -1,6 +1,6 @@
 """What the routes work with, made and filled in by wiring.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -77,6 +77,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rate: RequestRate
     rate_limit: RateSettings
     limiter: Limiter | None = None
+    refused: Callable[[], Mapping[str, int]] = dict
     budgeting: Budgeting | None = None
     running: Callable[[], frozenset[int]]
     clock: Callable[[], int]

@@ -123,7 +123,9 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
             configuration, store, catalogue, rate, registry, background, count, facts, erasures, gateway
         )
         summarizer = _summarizer(configuration, catalogue, chat)
-        services = msgspec.structs.replace(services, summarizer=summarizer, limiter=limits, budgeting=budgets)
+        services = msgspec.structs.replace(
+            services, summarizer=summarizer, limiter=limits, budgeting=budgets, refused=chat.refused
+        )
         background.add(DiskWatch(directory).run())
         start_watching(configuration, services.ledgers, services.log_watcher, background)
         background.add(Retention(services, erasures, configuration.retention).run())

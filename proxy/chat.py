@@ -83,6 +83,10 @@ class ChatHandler:
         self._retrier = Retrier(upstream, self._upstream_request, self._may_ask)
         self._key_names = key_names or {}
 
+    def refused(self) -> Mapping[str, int]:
+        """Requests that a limit refused since the start, by code."""
+        return self._beginner.refusals.counts
+
     async def __call__(
         self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
     ) -> None:

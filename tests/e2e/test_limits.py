@@ -45,6 +45,7 @@ def test_enforcing_answers_429_in_the_shape_of_openai(mock: MockProcess) -> None
         status = proxy.get("/api/rate-limit")
         assert (status["current_rpm"], status["percentage"], status["status"]) == (10, 100, "critical")
         assert status["limits"] == [{"name": "all requests", "current_rpm": 10, "max_rpm": 10, "percentage": 100}]
+        assert 'chronoproxy_refused_total{code="rate_limit_exceeded"} 23.0' in httpx.get(f"{proxy.url}/metrics").text
         assert proxy.get("/api/exchanges")["total"] == 10
         assert {data["count"] for data in refused(proxy)} == {1}
         proxy.stop()
