@@ -186,6 +186,33 @@ def test_the_log_is_searched_copied_and_saved(open_page: Open, proxy: ProxyProce
     expect(rows.first).to_be_visible()
 
 
+def test_memories_are_kept_found_and_forgotten(open_page: Open, proxy: ProxyProcess) -> None:
+    page = open_page("memory", url=proxy.url).page
+    form = page.locator("#memory-store")
+    form.locator("textarea").fill("Rounding of invoices happens before the conversion of currencies.")
+    form.get_by_label("Session").fill("1")
+    form.get_by_role("button", name="Keep").click()
+    receipt(page, "MemoryStored")
+    search = page.locator("#memory-search")
+    search.get_by_placeholder("What is it like?").fill("rounding of invoices before conversion")
+    search.get_by_role("button", name="Search").click()
+    search.locator("tbody tr", has_text="Rounding of invoices").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget").click()
+    receipt(page, "MemoryForgotten")
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Forget")).to_be_visible()
+
+
+def test_a_tool_is_called(open_page: Open, proxy: ProxyProcess) -> None:
+    page = open_page("mcp", url=proxy.url).page
+    page.locator("#mcp-server").select_option("json-query")
+    expect(page.locator("#mcp-tool option").first).to_be_attached()
+    page.locator("#mcp-arguments").fill("{}")
+    page.locator("#mcp-try").get_by_role("button", name="Call").click()
+    expect(page.locator("#mcp-result")).to_be_visible()
+    expect(page.locator('section[aria-label="Last calls"] tbody tr').first).to_contain_text("json-query")
+
+
 def test_an_original_is_read_without_a_trace(open_page: Open, told: ProxyProcess) -> None:
     before = head(told.url)
     page = open_page("content").page

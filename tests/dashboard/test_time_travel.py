@@ -65,9 +65,10 @@ def test_keys_step_and_rows_and_charts_seek(open_page: Open, told: ProxyProcess)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.locator(f'.page[data-exact="{all_of_it[-6]}"]').wait_for()
-    box = page.locator(".chart canvas.over").first.bounding_box()
+    chart = page.locator(".chart canvas.over").first
+    width = chart.bounding_box()["width"]
     middle = len(all_of_it) // 2
-    page.mouse.click(box["x"] + 56 + (box["width"] - 112) * middle / (len(all_of_it) - 1), box["y"] + 60)
+    chart.click(position={"x": 56 + (width - 112) * middle / (len(all_of_it) - 1), "y": 60})
     page.locator(f'.page[data-exact="{all_of_it[middle]}"]').wait_for()
     page.locator('[data-axis="time"]').click()
     assert page.locator('[data-axis="time"]').get_attribute("aria-pressed") == "true"

@@ -36,7 +36,7 @@ export const percent = (value) =>
 /** Small sums need more digits. @param {any} value */
 export function money(value) {
   const small = value !== 0 && Math.abs(value ?? 0) < 0.1;
-  return numeric(small ? "money4" : "money", { style: "currency", currency: "USD", maximumFractionDigits: small ? 4 : 2 }, value);
+  return numeric(small ? "money4" : "money", { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumFractionDigits: small ? 4 : 2 }, value);
 }
 
 /** @param {any} value */

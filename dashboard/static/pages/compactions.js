@@ -10,7 +10,7 @@ import { mark } from "../parts/badges.js";
 import { compact, compactButtons, preview, undo } from "../parts/compacting.js";
 import { savedChart } from "../parts/saved_chart.js";
 import { tiles } from "../parts/gauge.js";
-import { csvButton, eventLink, fileLink } from "../parts/links.js";
+import { csvButton, fileLink } from "../parts/links.js";
 import { pager } from "../parts/pager.js";
 import { removedView } from "../parts/removed.js";
 import { sessionHead, sessionTabs } from "../parts/session_head.js";
@@ -109,9 +109,8 @@ class Compactions {
       { label: t("event.time"), className: "nowrap wide", show: (row) => clock(row.timestamp) },
       { label: t("compactions.before-after"), className: "number", show: (row) => `${number(row.tokens_before)} → ${number(row.tokens_after)}` },
       { label: t("tile.saved"), className: "number wide", show: (row) => `${number(row.tokens_saved)} · ${percent(row.compaction_ratio)}` },
-      { label: t("compactions.trigger"), className: "wide", show: (row) => t(`trigger.${row.trigger_reason}`) },
+      { label: t("compactions.trigger"), className: "wide nowrap", show: (row) => t(`trigger.${row.trigger_reason}`) },
       { label: t("compactions.state"), show: (row) => (row.reverted_at ? mark(t("compactions.reverted"), "") : mark(t("compactions.in-force"), "ok")) },
-      { label: t("event.one"), className: "wide", show: (row) => eventLink(row.position) },
       { label: t("session.actions"), hide: true, show: (row) => (row.reverted_at ? "" : element("button", { type: "button", class: "small", "aria-label": `${t("action.undo")} #${row.id}`,
         click: (/** @type {any} */ event) => void this.#undo(event.currentTarget, { history_id: row.id }) }, t("action.undo"))) },
     ] });

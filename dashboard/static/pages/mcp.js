@@ -28,8 +28,8 @@ export async function show(page) {
   const state = element("span", {});
   const csv = csvButton("mcp-servers.csv", () => ({ head: ["name", "type", "connected", "latency_ms", "errors", "tools", "last_check"], rows: rows.map((row) => [row.name, row.type, row.connected, row.latency_ms, row.error_count, row.tool_count, row.last_check]) }));
   const draw = (/** @type {any} */ found) => {
-    rows = found.all;
-    fill(state, badge(t("mcp.connected", { n: number(found.connected_count), total: number(found.total_count) }), found.all_connected ? "ok" : "warn"));
+    rows = [...new Map(found.all.map((/** @type {any} */ row) => [row.name, row])).values()]; // some serve both purposes
+    fill(state, badge(t("mcp.connected", { n: number(rows.filter((row) => row.connected).length), total: number(rows.length) }), found.all_connected ? "ok" : "warn"));
     fill(servers, rows.length ? serverTable(rows) : empty(t("mcp.none")));
   };
   draw(all);

@@ -1,7 +1,7 @@
 // @ts-check
 // All sessions: how full each is, and what can be done with them.
 
-import { address, get, list, post, send } from "../core/api.js";
+import { address, get, list, optional, post, send } from "../core/api.js";
 import { element, fill, whenQuiet } from "../core/dom.js";
 import { ago, money, number } from "../core/formats.js";
 import { go, note, to } from "../core/router.js";
@@ -148,6 +148,7 @@ class Sessions {
   async #details(rows) {
     const waiting = rows.filter((row) => !row.erased_at);
     const { signal } = this.page;
+    void this.#costs();
     const next = async () => {
       for (let row = waiting.shift(); row && !this.page.left; row = waiting.shift()) {
         const found = await get(`/api/sessions/${row.id}?metrics_limit=1`, { signal }).catch(() => null);
@@ -158,10 +159,18 @@ class Sessions {
         };
         put("gauge", gaugeCell(found.context.current_tokens, found.context.max_context));
         put("last", ago(found.recent_metrics[0]?.timestamp ?? row.created_at));
-        put("cost", money(found.stats.cost_usd ?? null));
+        
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, next));
+  }
+
+  async #costs() {
+    const found = await optional("/api/usage?group_by=session&limit=1000", { signal: this.page.signal }).catch(() => null);
+    for (const group of found?.groups ?? []) {
+      const cell = this.holder.querySelector(`[data-cost="${Number(group.key)}"]`);
+      if (cell) fill(cell, money(group.cost_usd));
+    }
   }
 
   async create() {

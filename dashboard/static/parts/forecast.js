@@ -4,7 +4,7 @@
 const RECENT = 20;
 
 /**
- * The mean growth per request since the context last shrank, and how many requests fit into what is free.
+ * The mean growth of the last requests that made it grow, and how many such requests fit into what is free.
  * @param {{estimated_tokens: number}[]} metrics newest first @param {number} free tokens
  * @returns {{perRequest: number | null, requests: number | null}}
  */
@@ -13,8 +13,7 @@ export function forecast(metrics, free) {
   const growth = [];
   for (let index = 0; index + 1 < Math.min(metrics.length, RECENT); index++) {
     const step = metrics[index].estimated_tokens - metrics[index + 1].estimated_tokens;
-    if (step < 0) break;
-    growth.push(step);
+    if (step > 0) growth.push(step);
   }
   if (!growth.length) return { perRequest: null, requests: null };
   const perRequest = growth.reduce((sum, step) => sum + step, 0) / growth.length;

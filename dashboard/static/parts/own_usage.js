@@ -1,31 +1,50 @@
 // @ts-check
-// What went through this proxy itself, by session: requests, tokens, cost.
+// What went through this proxy itself: by day, by model, by session.
 
-import { list, get } from "../core/api.js";
-import { element } from "../core/dom.js";
-import { money, number, short } from "../core/formats.js";
+import { address, optional } from "../core/api.js";
+import { element, fill } from "../core/dom.js";
+import { money, number, percent, short } from "../core/formats.js";
 import { to } from "../core/router.js";
 import { t } from "../core/texts.js";
-import { csvButton, fileLink } from "./links.js";
+import { tiles } from "./gauge.js";
+import { fileLink } from "./links.js";
 import { named } from "./messages.js";
+import { complain } from "./receipts.js";
+import { empty } from "./states.js";
 import { table } from "./table.js";
 
-const SESSIONS = 10;
+const BY = ["day", "model", "session"];
 
 /** @param {AbortSignal} signal */
 export async function ownUsage(signal) {
-  const { rows } = await list(`/api/sessions?limit=${SESSIONS}`, { signal });
-  const found = await Promise.all(rows.map((/** @type {any} */ row) => get(`/api/sessions/${row.id}?metrics_limit=0`, { signal }).catch(() => null)));
-  const details = found.filter((detail) => detail?.stats.total_requests);
-  if (!details.length) return "";
-  const csv = csvButton("sessions-usage.csv", () => ({ head: ["session_id", "name", "requests", "tokens_in", "tokens_out", "cost_usd"],
-    rows: details.map(({ session, stats }) => [session.id, session.name, stats.total_requests, stats.cumulative_input_tokens, stats.cumulative_output_tokens, stats.cost_usd]) }));
-  return element("section", { class: "card", "aria-label": t("usage.own") }, element("header", {}, element("h2", {}, t("usage.own")), element("div", { class: "tools" }, fileLink("JSON", "/api/exchanges?limit=500", "exchanges.json"), csv)),
-    table({ caption: t("usage.own"), rows: details, key: ({ session }) => session.id, columns: [
-      { label: t("event.session"), show: ({ session }) => element("a", { class: "name", href: to(["session", String(session.id)]) }, named(session.name)) },
-      { label: t("session.model"), className: "wide", show: ({ session }) => named(session.model ?? session.provider) },
-      { label: t("tile.requests"), className: "number", show: ({ stats }) => number(stats.total_requests) },
-      { label: t("exchange.in"), className: "number", show: ({ stats }) => short(stats.cumulative_input_tokens) },
-      { label: t("exchange.out"), className: "number wide", show: ({ stats }) => short(stats.cumulative_output_tokens) },
-      { label: t("tile.cost"), className: "number", show: ({ stats }) => money(stats.cost_usd ?? null) }] }));
+  const holder = element("div", { class: "scroll" });
+  const links = element("div", { class: "tools" });
+  const figures = tiles([["requests", t("tile.requests")], ["in", t("exchange.in")], ["out", t("exchange.out")], ["cost", t("tile.cost")]]);
+  const buttons = BY.map((by) => element("button", { type: "button", "data-by": by, click: () => void draw(by).catch(complain) }, t(`usage.by-${by}`)));
+  /** @param {string} by */
+  const draw = async (by) => {
+    const path = address("/api/usage", { group_by: by, limit: 100 });
+    const found = await optional(path, { signal });
+    if (!found) return false;
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.by === by));
+    const { totals } = found;
+    figures.set({ requests: number(totals.exchanges), in: short(totals.input_tokens), out: short(totals.output_tokens), cost: money(totals.cost_usd) }, {
+      in: totals.input_tokens ? t("exchange.cached", { percent: percent((100 * totals.cache_read_tokens) / totals.input_tokens) }) : "",
+      cost: totals.unpriced ? t("usage.unpriced", { count: totals.unpriced, n: number(totals.unpriced) }) : "" });
+    fill(links, fileLink("JSON", path, "usage.json"), fileLink("CSV", address(path, {}) + "&format=csv", "usage.csv"));
+    fill(holder, found.groups.length ? groupTable(by, found.groups) : empty(t("usage.nothing")));
+    return true;
+  };
+  if (!await draw(BY[0])) return "";
+  return element("div", { class: "column" }, figures.node, element("section", { class: "card", "aria-label": t("usage.own") },
+    element("header", {}, element("h2", {}, t("usage.own")), element("div", { class: "segments", role: "group", "aria-label": t("usage.own") }, buttons), links), holder));
+}
+
+/** @param {string} by @param {any[]} groups */
+function groupTable(by, groups) {
+  const name = (/** @type {any} */ row) => (by === "session" ? element("a", { class: "name", href: to(["session", row.key]) }, named(row.name ?? row.key)) : named(row.name ?? row.key));
+  return table({ caption: t("usage.own"), rows: groups, key: (row) => row.key, columns: [
+    { label: t(`usage.by-${by}`), show: name }, { label: t("tile.requests"), className: "number", show: (row) => number(row.exchanges) },
+    { label: t("exchange.in"), className: "number", show: (row) => short(row.input_tokens) }, { label: t("exchange.out"), className: "number wide", show: (row) => short(row.output_tokens) },
+    { label: t("outcome.failed"), className: "number wide", show: (row) => number(row.failed) }, { label: t("tile.cost"), className: "number", show: (row) => money(row.cost_usd) }] });
 }

@@ -486,4 +486,7 @@ export const TEXTS = {
   "usage.budgets": "Budgets",
   "usage.budget-tokens": "Tokens",
   "usage.resets": "Resets at",
+  "usage.by-session": "By session",
+  "usage.unpriced": "{n} request without a price|{n} requests without a price",
+  "usage.nothing": "Nothing went through yet.",
 };

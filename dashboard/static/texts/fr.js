@@ -486,4 +486,7 @@ export const TEXTS = {
   "usage.budgets": "Budgets",
   "usage.budget-tokens": "Jetons",
   "usage.resets": "Remise à zéro",
+  "usage.by-session": "Par session",
+  "usage.unpriced": "{n} requête sans prix|{n} requêtes sans prix",
+  "usage.nothing": "Rien n’est encore passé.",
 };

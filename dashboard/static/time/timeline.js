@@ -62,7 +62,7 @@ export class Timeline {
       }
       if (cost[index] !== null) {
         priced = true;
-        paid += cost[index];
+        paid = cost[index]; // what the session had cost by then
       }
       this.sums.requests.push(requests);
       this.sums.compactions.push(compactions);
@@ -97,7 +97,8 @@ export class Timeline {
     compactions.push((compactions[prior] ?? 0) + (compacted ? 1 : 0));
     if (compacted) this.marks?.push(this.last);
     if (/Performed$|Masked$|Reverted$|Reserved$/.test(event.type)) this.pending = true;
-    for (const column of [saved, cost, ratio]) column.push(column[prior] ?? null);
+    for (const column of [saved, ratio]) column.push(column[prior] ?? null);
+    cost.push(state?.cost_usd ?? cost[prior] ?? null);
     return true;
   }
 }
