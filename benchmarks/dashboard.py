@@ -47,7 +47,7 @@ def proxy(directory: Path) -> Iterator[tuple[Process, str]]:
     process = start("chronoproxy", command, port, directory / "log", None)
     url = f"http://127.0.0.1:{port}"
     try:
-        while httpx.get(f"{url}/health/ready").status_code != 200:
+        while httpx.get(f"{url}/health/ready", timeout=120).status_code != 200:
             time.sleep(0.05)
         yield process, url
     finally:
