@@ -10,7 +10,7 @@ from schema.prices import PriceRow
 from schema.recorded import Metadata
 from schema.sessions import SessionStarted
 from tests.api.house import House
-from tests.projections.building import completed, failed, measured, session, started
+from tests.projections.building import completed, failed, measured, refs, session, started
 
 BOOK = AdoptPriceBook((PriceRow(model="echo", input=1_000_000, output=2_000_000),), "a" * 64)
 _ESTIMATED = Usage(source="estimated", prompt_tokens=7, completion_tokens=1, total_tokens=8)
@@ -193,3 +193,46 @@ async def test_the_timeline_and_the_metrics_of_a_session(house: House) -> None:
     assert later.json()["columns"]["cost_usd"] == [None, None, *[0.000009] * 4, 0.000029]
     metrics = (await house.client.get("/api/sessions/2")).json()["recent_metrics"]
     assert [each["cost_usd"] for each in metrics] == [0.00002, None, 0.000009]
+
+
+async def test_how_long_the_window_lasts(house: House) -> None:
+    await house.record(session(1))
+    path = "/api/usage/sessions/1/forecast"
+    empty = (await house.client.get(path)).json()
+    assert (empty["requests_left"], empty["exchanges"], empty["requests_per_hour"]) == (None, 0, None)
+    await _adopt(house)
+    for number, tokens in enumerate((100, 200, 300, 400), 1):
+        refs_now = refs("m", base=number - 1 if number > 1 else None, keep=number - 1, tokens=tokens)
+        await house.record(started(number, 1, received=refs_now), completed(number, 1, measured(tokens, 0)))
+    found = (await house.client.get(path)).json()
+    assert (found["current_tokens"], found["remaining_tokens"], found["max_context"]) == (400, 600, 1_000)
+    assert (found["tokens_per_request"], found["requests_left"], found["exchanges"]) == (100.0, 6, 4)
+    assert (found["cost_per_request_usd"], found["unpriced"]) == (0.00025, 0)
+    assert (await house.client.get(f"{path}?at=1")).json()["exchanges"] == 0
+    assert (await house.client.get("/api/usage/sessions/9/forecast")).json()["code"] == "session_not_found"
+
+
+async def test_who_broke_the_cache(house: House) -> None:
+    await house.record(session(1))
+    lists = (refs("s", "a"), refs("b", base=1, keep=2), refs("x", base=2, keep=1))
+    for number, (received, cached) in enumerate(zip(lists, (0, 1_990, 10), strict=True), 1):
+        usage = measured(2_000, 1, cached_tokens=cached, cache_write_tokens=5)
+        await house.record(started(number, 1, received=received), completed(number, 1, usage))
+    found = (await house.client.get("/api/usage/sessions/1/cache")).json()
+    assert (found["exchanges"], found["reported"], found["input_tokens"]) == (3, 3, 6_000)
+    assert (found["cache_read_tokens"], found["cache_write_tokens"], found["hit_percentage"]) == (2_000, 15, 33.33)
+    assert found["lost_tokens"] == sum(each["lost_tokens"] for each in found["breaks"])
+    assert (await house.client.get("/api/usage/sessions/9/cache")).status_code == 404
+    early = (await house.client.get("/api/usage/sessions/1/cache?at=1")).json()
+    assert (early["hit_percentage"], early["breaks"]) == (None, [])
+
+
+async def test_the_context_of_a_session_without_contents(house: House) -> None:
+    await house.record(session(1))
+    path = "/api/usage/sessions/1/context"
+    empty = (await house.client.get(path)).json()
+    assert (empty["exchange_id"], empty["parts"], empty["max_context"]) == (None, None, 1_000)
+    await house.record(started(1, 1), completed(1, 1))
+    gone = await house.client.get(path)
+    assert (gone.status_code, gone.json()["code"]) == (410, "content_not_recorded")
+    assert (await house.client.get(f"{path}?exchange_id=7")).json()["code"] == "exchange_not_found"
