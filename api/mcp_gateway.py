@@ -19,7 +19,7 @@ class RpcMessage(BaseModel):
     jsonrpc: Literal["2.0"]
     method: str
     params: dict[str, Any] = Field(default_factory=dict)
-    id: int | str | None = None
+    id: int | float | str | None = None
 
 
 class RpcError(BaseModel):
@@ -50,11 +50,16 @@ _BODY = {
         "content": {"application/json": {"schema": {**RpcMessage.model_json_schema(), "examples": [_EXAMPLE]}}},
     }
 }
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {"model": RpcAnswer, "description": "Refused by the gateway: `error.data.code` says why"}
+    for status in (422, "default")
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": RpcAnswer, "description": "The server's result or error"},
     202: {"description": "A notification was taken"},
-    "default": {"model": RpcAnswer, "description": "Refused by the gateway: `error.data.code` says why"},
+    **_REFUSED,
 }
+_ENDED: dict[int | str, dict[str, Any]] = {200: {"model": Ended, "description": "It is ended"}, **_REFUSED}
 
 
 @router.post("/api/mcp-gateway/{server_name}/rpc", openapi_extra=_BODY, responses=_RESPONSES)
@@ -64,7 +69,7 @@ async def rpc(server_name: str, request: Request, services: Use, context: Contex
     return await answer(request, services, context, server_name)
 
 
-@router.delete("/api/mcp-gateway/{server_name}/rpc", responses={200: {"model": Ended}})
+@router.delete("/api/mcp-gateway/{server_name}/rpc", responses=_ENDED)
 async def end(server_name: str, request: Request, services: Use) -> Response:
     """End an Mcp-Session-Id."""
     return ended(request, services, server_name)
@@ -77,7 +82,7 @@ async def rpc_of_all(request: Request, services: Use, context: Context) -> Respo
     return await answer(request, services, context, AGGREGATE)
 
 
-@router.delete("/mcp", responses={200: {"model": Ended}})
+@router.delete("/mcp", responses=_ENDED)
 async def end_of_all(request: Request, services: Use) -> Response:
     """End an Mcp-Session-Id."""
     return ended(request, services, AGGREGATE)
