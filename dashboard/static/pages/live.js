@@ -21,6 +21,7 @@ import { pointHere } from "../parts/point_here.js";
 import { Timeline } from "../time/timeline.js";
 
 const EVENTS = 20;
+const POINTS = 800; // as many as the chart has pixels, about
 const QUIET_MS = 800;
 const AGAIN_MS = 150;
 
@@ -31,7 +32,7 @@ export async function show(page) {
   if (!found) return nothing(page);
   const session = found.session.id;
   const [timeline, events] = await Promise.all([
-    Timeline.load(session, { signal: page.signal }), get(`/api/events?limit=${EVENTS}`, { signal: page.signal })]);
+    Timeline.load(session, { signal: page.signal }, POINTS), get(`/api/events?limit=${EVENTS}`, { signal: page.signal })]);
   if (page.left) return;
   draw(page, found, timeline, events.events);
 }
@@ -109,7 +110,7 @@ function draw(page, found, timeline, events) {
       Object.assign(session, next.session);
       Object.assign(state, { used: next.context.current_tokens, most: next.context.max_context, reserved: next.session.reserved_tokens });
       if (timeline.pending) {
-        timeline = await Timeline.load(session.id, { signal: page.signal });
+        timeline = await Timeline.load(session.id, { signal: page.signal }, POINTS);
         moved = true;
       }
       settle();

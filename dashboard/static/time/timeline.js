@@ -23,9 +23,9 @@ export class Timeline {
     this.#sums();
   }
 
-  /** @param {number | string} session @param {{signal?: AbortSignal, least?: number}} [how] */
-  static async load(session, how) {
-    return new Timeline(await get(address(`/api/sessions/${session}/timeline`, { points: POINTS }), how));
+  /** @param {number | string} session @param {{signal?: AbortSignal, least?: number}} [how] @param {number} [points] */
+  static async load(session, how, points = POINTS) {
+    return new Timeline(await get(address(`/api/sessions/${session}/timeline`, { points }), how));
   }
 
   get length() { return this.columns.position.length; }
