@@ -20,7 +20,9 @@ from api import (
     cli_config,
     cli_doctor,
     cli_events,
+    cli_fork,
     cli_import,
+    cli_log,
     cli_rebuild,
     cli_reconcile,
     cli_replay,
@@ -39,6 +41,7 @@ from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
 from schema.lock import DirectoryLock, DirectoryLockedError
 from schema.migrations import NewerLogError, OlderLogError
+from schema.taking import why_not_served
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
 _log = logging.getLogger("chronoproxy")
@@ -75,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     _add_rebuild(commands.add_parser("rebuild", help="make the read tables anew from the log"))
     _add_backup(commands.add_parser("backup", help="copy the log and its keys, also while the proxy runs"))
     _add_restore(commands.add_parser("restore", help="take a copy back"))
+    _add_log(commands.add_parser("log", help="write a whole log into one file, or take it back"))
+    _add_fork(commands.add_parser("fork", help="go on from an earlier moment of a session, in a new one"))
     _add_replay(commands.add_parser("replay", help="send a session's upstream requests once more"))
     _add_what_if(commands.add_parser("what-if", help="what other settings would have sent of a session"))
     _add_import(commands.add_parser("import", help="take over what clients wrote down about their usage"))
@@ -131,6 +136,28 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-head", action="store_true", help="put it in the place of a log that is there")
     _add_places(parser, json="print one JSON document")
     parser.set_defaults(run=cli_backup.restore)
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    out = actions.add_parser("export", help="into one file, also while the proxy runs")
+    out.add_argument("file", type=Path, help="the file to write; it must not be there")
+    out.add_argument("--with-keys", action="store_true", help="with what its contents can be read with")
+    out.add_argument("--session", type=_number, action="append", metavar="ID", help="contents of this one only")
+    out.set_defaults(run=cli_log.out)
+    back = actions.add_parser("import", help="from such a file, into an empty directory")
+    back.add_argument("file", type=Path, help="what log export has written")
+    back.set_defaults(run=cli_log.back)
+    for action in (out, back):
+        _add_places(action, json="print one JSON document")
+
+
+def _add_fork(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
+    parser.add_argument("--at", metavar="N", help="an event's position, or a time (default: now)")
+    parser.add_argument("--name", type=_name, help="of the new session (default: says where it comes from)")
+    _add_places(parser, json="print one JSON document")
+    parser.set_defaults(run=cli_fork.run)
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:
@@ -218,6 +245,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     for warning in configuration.warnings:
         _log.warning("configuration: %s", warning)
     prepare_directory(configuration.data_dir)
+    refused = why_not_served(configuration.data_dir)
+    if refused is not None:
+        raise UsageError(refused)
     with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_run(configuration, lock))
     return 0
@@ -236,6 +266,12 @@ async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
 
 def _number(text: str) -> int:
     return _within(text, 1, (1 << 53) - 1)
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 200:
+        raise argparse.ArgumentTypeError("a name has 1 to 200 characters")
+    return text
 
 
 def _share(text: str) -> float:

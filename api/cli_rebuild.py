@@ -1,14 +1,12 @@
 """`chronoproxy rebuild`: the read tables anew from the log."""
 
 import argparse
-import re
 import time
 from pathlib import Path
 
-import httpx
-
-from api.cli_output import UsageError, json_line, line, progress
-from api.cli_places import configuration_of, data_directory
+from api.cli_output import json_line, line, progress
+from api.cli_places import data_directory
+from api.cli_server import ask
 from projections.catalogue import PROJECTIONS
 from projections.rebuilding import build, checksums, new_path, put_in_place
 from projections.store import open_store
@@ -17,7 +15,6 @@ from schema.lock import DirectoryLock, DirectoryLockedError
 from schema.log import EventLog
 
 _OK, _DIFFERENT = 0, 1
-_SERVED = re.compile(r"https?://\S+$")
 _SAID = {
     None: "there were no tables of this position to compare with",
     True: "the tables are the same as before",
@@ -39,20 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _by_server(arguments: argparse.Namespace, locked: str) -> int:
-    found = _SERVED.search(locked)
-    if found is None:
-        raise UsageError(f"{locked}; stop it first")
-    token = configuration_of(arguments).server.token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        answer = httpx.post(
-            f"{found[0]}/api/projections/rebuild", json={"wait": True}, headers=headers, timeout=None, trust_env=False
-        )
-        fields = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise UsageError(f"{locked}, which does not answer ({type(error).__name__})") from None
-    if answer.status_code != httpx.codes.OK:
-        raise UsageError(f"{locked}, which refuses: {fields.get('error')}")
+    fields = ask(arguments, locked, "/api/projections/rebuild", {"wait": True})
     if arguments.json:
         json_line(fields, indent=2)
     else:

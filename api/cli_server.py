@@ -33,3 +33,13 @@ class Server:
 
     def refused(self, answer: dict[str, Any]) -> UsageError:
         return UsageError(f"{self._locked}, which refuses: {answer.get('error')}")
+
+
+def ask(arguments: argparse.Namespace, locked: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a POST; `locked` is what the lock says of who holds it. Raises UsageError where the server cannot
+    be asked or refuses."""
+    server = Server(arguments, locked)
+    status, fields, _ = server.post(path, body)
+    if status != httpx.codes.OK:
+        raise server.refused(fields)
+    return fields

@@ -28,6 +28,7 @@ from proxy.contents import MissingContentError, SessionContents
 from schema.compaction import CompactionReverted, MessagePinned, MessageUnpinned, PrefixDecision
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.exchanges import ExchangeStarted, Finished
+from schema.forking import SessionForked
 from schema.ledgers import TaskUsageImported
 from schema.memory import MemoryRecalled, MemoryStored
 from schema.moving import ExchangeReassigned
@@ -156,6 +157,10 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         return [_memory(services, recorded, event)]
     elif isinstance(event, ExchangeReassigned) and event.blob is not None:
         named = [*event.blob.refs]
+    elif isinstance(event, SessionForked) and event.exchange is not None:
+        exchange = event.exchange
+        sent = exchange.sent.added if exchange.sent is not None else ()
+        named = [*exchange.received.added, *sent, *((exchange.answer_ref,) if exchange.answer_ref else ())]
     else:
         return []
     own = services.log.bodies(recorded.position)  # most lie there, and a long session is not read for them

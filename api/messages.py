@@ -22,6 +22,7 @@ from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
 from projections.masks import ReplacementRow, replacements
 from projections.pins import pinned_refs
+from projections.session_stats import forked_from
 from proxy.contents import MissingContentError
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=PAST)
@@ -91,15 +92,19 @@ async def messages(
 def listed_exchange(
     db: sqlite3.Connection, session_id: int, exchange_id: int | None, *, at: int
 ) -> ListedExchange | None:
-    """That exchange, or the session's latest; None where it has had none. Raises NotFoundError, ApiError 404."""
+    """That exchange, or the session's latest, which is another session's where a fork goes on from it; None where it
+    has had none. Raises NotFoundError, ApiError 404."""
     living_session(db, session_id, at=at)
+    fork = forked_from(db, session_id, at=at)
+    inherited = fork.exchange_id if fork is not None else None
     if exchange_id is None:
         latest = recent_metrics(db, session_id, at=at, limit=1)
-        if not latest:
-            return None
-        exchange_id = latest[0].id
-    exchange, refs = get_exchange(db, exchange_id, at=at), exchange_refs(db, exchange_id, at=at)
-    if exchange is None or refs is None or exchange.session_id != session_id:
+        exchange_id = latest[0].id if latest else inherited
+    if exchange_id is None:
+        return None
+    moment = fork.source_at if fork is not None and exchange_id == inherited else at
+    exchange, refs = get_exchange(db, exchange_id, at=moment), exchange_refs(db, exchange_id, at=at)
+    if exchange is None or refs is None or (exchange.session_id != session_id and exchange_id != inherited):
         text = f"Session {session_id} has no exchange {exchange_id}."
         raise ApiError(404, "exchange_not_found", text, context={"exchange_id": exchange_id})
     pinned = pinned_refs(db, session_id, at=at)

@@ -133,6 +133,14 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub, MemoryRequests(services).handlers()))
 
 
+@asynccontextmanager
+async def write_side(configuration: Configuration) -> AsyncIterator[Store]:
+    """The store of a data directory that this process has locked, without anything that serves."""
+    async with AsyncExitStack() as stack:
+        catalogue, redact = configuration.catalogue(), Redactor(configuration.secrets())
+        yield await _store(stack, configuration.data_dir, catalogue, redact, None)
+
+
 async def _store(
     stack: AsyncExitStack,
     directory: Path,

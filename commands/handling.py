@@ -15,6 +15,7 @@ import msgspec
 from commands import (
     compaction,
     erasure,
+    forking,
     ledgers,
     memory,
     moving,
@@ -28,6 +29,7 @@ from commands import (
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
+from schema import forking as forking_events
 from schema import ledgers as ledger_events
 from schema import memory as memory_events
 from schema import moving as moving_events
@@ -54,6 +56,7 @@ _FOLDED = tuple(
         *moving_events.EVENTS,
         *ledger_events.EVENTS,
         *price_events.EVENTS,
+        *forking_events.EVENTS,
         SanitizerEnabled,
         SanitizerDisabled,
     )
@@ -86,6 +89,7 @@ Command = (
     | memory.Command
     | server_state.Command
     | prices.Command
+    | forking.ForkSession
 )
 Listener = Callable[[Sequence[NewEvent]], None]
 
@@ -121,6 +125,8 @@ def _bodies_of(event: Event, command: Command) -> tuple[Body, ...]:
         return tuple(each.body for each in stores if _is_of(each, event))
     if isinstance(command, server_state.Command):
         return server_state.bodies_of(command)
+    if isinstance(command, forking.ForkSession) and isinstance(event, forking_events.SessionForked):
+        return command.bodies
     return ()
 
 
@@ -184,6 +190,8 @@ class CommandHandler:
             events = compaction.decide(self.state, command)
         elif isinstance(command, moving.Command):
             events = moving.decide(self.state, command)
+        elif isinstance(command, forking.ForkSession):
+            events = forking.decide(self.state, command)
         elif isinstance(command, erasure.Command):
             events = erasure.decide(self.state, command)
         elif isinstance(command, pins.Command):

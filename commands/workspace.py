@@ -24,6 +24,7 @@ from schema.compaction import (
 )
 from schema.context import SanitizerDisabled, SanitizerEnabled
 from schema.erasure import SessionErased, SessionErasureRequested
+from schema.forking import SessionForked
 from schema.moving import SessionsMerged
 from schema.prices import PriceBookAdopted, RepricedFrom
 from schema.registry import Event
@@ -249,6 +250,8 @@ def _evolve_context(state: Workspace, event: Event) -> None:
     if isinstance(event, CompactionPerformed | CompressionPerformed):
         last = event.history_id if isinstance(event, CompactionPerformed) else event.log_id
         state.last_decision_id = max(state.last_decision_id, last)
+    if isinstance(event, SessionForked):
+        state.last_decision_id = max(state.last_decision_id, *(each.number for each in event.decisions), 0)
     session = state.sessions.get(number) if number is not None else None
     if session is None:
         return
@@ -274,8 +277,19 @@ def _evolve_context(state: Workspace, event: Event) -> None:
             session.pins.add(ref)
         case MessageUnpinned(ref=ref):
             session.pins.discard(ref)
+        case SessionForked():
+            _carry(session, event)
         case _:
             pass
+
+
+def _carry(session: LiveSession, event: SessionForked) -> None:
+    session.reserved_tokens, session.auto_compaction = event.context.reserved_tokens, event.context.auto
+    session.skip_reason = event.context.skip_reason
+    session.pins |= set(event.pins)
+    for each in event.decisions:
+        edit, saved = each.edit, each.tokens_before - each.tokens_after
+        session.decisions[each.number] = Made(each.kind, edit.within, edit.builds_on, each.removed_refs, saved)
 
 
 def _made(kind: Kind, event: CompactionPerformed | CompressionPerformed) -> Made:

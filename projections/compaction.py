@@ -24,6 +24,7 @@ from schema.compaction import (
 )
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
+from schema.forking import CarriedDecision, SessionForked
 from schema.moving import SessionsMerged
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -33,19 +34,21 @@ TABLES = (
     "session_id INTEGER NOT NULL, position INTEGER NOT NULL, consecutive INTEGER NOT NULL, state TEXT NOT NULL,"
     " PRIMARY KEY(session_id, position)) STRICT, WITHOUT ROWID",
     "CREATE TABLE prefix_decisions("
-    "position INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL UNIQUE,"
+    "number INTEGER PRIMARY KEY, position INTEGER NOT NULL, session_id INTEGER NOT NULL, kind TEXT NOT NULL,"
     " exchange_id INTEGER NOT NULL, timestamp INTEGER NOT NULL, trigger TEXT NOT NULL, tokens_before INTEGER NOT NULL,"
     " tokens_after INTEGER NOT NULL, messages_before INTEGER NOT NULL, messages_after INTEGER NOT NULL,"
     " system_preserved INTEGER NOT NULL, recent_preserved INTEGER NOT NULL, removed_refs TEXT NOT NULL,"
-    " summary_ref TEXT NOT NULL, summary TEXT, model TEXT, reverted_position INTEGER, reverted_at INTEGER) STRICT",
+    " summary_ref TEXT NOT NULL, summary TEXT, model TEXT, copy_of INTEGER, reverted_position INTEGER,"
+    " reverted_at INTEGER) STRICT",  # copy_of: what a fork took with it counts in no total of all sessions
     "CREATE INDEX prefix_decisions_of_session ON prefix_decisions(session_id, kind, position)",
+    "CREATE INDEX prefix_decisions_by_position ON prefix_decisions(position)",
 )
 _INSERT_STATE = "INSERT INTO context_states VALUES (?, ?, ?, ?)"
 _ANY = (1 << 63) - 1  # as of the last position
 _SHOWN = (
     "number, session_id, kind, timestamp, tokens_before, tokens_after, messages_before, messages_after,"
     " system_preserved, recent_preserved, trigger, position, removed_refs, summary_ref, summary, model,"
-    " iif(reverted_position <= :at, reverted_at, NULL)"
+    " iif(reverted_position <= :at, reverted_at, NULL), exchange_id"
 )
 _OF = "FROM prefix_decisions WHERE kind = :kind AND position <= :at"
 _IN_FORCE = "(reverted_position IS NULL OR reverted_position > :at)"
@@ -73,6 +76,7 @@ class DecisionRow(msgspec.Struct, frozen=True, array_like=True):
     summary: str | None
     model: str | None
     reverted_at: int | None
+    decided_on: int
 
     @property
     def saved(self) -> int:
@@ -117,8 +121,8 @@ def list_decisions(
     values = {"at": at, "kind": kind, "limit": limit, "offset": offset}
     where = f"{_OF} AND session_id IN ({_numbers(family(db, session_id, at=at))})"
     rows = db.execute(
-        f"SELECT {_SHOWN}, sum(iif({_IN_FORCE}, {_SAVED}, 0)) OVER (ORDER BY position) {where}"
-        " ORDER BY position DESC LIMIT :limit OFFSET :offset",
+        f"SELECT {_SHOWN}, sum(iif({_IN_FORCE}, {_SAVED}, 0)) OVER (ORDER BY position, number) {where}"
+        " ORDER BY position DESC, number DESC LIMIT :limit OFFSET :offset",
         values,
     )
     found = [(DecisionRow(*row[:-1]), int(row[-1])) for row in rows]
@@ -137,14 +141,19 @@ def get_decision(db: sqlite3.Connection, number: int, *, at: int) -> DecisionRow
 def decision_at(db: sqlite3.Connection, position: int) -> DecisionRow | None:
     """The decision that the event at `position` is."""
     row = db.execute(
-        f"SELECT {_SHOWN} FROM prefix_decisions WHERE position = :position", {"position": position, "at": position}
+        f"SELECT {_SHOWN} FROM prefix_decisions WHERE position = :position AND copy_of IS NULL",
+        {"position": position, "at": position},
     ).fetchone()
     return DecisionRow(*row) if row else None
 
 
 def decision_totals(db: sqlite3.Connection, kind: Kind, *, at: int, session_id: int | None = None) -> Totals:
     """Of all sessions, or of one."""
-    about = "" if session_id is None else f" AND session_id IN ({_numbers(family(db, session_id, at=at))})"
+    about = (
+        " AND copy_of IS NULL"
+        if session_id is None
+        else f" AND session_id IN ({_numbers(family(db, session_id, at=at))})"
+    )
     only = f"FILTER (WHERE {_IN_FORCE})"
     row = db.execute(
         f"SELECT count(*), count(*) {only}, sum({_SAVED}) {only}, sum(tokens_before) {only}, sum(tokens_after) {only},"
@@ -158,7 +167,7 @@ def savings_by_session(db: sqlite3.Connection, *, at: int, limit: int) -> list[S
     """Of compactions, those that saved most first."""
     rows = db.execute(
         f"SELECT session_id, count(*), sum(iif({_IN_FORCE}, {_SAVED}, 0)) AS saved {_OF}"
-        " GROUP BY session_id ORDER BY saved DESC, session_id DESC LIMIT :limit",
+        " AND copy_of IS NULL GROUP BY session_id ORDER BY saved DESC, session_id DESC LIMIT :limit",
         {"at": at, "kind": "compaction", "limit": limit},
     )
     return [SessionSaving(*row) for row in rows]
@@ -189,6 +198,14 @@ class Contexts:
             _performed(self._db, recorded, event)
         elif isinstance(event, CompactionReverted):
             _reverted(self._db, recorded, event)
+
+    def forked(self, recorded: Recorded, event: SessionForked) -> None:
+        """What held in the session that it goes on from holds here."""
+        self._put(recorded, event.session_id, event)
+        summaries: list[str | None] = msgspec.json.decode(event.summaries) if event.summaries else []
+        for number, each in enumerate(event.decisions):
+            summary = summaries[number] if number < len(summaries) else None
+            _carried(self._db, recorded.position, event.session_id, each, summary)
 
     def merged(self, recorded: Recorded, event: SessionsMerged) -> None:
         """What the parts had counted counts for the whole; its settings stay."""
@@ -246,10 +263,10 @@ class Contexts:
 def _performed(db: sqlite3.Connection, recorded: Recorded, event: CompactionPerformed | CompressionPerformed) -> None:
     compaction = isinstance(event, CompactionPerformed)
     row: tuple[Any, ...] = (
+        event.history_id if isinstance(event, CompactionPerformed) else event.log_id,
         recorded.position,
         event.session_id,
         "compaction" if compaction else "compression",
-        event.history_id if isinstance(event, CompactionPerformed) else event.log_id,
         event.decided_on,
         recorded.timestamp,
         event.trigger_reason,
@@ -263,7 +280,38 @@ def _performed(db: sqlite3.Connection, recorded: Recorded, event: CompactionPerf
         event.summary_ref,
         event.summary,
         event.model if isinstance(event, CompressionPerformed) else None,
+        None,
     )
+    _insert(db, row)
+
+
+def _carried(
+    db: sqlite3.Connection, position: int, session_id: int, each: CarriedDecision, summary: str | None
+) -> None:
+    row = (
+        each.number,
+        position,
+        session_id,
+        each.kind,
+        each.decided_on,
+        each.performed_at,
+        each.trigger_reason,
+        each.tokens_before,
+        each.tokens_after,
+        each.messages_before,
+        each.messages_after,
+        each.system_preserved,
+        each.recent_preserved,
+        " ".join(each.removed_refs),
+        each.summary_ref,
+        summary,
+        each.model,
+        each.copy_of,
+    )
+    _insert(db, row)
+
+
+def _insert(db: sqlite3.Connection, row: tuple[Any, ...]) -> None:
     db.execute(f"INSERT INTO prefix_decisions VALUES ({', '.join('?' * len(row))}, NULL, NULL)", row)
 
 
@@ -277,7 +325,7 @@ def _reverted(db: sqlite3.Connection, recorded: Recorded, event: CompactionRever
 
 COMPACTION = Projection(
     name="compaction",
-    version=2,
+    version=3,
     tables=TABLES,
     fold=Contexts,
     handles=dict(
@@ -285,6 +333,7 @@ COMPACTION = Projection(
             on(ExchangeStarted, Contexts.started),
             on(SessionErased, Contexts.erased),
             on(SessionsMerged, Contexts.merged),
+            on(SessionForked, Contexts.forked),
             *(
                 on(cls, Contexts.decided)
                 for cls in (

@@ -13,6 +13,7 @@ from schema.compaction import (
     TokensReserved,
 )
 from schema.exchanges import ExchangeStarted
+from schema.forking import SessionForked
 from schema.registry import Event
 
 
@@ -53,5 +54,7 @@ def evolve(state: ContextState, event: Event, timestamp: int) -> ContextState:
             return change(state, auto=True)
         case AutoCompactionDisabled():
             return change(state, auto=False)
+        case SessionForked():
+            return ContextState(**msgspec.structs.asdict(event.context))
         case _:
             return state

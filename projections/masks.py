@@ -11,12 +11,14 @@ from projections.sessions import family
 from schema.compaction import CompactionPerformed, CompressionPerformed, LeftOut, PrefixDecision
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, ReplacedOutput, Stage
 from schema.erasure import SessionErased
+from schema.forking import SessionForked
 from schema.recorded import Recorded
 
 TABLES = (
     "CREATE TABLE masks("
     "position INTEGER NOT NULL, number INTEGER NOT NULL, session_id INTEGER NOT NULL, hash TEXT NOT NULL,"
     " ref TEXT NOT NULL, tool TEXT NOT NULL, tokens INTEGER NOT NULL, created_at INTEGER NOT NULL, preview TEXT,"
+    " carried INTEGER NOT NULL,"
     " PRIMARY KEY(position, number), UNIQUE(session_id, hash)) STRICT, WITHOUT ROWID",
     "CREATE INDEX masks_of_hash ON masks(hash, position)",
     "CREATE TABLE replacements("
@@ -69,7 +71,9 @@ class ReplacementRow(msgspec.Struct, frozen=True, array_like=True):
 def list_masks(db: sqlite3.Connection, *, at: int, session_id: int | None, limit: int, offset: int) -> Page[MaskRow]:
     """Newest first."""
     where = "m.position <= :at"
-    if session_id is not None:
+    if session_id is None:
+        where += " AND NOT m.carried"  # what a fork took with it is listed once, where it was masked
+    else:
         where += f" AND m.session_id IN ({', '.join(map(str, family(db, session_id, at=at)))})"
     values = {"at": at, "limit": limit, "offset": offset}
     rows = db.execute(
@@ -94,7 +98,8 @@ def find_masks(db: sqlite3.Connection, prefix: str, *, at: int) -> list[MaskRow]
 
 def mask_stats(db: sqlite3.Connection, now_ms: int, *, at: int) -> MaskStats:
     row = db.execute(
-        "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(created_at > ?), 0) FROM masks WHERE position <= ?",
+        "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(created_at > ?), 0) FROM masks"
+        " WHERE position <= ? AND NOT carried",
         (now_ms - _DAY_MS, at),
     ).fetchone()
     return MaskStats(*row)
@@ -140,6 +145,12 @@ def _insert(
 ) -> None:
     whole = LeftOut(output.hash, output.ref, output.tool, output.tokens_before)
     _insert_mask(db, recorded, session_id, number, whole, preview)
+    _insert_replacement(db, recorded, session_id, stage, output)
+
+
+def _insert_replacement(
+    db: sqlite3.Connection, recorded: Recorded, session_id: int, stage: Stage, output: ReplacedOutput
+) -> None:
     db.execute(
         "INSERT OR IGNORE INTO replacements VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -156,10 +167,17 @@ def _insert(
 
 
 def _insert_mask(
-    db: sqlite3.Connection, recorded: Recorded, session_id: int, number: int, output: LeftOut, preview: str | None
+    db: sqlite3.Connection,
+    recorded: Recorded,
+    session_id: int,
+    number: int,
+    output: LeftOut,
+    preview: str | None,
+    *,
+    carried: bool = False,
 ) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             recorded.position,
             number,
@@ -170,8 +188,19 @@ def _insert_mask(
             output.tokens,
             recorded.timestamp,
             preview,
+            carried,
         ),
     )
+
+
+def _forked(db: sqlite3.Connection, recorded: Recorded, event: SessionForked) -> None:
+    """What was masked in the session that it goes on from can be had back here too."""
+    previews: list[Any] = msgspec.json.decode(event.previews) if event.previews else []
+    for number, output in enumerate(event.masks):
+        preview = previews[number] if number < len(previews) else None
+        _insert_mask(db, recorded, event.session_id, number, output, preview, carried=True)
+    for carried in event.replaced:
+        _insert_replacement(db, recorded, event.session_id, carried.stage, carried.output)
 
 
 def _retrieved(db: sqlite3.Connection, recorded: Recorded, event: ContentRetrieved) -> None:
@@ -184,7 +213,7 @@ def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) ->
 
 MASKS = Projection(
     name="masks",
-    version=3,
+    version=4,
     tables=TABLES,
     handles=dict(
         (
@@ -193,6 +222,7 @@ MASKS = Projection(
             on(CompactionPerformed, _left_out),
             on(CompressionPerformed, _left_out),
             on(ContentRetrieved, _retrieved),
+            on(SessionForked, _forked),
             on(SessionErased, _erased),
         )
     ),

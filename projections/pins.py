@@ -8,6 +8,7 @@ from projections.declaration import Projection, on
 from projections.paging import Page
 from schema.compaction import MessagePinned, MessageUnpinned
 from schema.erasure import SessionErased
+from schema.forking import SessionForked
 from schema.moving import SessionsMerged
 from schema.recorded import Recorded
 
@@ -69,6 +70,15 @@ def _merged(db: sqlite3.Connection, recorded: Recorded, event: SessionsMerged) -
         )
 
 
+def _forked(db: sqlite3.Connection, recorded: Recorded, event: SessionForked) -> None:
+    """Pinned as in the session that it goes on from."""
+    reasons: list[str | None] = msgspec.json.decode(event.pin_reasons) if event.pin_reasons else []
+    for number, ref in enumerate(event.pins):
+        reason = reasons[number] if number < len(reasons) else None
+        row = (event.session_id, ref, recorded.position, recorded.timestamp, reason)
+        db.execute("INSERT INTO pins VALUES (?, ?, ?, NULL, ?, ?)", row)
+
+
 def _erased(db: sqlite3.Connection, recorded: Recorded, event: SessionErased) -> None:
     db.execute("UPDATE pins SET reason = NULL WHERE session_id = ?", (event.session_id,))
 
@@ -82,6 +92,7 @@ PINS = Projection(
             on(MessagePinned, _pinned),
             on(MessageUnpinned, _unpinned),
             on(SessionsMerged, _merged),
+            on(SessionForked, _forked),
             on(SessionErased, _erased),
         )
     ),

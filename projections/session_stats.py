@@ -22,6 +22,7 @@ from schema.exchanges import (
     Finished,
     Usage,
 )
+from schema.forking import SessionForked
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 
@@ -41,6 +42,8 @@ TABLES = (
     "CREATE TABLE chain_tokens(session_id INTEGER NOT NULL, chain INTEGER NOT NULL, tokens INTEGER NOT NULL,"
     " exchange_id INTEGER NOT NULL,"
     " PRIMARY KEY(session_id, chain)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE session_forks(session_id INTEGER PRIMARY KEY, position INTEGER NOT NULL, source_id INTEGER NOT NULL,"
+    " source_at INTEGER NOT NULL, exchange_id INTEGER, tokens INTEGER NOT NULL) STRICT",
 )
 _TOTALS = (
     "total_requests, counted_requests, max_tokens, current_input_tokens, current_output_tokens, current_total_tokens,"
@@ -55,6 +58,16 @@ _SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?, ?)"
 _LEAVE = "DELETE FROM chain_tokens WHERE session_id = ? AND chain = ?"
 _ANY = (1 << 63) - 1  # as of the last position
 _REMEMBERED = 20_000
+
+
+class ForkRow(msgspec.Struct, frozen=True, array_like=True):
+    """What a session goes on from: another one as of `source_at`, whose context stood at `exchange_id` and held
+    `tokens`."""
+
+    source_id: int
+    source_at: int
+    exchange_id: int | None
+    tokens: int
 
 
 class StatsRow(msgspec.Struct, frozen=True, array_like=True):
@@ -89,6 +102,15 @@ def session_stats(db: sqlite3.Connection, session_id: int, *, at: int) -> StatsR
     return StatsRow(*row) if row else StatsRow()
 
 
+def forked_from(db: sqlite3.Connection, session_id: int, *, at: int) -> ForkRow | None:
+    """None for a session that began by itself."""
+    row = db.execute(
+        "SELECT source_id, source_at, exchange_id, tokens FROM session_forks WHERE session_id = ? AND position <= ?",
+        (session_id, at),
+    ).fetchone()
+    return ForkRow(*row) if row else None
+
+
 def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
     """The exchange whose messages are the session's context: the last of its longest chain, else its latest one; None
     where it has had none."""
@@ -102,10 +124,10 @@ def context_exchange(db: sqlite3.Connection, session_id: int, *, at: int) -> int
 
 
 def last_of_line(db: sqlite3.Connection, exchange_id: int, *, at: int) -> int | None:
-    """The last exchange that had ended of the line of conversation that an exchange belongs to."""
+    """The last exchange that had ended of the line of conversation that an exchange belongs to, in its session."""
     row = db.execute(
-        "SELECT max(exchange_id) FROM exchange_chains WHERE ended <= :at AND chain ="
-        " (SELECT chain FROM exchange_chains WHERE exchange_id = :id)",
+        "SELECT max(exchange_id) FROM exchange_chains WHERE ended <= :at AND (chain, session_id) ="
+        " (SELECT chain, session_id FROM exchange_chains WHERE exchange_id = :id)",
         {"id": exchange_id, "at": at},
     ).fetchone()
     return int(row[0]) if row[0] is not None else None
@@ -167,6 +189,27 @@ class SessionTotals:
         if row is not None:
             self._change(recorded, event.session_id, int(row[0]), round(event.tokens_restored * row[1]))
 
+    def forked(self, recorded: Recorded, event: SessionForked) -> None:
+        """It holds what the other one held, and has used nothing."""
+        number = event.exchange.exchange_id if event.exchange is not None else None
+        row = (event.session_id, recorded.position, event.source_id, event.at, number, event.context_tokens)
+        self._db.execute("INSERT INTO session_forks VALUES (?, ?, ?, ?, ?, ?)", row)
+        for each in event.decisions:
+            self._db.execute(
+                "INSERT INTO decision_exchanges SELECT ?, ?, coalesce((SELECT scale FROM decision_exchanges"
+                " WHERE number = ?), 1.0)",
+                (each.number, each.decided_on, each.copy_of),
+            )
+        self._inherit(event.session_id)
+        self._append(recorded, event.session_id, _with_context(StatsRow(), self._tokens_of(event.session_id).longest()))
+
+    def _inherit(self, session_id: int) -> None:
+        """The line of conversation that a fork goes on with."""
+        fork = forked_from(self._db, session_id, at=_ANY)
+        chain = self._chain_of(fork.exchange_id) if fork is not None and fork.exchange_id is not None else None
+        if fork is not None and fork.exchange_id is not None and chain is not None:
+            self._tokens_of(session_id).put(chain[0], fork.tokens, fork.exchange_id)
+
     def reassigned(self, recorded: Recorded, event: ExchangeReassigned) -> None:
         self._move("exchange_id = ?", event.exchange_id, event.to)
         for session_id in (event.from_, event.to):
@@ -190,6 +233,7 @@ class SessionTotals:
         ).fetchall()
         tokens = self._tokens_of(session_id)
         tokens.clear()
+        self._inherit(session_id)
         counted = sorted((row for row in rows if row[1] is not None), key=lambda row: int(row[1]))
         for chain, _, prompt, completion, _, number in (row for row in rows if row[1] is not None):
             tokens.put(chain, prompt + completion, number)
@@ -300,7 +344,7 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, longest: Held | None)
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=4,
+    version=5,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(
@@ -311,6 +355,7 @@ SESSION_STATS = Projection(
             on(CompactionReverted, SessionTotals.reverted),
             on(ExchangeReassigned, SessionTotals.reassigned),
             on(SessionsMerged, SessionTotals.merged),
+            on(SessionForked, SessionTotals.forked),
             *(
                 on(cls, SessionTotals.finished)
                 for cls in (ExchangeCompleted, ExchangeFailed, ExchangeCancelled, ExchangeInterrupted)

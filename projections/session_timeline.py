@@ -16,7 +16,7 @@ _ROWS = (
     "SELECT t.position, t.timestamp, t.type, s.context_tokens, e.received_tokens,"
     " coalesce(e.sent_tokens, e.received_tokens), c.state, d.tokens_before, d.tokens_after FROM timeline t"
     " LEFT JOIN context_states c ON c.session_id = t.session_id AND c.position = t.position"
-    " LEFT JOIN prefix_decisions d ON d.position = t.position"
+    " LEFT JOIN prefix_decisions d ON d.position = t.position AND d.copy_of IS NULL"
     " LEFT JOIN session_stats s ON s.session_id = t.session_id AND s.position = t.position"
     " LEFT JOIN exchanges e ON e.started_position = t.position"
     " WHERE t.session_id = ? AND t.position <= ? ORDER BY t.position"

@@ -11,6 +11,7 @@ from projections.workspace import CompactionDefaults, active_session_id, compact
 from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.compaction import AutoCompactionSkipped, CompressionFailed
 from schema.erasure import SessionErased, SessionErasureRequested
+from schema.forking import SessionForked
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -284,6 +285,7 @@ SESSIONS = Projection(
             on(SessionErasureRequested, _erasing),
             on(SessionsMerged, _merged),
             on(ExchangeReassigned, _decided),
+            on(SessionForked, _decided),
             on(SessionErased, _erased),
             *(on(cls, _decided) for cls in COMPACTION_EVENTS if cls not in (AutoCompactionSkipped, CompressionFailed)),
         )

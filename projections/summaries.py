@@ -29,6 +29,7 @@ from schema.exchanges import (
     ExchangeStarted,
     Finished,
 )
+from schema.forking import SessionForked
 from schema.gateway import (
     BreakerOpened,
     McpCall,
@@ -264,6 +265,11 @@ def _memory_restored(event: MemoryRestored, _: str) -> tuple[str, Words]:
     return f"memory {event.memory_id} restored", ()
 
 
+def _forked(event: SessionForked, _: str) -> tuple[str, Words]:
+    text = f"session {event.session_id} goes on from session {event.source_id} as of event {event.at}"
+    return f"{text}: about {event.context_tokens:,} tokens", ("fork",)
+
+
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
     where = f" in session {event.session_id}" if event.session_id is not None else ""
@@ -408,6 +414,7 @@ SUMMARIES: Mapping[type[Event], Summary] = dict(
         _says(MemoryDemoted, _memory_demoted),
         _says(MemoryForgotten, _memory_forgotten),
         _says(MemoryRestored, _memory_restored),
+        _says(SessionForked, _forked),
         _says(ExchangeRefused, _refused),
         _says(ExchangeStarted, _exchange_started),
         _says(ExchangeCompleted, _completed),

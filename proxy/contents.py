@@ -8,13 +8,15 @@ import msgspec
 from proxy.envelope import join
 from schema.compaction import CompactionPerformed, CompressionPerformed
 from schema.exchanges import EVENTS, ExchangeStarted, Finished, MessageRefs
+from schema.forking import CarriedExchange, SessionForked
 from schema.log import EventLog
 from schema.moving import ExchangeReassigned, HoldsBodies
 from schema.recorded import Recorded
 
 _BATCH = 1_000
 _CACHED_BYTES = 32 << 20
-_TYPES = tuple(cls.__name__ for cls in (*EVENTS, CompactionPerformed, CompressionPerformed, ExchangeReassigned))
+_HOLDING = (*EVENTS, CompactionPerformed, CompressionPerformed, ExchangeReassigned, SessionForked)
+_TYPES = tuple(cls.__name__ for cls in _HOLDING)
 
 
 class MissingContentError(LookupError):
@@ -41,6 +43,7 @@ class SessionContents:
         self._places: dict[str, list[int]] = {}  # more than one where an exchange was moved
         self._lists: dict[int, _Lists] = {}
         self._answers: dict[int, str | None] = {}
+        self._carried: set[int] = set()  # exchanges of others, that a fork goes on from
         self._bodies: dict[str, bytes] = {}
         self._cached = 0
         for recorded in _events(log, sessions, upto):
@@ -48,7 +51,7 @@ class SessionContents:
 
     def exchange_ids(self) -> list[int]:
         """The exchanges that have begun, oldest first."""
-        return list(self._lists)
+        return [number for number in self._lists if number not in self._carried]
 
     def received(self, exchange_id: int) -> bytes:
         """The request's body as the client sent it (inflated where it came as gzip). Raises MissingContentError, and
@@ -103,6 +106,9 @@ class SessionContents:
         if isinstance(event, ExchangeStarted):
             sent_envelope = event.sent_envelope_ref or event.envelope_ref
             self._lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
+            self._carried.discard(event.exchange_id)
+        if isinstance(event, SessionForked) and event.exchange is not None:
+            self._carry(event.exchange)
         if isinstance(event, Finished):
             self._answers[event.exchange_id] = event.answer_ref
             begun = self._lists.get(event.exchange_id)
@@ -112,6 +118,13 @@ class SessionContents:
         if isinstance(event, HoldsBodies) and event.blob is not None:
             for ref in event.blob.refs:
                 self._places.setdefault(ref, []).append(recorded.position)
+
+    def _carry(self, held: CarriedExchange) -> None:
+        if held.exchange_id not in self._lists:
+            sent_envelope = held.sent_envelope_ref or held.envelope_ref
+            self._lists[held.exchange_id] = _Lists(held.received, held.sent, held.envelope_ref, sent_envelope)
+            self._answers[held.exchange_id] = held.answer_ref
+            self._carried.add(held.exchange_id)
 
     def _refs(self, exchange_id: int, *, sent: bool) -> list[str]:
         """The whole list, from the differences back to the last full one."""

@@ -14,6 +14,7 @@ from proxy.prefixes import Prefixes
 from proxy.replaced import Replaced
 from schema.compaction import MessagePinned, MessageUnpinned
 from schema.exchanges import ExchangeStarted, Finished, MessageRefs
+from schema.forking import CarriedExchange, SessionForked
 from schema.moving import HoldsBodies
 from schema.recorded import NewEvent, Recorded
 from schema.registry import Event
@@ -151,10 +152,25 @@ class SessionMemory:
                 self.sent.apply(event.exchange_id, event.sent)
             elif refs is not None:
                 self.sent.began(event.exchange_id, refs, event.received)
+        if isinstance(event, SessionForked):
+            self._forked(event)
         self.replaced.apply(event)
         if self._session_id in (None, recorded.session_id):
             self.context = evolve(self.context, event, recorded.timestamp)
         self._decided(event, {})
+
+    def _forked(self, event: SessionForked) -> None:
+        """It goes on from where another session was."""
+        self.pins.update(bytes.fromhex(ref) for ref in event.pins)
+        if event.exchange is not None:
+            self._went(event.exchange)
+
+    def _went(self, exchange: CarriedExchange) -> None:
+        """What had gone upstream is known to be in the provider's cache."""
+        self.received.apply(exchange.exchange_id, exchange.received)
+        self.sent.apply(exchange.exchange_id, exchange.sent or exchange.received)
+        if exchange.measured_tokens is not None:
+            self.measured(exchange.measured_tokens, exchange.counted_tokens)
 
     def measured(self, tokens: int, counted: int) -> None:
         """The provider found `tokens` where we had counted `counted`. That it finds fewer does not put anything off."""

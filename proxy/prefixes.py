@@ -8,6 +8,7 @@ import msgspec
 from proxy.facts import CANON_BYTES, RequestFacts
 from schema.compaction import CompactionPerformed, CompactionReverted, CompressionPerformed, PrefixEdit
 from schema.exchanges import ReductionStep
+from schema.forking import SessionForked
 from schema.registry import Event
 
 Hash = Callable[[bytes], bytes]
@@ -51,6 +52,10 @@ class Prefixes:
         elif isinstance(event, CompactionReverted):
             number = event.history_id if event.history_id is not None else event.log_id
             self._prefixes.pop(number or 0, None)
+        elif isinstance(event, SessionForked):
+            for carried in event.decisions:
+                stage = "compact" if carried.kind == "compaction" else "compress"
+                self._put(Prefix(carried.number, stage, carried.edit, dict(bodies)))
 
     def digests(self) -> set[str]:
         """The refs of all messages that stand for others."""

@@ -5,6 +5,7 @@ import msgspec
 from context.messages import decode_message
 from context.replacements import Known, Replacement, Stage
 from schema.context import ContentMasked, OutputsMasked, ReplacedOutput
+from schema.forking import SessionForked
 from schema.registry import Event
 
 
@@ -55,3 +56,6 @@ class Replaced:
         elif isinstance(event, OutputsMasked):
             for output in event.outputs:
                 self.put(Held("mask", output))
+        elif isinstance(event, SessionForked):
+            for carried in event.replaced:
+                self.put(Held(carried.stage, carried.output))

@@ -40,6 +40,13 @@ class NotedHead(NamedTuple):
     missing: bool
 
 
+def stored_keys(path: Path) -> dict[int, tuple[bytes, int]]:
+    """The key of every session, and when it was made (ms since the epoch). Raises sqlite3.Error."""
+    with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+        rows = db.execute("SELECT session_id, key, created_at FROM session_keys ORDER BY session_id").fetchall()
+    return {number: (bytes(key), created_at) for number, key, created_at in rows}
+
+
 class KeyStore:
     """The keys, usable from any thread; one connection behind a lock."""
 
@@ -83,6 +90,16 @@ class KeyStore:
             now = time.time_ns() // 1_000_000
             made = [(number, secrets.token_bytes(KEY_BYTES), now) for number in missing]
             self._transaction(("INSERT INTO session_keys VALUES (?, ?, ?)", row) for row in made)
+
+    def take(self, session_id: int, key: bytes, created_at: int) -> None:
+        """Keep a key of elsewhere. Raises sqlite3.Error where there is one."""
+        with self._lock:
+            self._db.execute("INSERT INTO session_keys VALUES (?, ?, ?)", (session_id, key, created_at))
+
+    def take_secret(self, name: str, value: bytes) -> None:
+        """Keep a secret of elsewhere. Raises sqlite3.Error where there is one."""
+        with self._lock:
+            self._db.execute("INSERT INTO secrets VALUES (?, ?)", (name, value))
 
     def destroy(self, session_id: int) -> str | None:
         """Destroy the session's key, here and in copies of earlier formats beside this file; its id (sha256, 64 hex),

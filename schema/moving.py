@@ -5,6 +5,7 @@ import msgspec
 
 from schema.compaction import PrefixDecision
 from schema.exchanges import Blob, ExchangeStarted, Finished
+from schema.forking import SessionForked
 from schema.memory import MemoryStored
 from schema.registry import Event, SealedText
 
@@ -35,4 +36,6 @@ class SessionsMerged(Event, frozen=True, kw_only=True):
 
 
 EVENTS = (ExchangeReassigned, SessionsMerged)
-HoldsBodies = ExchangeStarted | Finished | PrefixDecision | ExchangeReassigned | MemoryStored  # in its blob
+HoldsBodies = (
+    ExchangeStarted | Finished | PrefixDecision | ExchangeReassigned | SessionForked | MemoryStored
+)  # in its blob

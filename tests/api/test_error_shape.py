@@ -89,6 +89,7 @@ async def test_the_routes_of_this_part_exist(house: House) -> None:
         ("GET", "/api/sessions/active"), ("GET", "/api/sessions/auto-status"), ("POST", "/api/sessions/toggle-auto"),
         ("GET", "/api/sessions/{session_id}"), ("PATCH", "/api/sessions/{session_id}"),
         ("DELETE", "/api/sessions/{session_id}"), ("POST", "/api/sessions/{session_id}/activate"),
+        ("POST", "/api/sessions/{session_id}/fork"),
         ("GET", "/api/exchanges"), ("GET", "/api/exchanges/{exchange_id}"), ("GET", "/api/events"),
         ("GET", "/api/events/{position}"), ("GET", "/api/providers"), ("GET", "/api/models"),
         ("GET", "/api/models/all"), ("GET", "/models/all"), ("GET", "/models"), ("GET", "/v1/models"),

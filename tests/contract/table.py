@@ -5,6 +5,7 @@ it, `{exchange_id}` a finished exchange of the active session, `{other_id}` anot
 active, `{moving_id}` an exchange of that.
 """
 
+from tests.contract import audit_pairs
 from tests.contract.gateway_pairs import PAIRS as GATEWAY_PAIRS
 from tests.contract.ledgers_pairs import PAIRS as LEDGERS
 from tests.contract.limits_pairs import PAIRS as LIMITS
@@ -313,4 +314,5 @@ PAIRS = (
     *USAGE,
     *LEDGERS,
     *MEMORY_PAIRS,
+    *audit_pairs.PAIRS,
 )  # fmt: skip

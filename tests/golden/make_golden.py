@@ -51,6 +51,7 @@ from schema.exchanges import (
     Timings,
     Usage,
 )
+from schema.forking import CarriedContext, CarriedDecision, CarriedExchange, CarriedReplacement, SessionForked
 from schema.gateway import (
     BreakerOpened,
     McpCallCompleted,
@@ -470,6 +471,66 @@ PRICE_EVENTS = (
     NewEvent("exchange-1", msgspec.structs.replace(COMPLETED_1, service_tier="flex"), (ANSWER,)),
     NewEvent("workspace", RepricedFrom(book="e" * 64, from_=3)),
 )
+FORKING_EVENTS = (
+    NewEvent("workspace", STARTED_SESSION),
+    NewEvent(
+        "workspace",
+        SessionForked(
+            session_id=1,
+            source_id=9,
+            at=120,
+            exchange=CarriedExchange(
+                exchange_id=4,
+                received=MessageRefs(added=(QUESTION.ref, "a" * 64), count=2, tokens=20, system_tokens=5),
+                sent=MessageRefs(added=(QUESTION.ref,), count=1, tokens=10),
+                envelope_ref=ENVELOPE.ref,
+                sent_envelope_ref="b" * 64,
+                answer_ref=ANSWER.ref,
+                counted_tokens=10,
+                measured_tokens=11,
+            ),
+            context=CarriedContext(
+                reserved_tokens=1_000,
+                auto=False,
+                consecutive=1,
+                compactions=2,
+                tokens_saved=60,
+                last_at=TIMESTAMP - 1_000,
+                last_auto_at=TIMESTAMP - 2_000,
+                skip_reason="cooldown",
+            ),
+            context_tokens=16,
+            masks=(LeftOut("c" * 64, "b" * 64, "bash", 50),),
+            replaced=(CarriedReplacement("truncate", OUTPUT),),
+            decisions=(
+                CarriedDecision(
+                    kind="compression",
+                    number=7,
+                    copy_of=2,
+                    performed_at=TIMESTAMP - 3_000,
+                    decided_on=3,
+                    trigger_reason="manual",
+                    edit=COMPRESSED.edit,
+                    removed_refs=("d" * 64,),
+                    summary_ref=DIGEST.ref,
+                    tokens_before=40,
+                    tokens_after=10,
+                    messages_before=5,
+                    messages_after=3,
+                    system_preserved=1,
+                    recent_preserved=2,
+                    model="demo/echo",
+                ),
+            ),
+            pins=("a" * 64,),
+            previews='["Grüße"]',
+            summaries='["shorter"]',
+            pin_reasons='["the plan"]',
+        ),
+        (QUESTION, ENVELOPE, ANSWER, DIGEST),
+    ),
+    NewEvent("workspace", SessionForked(session_id=2, source_id=1, at=1)),
+)
 GOLDEN = {
     "v1": EVENTS,
     "v1-compaction": COMPACTION_EVENTS,
@@ -484,6 +545,7 @@ GOLDEN = {
     "v1-memory": MEMORY_EVENTS,
     "v1-server-state": (NewEvent("workspace", STARTED_SESSION), *server_state_events(QUESTION, ANSWER)),
     "v1-prices": PRICE_EVENTS,
+    "v1-forking": FORKING_EVENTS,
 }
 IDEMPOTENT = Idempotent(key=b"k" * 32, request=b"r" * 32)
 

@@ -10,6 +10,7 @@ from tests.projections import (
     spec_compaction,
     spec_erasure,
     spec_exchanges,
+    spec_forking,
     spec_gateway,
     spec_ledgers,
     spec_masks,
@@ -42,6 +43,7 @@ _MODULES = (
     spec_moving,
     spec_gateway,
     spec_prices,
+    spec_forking,
 )
 SPECS = [spec for module in _MODULES for spec in module.SPECS]
 
