@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from api import shapes, views
+from api.csv_lines import lines, safe
 from api.errors import ApiError
 from api.event_detail import detail
 from api.fields import FROM_TEXT, PathId, QueryId, QueryText
@@ -22,8 +23,17 @@ from projections.timeline import EventPage, Order, list_events, position_at_time
 router = APIRouter(tags=["events"])
 
 _ALSO_LINES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}
+    200: {
+        "content": {
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
+        }
+    }
 }
+_COLUMNS = (
+    *("position", "timestamp", "type", "session_id", "actor", "by"),
+    *("correlation_id", "causation_position", "summary"),
+)
 PointText = Annotated[str | None, Query(max_length=64)]
 
 
@@ -52,13 +62,15 @@ class Asked:
         first: Annotated[PointText, Query(alias="from")] = None,
         last: Annotated[PointText, Query(alias="to")] = None,
         q: QueryText = None,
+        correlation_id: Annotated[str | None, Query(min_length=1, max_length=128)] = None,
         order: Order = "desc",
         limit: Annotated[int, Interval(ge=1, le=1000), FROM_TEXT, Query()] = 100,
         cursor: QueryText = None,
-        form: Annotated[Literal["json", "jsonl"], Query(alias="format")] = "json",
+        form: Annotated[Literal["json", "jsonl", "csv"], Query(alias="format")] = "json",
     ) -> None:
         self.span = Span(_moment(first, "from"), _moment(last, "to"))
         self.filter = {"types": types or (), "q": q, "order": order, "limit": limit, "cursor": cursor}
+        self.filter["correlation_id"] = correlation_id
         self.form = form
 
 
@@ -66,7 +78,8 @@ class Asked:
 async def list_all(
     reads: Reads, response: Response, asked: Annotated[Asked, Depends()], session_id: QueryId = None
 ) -> EventList | Response:
-    """Events, newest first; as jsonl one to a line, the cursor in X-Next-Cursor."""
+    """Events, newest first; as jsonl or csv one to a line, the cursor in X-Next-Cursor. `correlation_id` is the
+    X-Request-Id of a request: all that it caused."""
     page = await reads.run(events_between, asked.span, session_id=session_id, **asked.filter)
     return _answer(page, reads, response, asked)
 
@@ -97,6 +110,7 @@ def events_between(
     session_id: int | None,
     types: Sequence[str],
     q: str | None,
+    correlation_id: str | None,
     order: Order,
     limit: int,
     cursor: str | None,
@@ -116,6 +130,7 @@ def events_between(
         from_position=start,
         to_position=end,
         q=q,
+        correlation_id=correlation_id,
         order=order,
         limit=limit,
         cursor=cursor,
@@ -130,8 +145,8 @@ def _of_living(db: sqlite3.Connection, span: Span, *, at: int, session_id: int, 
 
 def _answer(page: EventPage, reads: Reading, response: Response, asked: Asked) -> EventList | Response:
     found = [views.event_summary(row) for row in page.rows]
-    if asked.form == "jsonl":
-        return _lines(found, page, response)
+    if asked.form != "json":
+        return _lines(found, page, response, asked.form)
     return EventList(events=found, next_cursor=page.next_cursor, head=reads.at, total=page.total)
 
 
@@ -139,9 +154,18 @@ def _moment(text: str | None, name: str) -> Moment | None:
     return None if text is None else moment_of(text, name)
 
 
-def _lines(found: list[shapes.EventSummary], page: EventPage, response: Response) -> Response:
+def _lines(
+    found: list[shapes.EventSummary], page: EventPage, response: Response, form: Literal["jsonl", "csv"]
+) -> Response:
     headers = dict(response.headers) | {"X-Total-Count": str(page.total)}
     if page.next_cursor is not None:
         headers["X-Next-Cursor"] = page.next_cursor
+    if form == "csv":
+        rows = (tuple(_cell(getattr(summary, name)) for name in _COLUMNS) for summary in found)
+        return Response(lines([_COLUMNS, *rows]), headers=headers, media_type="text/csv; charset=utf-8")
     text = "".join(f"{summary.model_dump_json()}\n" for summary in found)
     return Response(text, headers=headers, media_type="application/x-ndjson")
+
+
+def _cell(value: int | str | None) -> int | str:
+    return value if isinstance(value, int) else safe(value or "")

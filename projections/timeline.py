@@ -23,6 +23,7 @@ TABLES = (
     # sealed: words of sealed fields, until they are erased; rank: the how-manieth of its type
     "CREATE INDEX timeline_of_type ON timeline(type, position, rank)",
     "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
+    "CREATE INDEX timeline_of_correlation ON timeline(correlation_id, position) WHERE correlation_id IS NOT NULL",
     "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
 )
 _INSERT = "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -65,15 +66,19 @@ class _Filter(msgspec.Struct, frozen=True):
     high: int
     session_id: int | None
     q: str
+    correlation_id: str | None = None
 
     def where(self, type_name: str | None) -> tuple[str, list[int | str]]:
         """Condition and values; with a session its index serves, which holds the type too, hence the `+`."""
         where, values = ["position BETWEEN ? AND ?"], [self.low, self.high]  # type: list[str], list[int | str]
+        if self.correlation_id is not None:
+            where.append("correlation_id = ?")
+            values.append(self.correlation_id)
         if self.session_id is not None:
-            where.append("session_id = ?")
+            where.append("session_id = ?" if self.correlation_id is None else "+session_id = ?")
             values.append(self.session_id)
         if type_name is not None:
-            where.append("type = ?" if self.session_id is None else "+type = ?")
+            where.append("type = ?" if self.session_id is None and self.correlation_id is None else "+type = ?")
             values.append(type_name)
         if self.q:
             where.append("(instr(search, ?) > 0 OR instr(sealed, ?) > 0)")
@@ -90,14 +95,16 @@ def list_events(
     from_position: int | None = None,
     to_position: int | None = None,
     q: str | None = None,
+    correlation_id: str | None = None,
     order: Order = "desc",
     limit: int,
     cursor: str | None = None,
 ) -> EventPage:
     """Events up to `at`, from and to inclusive. `q` is found anywhere in type, summary, names, models and error
-    texts, whatever the case. A cursor names a position, so it survives new events. Raises CursorError."""
+    texts, whatever the case; `correlation_id` names a request: all that it caused. A cursor names a position, so it
+    survives new events. Raises CursorError."""
     high = at if to_position is None else min(at, to_position)
-    whole = _Filter(max(from_position or 1, 1), high, session_id, (q or "").casefold())
+    whole = _Filter(max(from_position or 1, 1), high, session_id, (q or "").casefold(), correlation_id)
     page = _after(whole, cursor, order)
     wanted: list[str | None] = [*sorted(set(types))] or [None]
     # one ordered walk for each type: a single one over several types would have to sort all that match
@@ -157,7 +164,7 @@ def _rows(db: sqlite3.Connection, page: _Filter, type_name: str | None, order: O
 
 def _count(db: sqlite3.Connection, whole: _Filter, type_name: str | None) -> int:
     """How many match; counted one by one only where a session or `q` asks for it."""
-    if whole.session_id is not None or whole.q:
+    if whole.session_id is not None or whole.correlation_id is not None or whole.q:
         where, values = whole.where(type_name)
         return int(db.execute(f"SELECT count(*) FROM timeline WHERE {where}", values).fetchone()[0])
     if type_name is not None:

@@ -1,5 +1,7 @@
 """The log over HTTP (contract N11, N12)."""
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -55,6 +57,33 @@ async def test_filters(house: House) -> None:
     assert (await house.client.get("/api/events?at=2")).json()["head"] == 2
 
 
+async def test_all_that_a_request_caused(house: House) -> None:
+    await filled(house)
+    name = "one-request"
+    await house.client.post("/api/sessions", json={"name": "n"}, headers={"X-Request-Id": name})
+    await house.client.post("/api/sessions", json={"name": "m"}, headers={"X-Request-Id": "another"})
+    assert await positions(house, f"correlation_id={name}") == [9, 8]
+    assert await positions(house, f"correlation_id={name}&type=SessionStarted") == [8]
+    assert await positions(house, f"correlation_id={name}&session_id=1") == []
+    assert await positions(house, f"correlation_id={name}&limit=1&order=asc") == [8]
+    assert (await house.client.get(f"/api/events?correlation_id={name}&limit=1")).json()["total"] == 2
+    assert (await house.client.get("/api/events?correlation_id=")).status_code == 422
+
+
+async def test_as_csv_that_no_spreadsheet_runs(house: House) -> None:
+    await filled(house)
+    await house.client.post("/api/sessions", json={"name": "n"}, headers={"X-Request-Id": '=HYPERLINK("x")'})
+    answer = await house.client.get("/api/events?format=csv&limit=2")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (answer.headers["x-total-count"], answer.headers["x-next-cursor"]) == ("9", "d8")
+    head, *rows = list(csv.reader(io.StringIO(answer.text)))
+    assert head[:3] == ["position", "timestamp", "type"]
+    assert [row[0] for row in rows] == ["9", "8"]
+    assert {row[6] for row in rows} == {'\'=HYPERLINK("x")'}
+    whole = await house.client.get("/api/sessions/1/events?format=csv")
+    assert whole.text.splitlines()[0] == ",".join(head)
+
+
 async def test_times_as_ends(house: House) -> None:
     await filled(house)
     first = (await house.client.get("/api/events/1")).json()["timestamp"]
@@ -64,7 +93,7 @@ async def test_times_as_ends(house: House) -> None:
     assert await positions(house, "from=2999-01-01T00:00:00.000Z") == []
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "cursor=a5", "order=up", "from=yesterday", "format=csv", "limit=0"])
+@pytest.mark.parametrize("query", ["cursor=x", "cursor=a5", "order=up", "from=yesterday", "format=xml", "limit=0"])
 async def test_invalid_queries(house: House, query: str) -> None:
     answer = await house.client.get(f"/api/events?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_field")
