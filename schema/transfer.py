@@ -23,6 +23,7 @@ from schema.recorder import COLUMNS, GENESIS, MIGRATIONS, chain_hash, parts_of
 FORMAT, VERSION = "chronoproxy log", 1
 _BATCH = 1_000
 _LEVEL = 3
+_READ = 8 << 10  # packed bytes at a time: little, because a few can stand for very many
 _LONGEST = 1 << 30  # bytes of a line: a blob is no longer
 _BINARY = ("hash", "prev_hash", "sealed")
 _NAMES = tuple(name.strip() for name in COLUMNS.split(","))
@@ -259,8 +260,10 @@ def _lines_to(target: BinaryIO) -> Iterator[_Write]:
 
 def _lines_of(source: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines but for the end, which must be there and say what they are. Raises TransferError."""
-    digest, number = hashlib.sha256(), 0
+    digest, number, ended = hashlib.sha256(), 0, False
     for number, text in enumerate(_texts(source), 1):
+        if ended:
+            raise TransferError(f"something follows behind the end, in line {number:,}")
         try:
             line = json.loads(text)
         except ValueError:
@@ -270,29 +273,31 @@ def _lines_of(source: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         if "end" in line:
             if line.get("sha256") != digest.hexdigest():
                 raise TransferError(f"the file is not what was written: the sum of its {number - 1:,} lines is another")
-            return
+            ended = True
+            continue
         digest.update(text)
         yield number, line
-    raise TransferError(f"the file was cut off behind line {number:,}" if number else "this is no exported log")
+    if not ended:
+        raise TransferError(f"the file was cut off behind line {number:,}" if number else "this is no exported log")
 
 
 def _texts(source: BinaryIO) -> Iterator[bytes]:
-    """Lines with their ends. Raises TransferError for damaged compression."""
-    number, rest = 0, b""
-    with zstandard.ZstdDecompressor().stream_reader(source, closefd=False) as stream:
-        while True:
-            try:
-                chunk = stream.read(1 << 20)
-            except zstandard.ZstdError:
-                where = f"behind line {number:,}" if number else "at its beginning"
-                raise TransferError(f"the file is damaged {where}, or is no exported log") from None
-            if not chunk:
-                break
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                number += 1
-                yield line + b"\n"
-            if len(rest) > _LONGEST:
-                raise TransferError(f"line {number + 1:,} is longer than any that was written")
+    """Lines with their ends. Raises TransferError for compression that is damaged or has no end."""
+    number, rest, unpacking = 0, b"", zstandard.ZstdDecompressor().decompressobj()
+    while packed := source.read(_READ):
+        where = f"behind line {number:,}" if number else "at its beginning"
+        if unpacking.eof:
+            raise TransferError("something follows behind the end of the file")
+        try:
+            *lines, rest = (rest + unpacking.decompress(packed)).split(b"\n")
+        except zstandard.ZstdError:
+            raise TransferError(f"the file is damaged {where}, or is no exported log") from None
+        for line in lines:
+            number += 1
+            yield line + b"\n"
+        if len(rest) > _LONGEST:
+            raise TransferError(f"line {number + 1:,} is longer than any that was written")
     if rest:
         yield rest
+    if number and (not unpacking.eof or unpacking.unused_data):
+        raise TransferError(f"the file was cut off, or something was added, behind line {number:,}")

@@ -114,8 +114,10 @@ def test_what_is_not_whole_is_refused_and_leaves_nothing(tmp_path: Path, source:
     check_refused(tmp_path, b"", "no exported log")
     check_refused(tmp_path, b"something else", "damaged at its beginning")
     check_refused(tmp_path, packed(b'{"header": 1}\n'), "no exported log")
-    for end in range(1, len(content), len(content) // 6):
+    for end in (1, len(content) // 2, len(content) - 1):
         check_refused(tmp_path, content[:end], "cut off|damaged|no exported log")
+    check_refused(tmp_path, content + b"x", "added|follows")
+    check_refused(tmp_path, packed(plain(content) + b"{}\n"), "follows behind the end")
     check_refused(tmp_path, packed(b"\n".join(lines[:-1]) + b"\n"), f"cut off behind line {len(lines) - 1}")
     check_refused(tmp_path, packed(b"\n".join([*lines[:4], *lines[5:], b""])), "event 4, in line 5")
     check_refused(tmp_path, packed(b"\n".join([*lines[:4], b"nonsense", *lines[5:], b""])), "line 5 is damaged")
