@@ -107,7 +107,7 @@ STARTER = """\
 # interval_seconds = 60
 # backoff_max_seconds = 600
 [prices]
-# file = "prices.toml"               # dated prices, beside this file; see docs/usage.md
+# file = ""                          # dated prices, beside this file; see docs/usage.md
 
 [ledgers]                            # what other tools wrote down
 # paths = []                         # such as "aider_history:~/project/.aider.chat.history.md"

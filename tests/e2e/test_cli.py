@@ -244,7 +244,8 @@ def test_the_configuration_to_start_from_is_valid_when_all_of_it_is_used(
 ) -> None:
     path = tmp_path / "all.toml"
     used = [line.removeprefix("# ") if " = " in line or "# [" in line else line for line in STARTER.split("\n")]
-    path.write_text("\n".join(used).replace('token = "${CHRONOPROXY_TOKEN}"', ""), encoding="utf-8")
+    text = "\n".join(used).replace('token = "${CHRONOPROXY_TOKEN}"', "").replace("${ALICE_KEY}", "a key of hers")
+    path.write_text(text, encoding="utf-8")
     assert inside("config", "check", str(path), "--json") == 0
     assert json.loads(capsys.readouterr().out)["values"]["models"]["gpt"]["provider"] == "openai"
 
