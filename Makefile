@@ -23,7 +23,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-mcp bench-context bench-ledgers
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-mcp bench-context bench-ledgers bench-memory
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -96,6 +96,9 @@ pictures: setup-extra ## pictures of the dashboard for the docs (ARGS=folder: ev
 
 bench-mcp: $(VENV)/.dev ## tools in process and behind programs, beside the SDK's own client (ARGS=calls)
 	$(BIN)/python -m benchmarks.mcp $(ARGS)
+
+bench-memory: $(VENV)/.dev ## recall and latency of the search in memories (ARGS=how many)
+	$(BIN)/python -m benchmarks.memory $(ARGS)
 
 bench-context: $(VENV)/.dev ## contexts of recorded agents (EVAL=program DATA=folder ARGS=options)
 	$(BIN)/python -m benchmarks.context $(EVAL) $(DATA) $(ARGS)

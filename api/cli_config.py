@@ -92,6 +92,9 @@ STARTER = """\
 # preview_max_length = 200
 # show_savings_estimate = true
 
+[memory.embedder]
+# path = ""                          # folder of a local model such as all-MiniLM-L6-v2; needs chronoproxy[vectors]
+
 [retention]
 # erase_after_days = 0               # sessions unused for so long are erased by themselves; 0: never
 # check_every_hours = 6

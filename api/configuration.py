@@ -24,6 +24,7 @@ from api.configuration_sections import (
     FileModel,
     KeyEntry,
     LedgersSection,
+    MemorySection,
     ObservationMasking,
     PricesSection,
     RateLimit,
@@ -37,6 +38,7 @@ from api.configuration_sections import (
 )
 from api.configuration_telemetry import Telemetry
 from api.configuration_warnings import dotted, without_effect
+from api.embedding import EmbedderError, check_model
 from api.places import default_data_dir, shown
 from api.price_book import price_book
 from context.compaction import CompactionSettings
@@ -72,6 +74,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     observation_masking: ObservationMasking
     compaction: Compaction
     retention: RetentionSection
+    memory: MemorySection
     mcp: Mcp
     cline: Cline
     ledgers: LedgersSection
@@ -120,6 +123,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "observation_masking": self.observation_masking.model_dump(),
             "compaction": self.compaction.model_dump(),
             "retention": self.retention.model_dump(),
+            "memory": self.memory.model_dump(),
             "telemetry": _public_telemetry(self.telemetry),
             "mcp": self.mcp.public(),
             "cline": self.cline.model_dump(),
@@ -187,6 +191,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     try:
         check_keys(server, values.keys)
         check_mcp(server, values.mcp)
+        _check_embedder(values.memory.embedder.path)
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
@@ -205,6 +210,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         observation_masking=values.observation_masking,
         compaction=values.compaction,
         retention=values.retention,
+        memory=values.memory,
         mcp=values.mcp,
         cline=values.cline,
         ledgers=values.ledgers,
@@ -217,6 +223,15 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     named = shown_names(document.values) | {f"server.{key}" for key in ("host", "port") if getattr(overrides, key)}
     given = tuple(sorted(named & flat(configuration.public_values()).keys()))
     return msgspec.structs.replace(configuration, given=given)
+
+
+def _check_embedder(path: str) -> None:
+    """Raises ConfigurationError."""
+    try:
+        if path:
+            check_model(Path(path).expanduser())
+    except EmbedderError as error:
+        raise ConfigurationError(f"memory.embedder.path: {error}") from None
 
 
 def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:

@@ -131,6 +131,16 @@ class Reduction(Section):
     idle_seconds: int = Field(default=300, ge=1, le=86_400)
 
 
+class MemoryEmbedder(Section):
+    """`path` is the folder of a local model such as all-MiniLM-L6-v2; empty: memories are found by their words."""
+
+    path: str = ""
+
+
+class MemorySection(Section):
+    embedder: MemoryEmbedder = MemoryEmbedder()
+
+
 class RetentionSection(Section):
     """Erasing by itself what nobody has used for long; 0 days: never."""
 
@@ -299,6 +309,7 @@ class FileModel(Section):
     observation_masking: ObservationMasking = ObservationMasking()
     compaction: Compaction = Compaction()
     retention: RetentionSection = RetentionSection()
+    memory: MemorySection = MemorySection()
     telemetry: Telemetry = Telemetry()
     mcp: Mcp = Mcp()
     cline: Cline = Cline()

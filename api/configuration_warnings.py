@@ -19,6 +19,8 @@ from api.configuration_sections import (
     FileModel,
     KeyEntry,
     LedgersSection,
+    MemoryEmbedder,
+    MemorySection,
     ModelEntry,
     ObservationMasking,
     Polling,
@@ -53,6 +55,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "observation_masking": ObservationMasking,
     "compaction": Compaction,
     "retention": RetentionSection,
+    "memory": MemorySection,
     "telemetry": Telemetry,
     "mcp": Mcp,
     "cline": Cline,
@@ -61,6 +64,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 _SUBSECTIONS: Mapping[tuple[str, str], type[BaseModel]] = {
     ("sanitizer", "compression"): Compression,
+    ("memory", "embedder"): MemoryEmbedder,
     ("budgets", "session"): BudgetEntry,
     ("budgets", "day"): BudgetEntry,
     ("budgets", "key"): BudgetEntry,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from api.memory_vectors import FILE as VECTORS
+from api.memory_vectors import Vectors, refs_kept
 from commands.erasure import ConfirmErasure
 from commands.handling import CommandHandler
 from commands.workspace import family
@@ -46,6 +48,7 @@ class Erasures:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = asyncio.Lock()
+        self.vectors: Vectors | None = None  # of memories, where they are kept
 
     async def counts(self, sessions: Sequence[int]) -> ErasedCounts:
         """What there is to erase of a session and its parts."""
@@ -67,9 +70,18 @@ class Erasures:
         """What the read tables held, after SessionErased was applied to them. Raises sqlite3.Error."""
         async with self._lock:
             await asyncio.wrap_future(self._parts.runner.between(purge))
+            await self._clean_vectors()
             for pattern in _LEFTOVERS:
                 for path in self._parts.directory.glob(pattern):
                     path.unlink(missing_ok=True)
+
+    async def _clean_vectors(self) -> None:
+        """Those of the texts that are gone; all of them where nobody keeps them: they can be worked out again."""
+        if self.vectors is not None:
+            await self.vectors.forget((await self._parts.reads.run(refs_kept)).value)
+            return
+        for path in self._parts.directory.glob(f"{VECTORS}*"):
+            path.unlink(missing_ok=True)
 
     async def finish(self) -> None:
         """At a start: what an earlier run did not bring to its end. Raises sqlite3.Error and CommandError."""

@@ -24,6 +24,7 @@ from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
 from api.memory_live import MemoryRequests
+from api.memory_vectors import open_vectors
 from api.places import shown
 from api.price_book import book_hash
 from api.rebuilds import Rebuilds
@@ -112,8 +113,13 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
         erasures = _erasures(store)
         await erasures.finish()
+        vectors = await asyncio.to_thread(open_vectors, configuration.memory.embedder.path, directory, store.reads)
+        erasures.vectors = vectors
         background = Background()
         stack.push_async_callback(background.aclose)
+        if vectors is not None:
+            stack.callback(vectors.close)
+            background.add(vectors.run())
         servers = servers_in_process(
             configuration, directory, store.handler, store.reads, store.waiter, store.log, count
         )
@@ -321,7 +327,7 @@ def _services(
         gateway=gateway,
         looker=open_looker(gateway, store.reads, _now_ms),
         ledgers=ledger_desk(configuration, store.handler, store.reads),
-        memory=MemoryDesk(Words(), records=configuration.recording.contents),
+        memory=MemoryDesk(Words(), records=configuration.recording.contents, vectors=erasures.vectors),
         log_watcher=log_watcher(configuration, store.handler, catalogue, store.hub),
         compaction=configuration.compaction,
         compression=configuration.sanitizer.compression,

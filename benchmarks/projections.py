@@ -25,7 +25,7 @@ _BATCH = 2_000
 _EXCHANGES_PER_SESSION = 20
 
 
-class _Empty:
+class Empty:
     """The log of a new data directory."""
 
     def head(self) -> int:
@@ -111,7 +111,7 @@ def _recorded(event: Event, position: int) -> Recorded:
 def measure(projections: Sequence[Projection], events: Sequence[Recorded], batch: int) -> float:
     """CPU microseconds per event of applying `events` to new tables, `batch` events in each transaction."""
     with tempfile.TemporaryDirectory() as folder:
-        store = open_store(Path(folder) / "read.sqlite", projections, _Empty())
+        store = open_store(Path(folder) / "read.sqlite", projections, Empty())
         progress = [Progress(projection, 0) for projection in projections]
         begun = time.process_time()
         for first in range(0, len(events), batch):

@@ -20,6 +20,7 @@ from api.configuration_sections import (
     CompactionPreview,
     CompactionUi,
     Compression,
+    MemoryEmbedder,
     ModelEntry,
     PriceEntry,
     ProviderEntry,
@@ -261,7 +262,16 @@ def _section(model: Any, name: str) -> bool:
     "model",
     [
         *(Server, RateLimit, RecordingSection, Sanitizer, Compression, Reduction, Compaction, CompactionAuto),
-        *(RetentionSection, Schema1, CompactionUi, CompactionPreview, ProviderEntry, ModelEntry, PriceEntry),
+        *(
+            MemoryEmbedder,
+            RetentionSection,
+            Schema1,
+            CompactionUi,
+            CompactionPreview,
+            ProviderEntry,
+            ModelEntry,
+            PriceEntry,
+        ),
     ],
 )
 def test_the_configuration_to_start_from_names_every_key(model: Any) -> None:
