@@ -67,9 +67,9 @@ def build(path: Path, projections: Sequence[Projection], log: Log, progressed: P
     return Rebuilt(path, position)
 
 
-def catch_up(path: Path, projections: Sequence[Projection], log: Log, position: int) -> None:
-    """Apply to the file what it lacks up to `position`. Raises PoisonedRebuildError."""
-    store = open_store(path, projections, log)
+def catch_up(path: Path, projections: Sequence[Projection], log: Log, position: int, *, checked: bool = False) -> None:
+    """Apply to the file what it lacks up to `position`; `checked` as in `open_store`. Raises PoisonedRebuildError."""
+    store = open_store(path, projections, log, checked=checked)
     with contextlib.closing(store.db):
         progress = [
             Progress(projection, store.positions[projection.name], contents=log.bodies) for projection in projections

@@ -180,12 +180,12 @@ class Runner(threading.Thread):
     def _take_over(self, adoption: "Adoption") -> None:
         self._adoption = None
         try:
-            catch_up(adoption.built.path, self._projections, self._log, self._position)
+            catch_up(adoption.built.path, self._projections, self._log, self._position, checked=True)
             self._db.close()
             try:
                 adoption.swap(lambda: put_in_place(adoption.built.path, self._path))
             finally:
-                store = open_store(self._path, self._projections, self._log)
+                store = open_store(self._path, self._projections, self._log, checked=True)
                 self._db = self._own = store.db
                 self._progress = [
                     Progress(each, store.positions[each.name], contents=self._log.bodies) for each in self._projections

@@ -50,11 +50,13 @@ class ReadStore(msgspec.Struct, frozen=True):
         self.db.close()
 
 
-def open_store(path: Path, projections: Sequence[Projection], log: Log) -> ReadStore:
+def open_store(path: Path, projections: Sequence[Projection], log: Log, *, checked: bool = False) -> ReadStore:
     """Open or create read.sqlite. Outdated projections are emptied, an unusable file is replaced; both are then filled
-    by the runner. Raises sqlite3.OperationalError where the machine refuses (permissions, disk full, locked)."""
+    by the runner. A file that is `checked` is not read whole, which takes seconds for a gigabyte.
+
+    Raises sqlite3.OperationalError where the machine refuses (permissions, disk full, locked)."""
     try:
-        return _open(path, projections, log)
+        return _open(path, projections, log, checked=checked)
     except (sqlite3.Error, UnusableFileError) as error:
         if is_environmental(error):
             raise
@@ -64,13 +66,13 @@ def open_store(path: Path, projections: Sequence[Projection], log: Log) -> ReadS
     return _open(path, projections, log)
 
 
-def _open(path: Path, projections: Sequence[Projection], log: Log) -> ReadStore:
+def _open(path: Path, projections: Sequence[Projection], log: Log, *, checked: bool = False) -> ReadStore:
     db = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S, cached_statements=_STATEMENTS
     )
     with contextlib.ExitStack() as undo:
         undo.callback(db.close)
-        _check(db)
+        _check(db, pages=not checked)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA secure_delete = ON")  # names and previews stand here in clear; erasing must remove them
@@ -80,12 +82,12 @@ def _open(path: Path, projections: Sequence[Projection], log: Log) -> ReadStore:
     return ReadStore(path, db, positions)
 
 
-def _check(db: sqlite3.Connection) -> None:
+def _check(db: sqlite3.Connection, *, pages: bool) -> None:
     """Raises UnusableFileError or sqlite3.DatabaseError."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise UnusableFileError(f"the file has format {version}, this program knows {FORMAT}")
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone() if pages else ("ok",)
     if verdict != "ok":
         raise UnusableFileError("the file is damaged")
 

@@ -99,3 +99,23 @@ def test_a_changed_row_changes_the_checksum(tmp_path: Path) -> None:
     db.close()
     after = checksums(path)
     assert {name for name in before if before[name] != after[name]} == {"timeline"}
+
+
+def test_what_was_checked_is_not_read_whole_again(tmp_path: Path) -> None:
+    """Whoever waits for the runner would wait for that: seconds for a gigabyte. A page that is no page tells."""
+    path = tmp_path / "read.sqlite"
+    live(path, HISTORY)
+    db = sqlite3.connect(path, isolation_level=None)
+    (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'timeline'").fetchone()
+    (size,) = db.execute("PRAGMA page_size").fetchone()
+    db.close()
+    with path.open("rb+") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    log = FakeLog(HISTORY)
+    store = open_store(path, PROJECTIONS, log, checked=True)
+    assert set(store.positions.values()) == {6}
+    store.close()
+    store = open_store(path, PROJECTIONS, log)
+    assert set(store.positions.values()) == {0}
+    store.close()
