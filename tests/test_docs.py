@@ -54,10 +54,13 @@ def of_language(language: str, *pages: str) -> list[Example]:
     return [example for page in pages for example in examples(page) if example.language == language]
 
 
-def run(command: list[str], url: str) -> str:
+def run(command: list[str], url: str, directory: Path = ROOT) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    environment["PYTHONPATH"] = str(ROOT)
     command = [part.replace(PRINTED, url).replace("ws:" + PRINTED[5:], "ws:" + url[5:]) for part in command]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment, cwd=directory, check=False
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -89,7 +92,7 @@ def test_the_examples_of_a_page_run_in_order(page: str, proxy: ProxyProcess) -> 
     assert ran >= 1
 
 
-def test_the_commands_of_the_command_line_run() -> None:
+def test_the_commands_of_the_command_line_run(tmp_path: Path) -> None:
     with ProxyProcess() as process:
         process.stop()
         place = {"./data": str(process.data)}
@@ -100,7 +103,7 @@ def test_the_commands_of_the_command_line_run() -> None:
                 place.get(word, word.replace("./data/", f"{process.data}/")) for word in line.split()
             )
             assert program == "chronoproxy"
-            run([sys.executable, "-m", "chronoproxy", *arguments], process.url)
+            run([sys.executable, "-m", "chronoproxy", *arguments], process.url, tmp_path)
 
 
 def test_the_first_run_prints_what_the_readme_shows(proxy: ProxyProcess) -> None:
