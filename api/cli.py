@@ -5,46 +5,26 @@ interrupted (decisions 3.13).
 """
 
 import argparse
-import asyncio
-import logging
+import importlib
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eventsourcing.persistence import PersistenceError
 
-from api import (
-    cli_backup,
-    cli_config,
-    cli_doctor,
-    cli_events,
-    cli_fork,
-    cli_import,
-    cli_log,
-    cli_rebuild,
-    cli_reconcile,
-    cli_replay,
-    cli_reprice,
-    cli_setup,
-    cli_verify,
-    cli_what_if,
-)
+from api import reconcile_arguments
 from api.cli_output import UsageError
 from api.client_recipes import RECIPES
-from api.configuration import Configuration, ConfigurationError, Overrides, load
-from api.own_log import configure_logging
-from api.serving import AddressInUseError, bind, new_event_loop, prepare_directory, serve, url_of
-from api.wiring import application
+from api.configuration import ConfigurationError
+from api.serving import AddressInUseError
 from chronoproxy import __version__
 from schema.appends import StoreUnavailableError
-from schema.lock import DirectoryLock, DirectoryLockedError
+from schema.lock import DirectoryLockedError
 from schema.migrations import NewerLogError, OlderLogError
-from schema.taking import why_not_served
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
-_log = logging.getLogger("chronoproxy")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,13 +71,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _later(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:
+    """A command, imported when it runs: all of them together take longer to load than most take to run."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"api.{module}"), function)(arguments))
+
+    return run
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (default 8000)")
     _add_places(parser)
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"), help="of our own log, to stderr")
-    parser.set_defaults(run=_serve)
+    parser.set_defaults(run=_later("cli_serve"))
 
 
 def _add_events(parser: argparse.ArgumentParser) -> None:
@@ -110,32 +99,32 @@ def _add_events(parser: argparse.ArgumentParser) -> None:
     order.add_argument("--reverse", action="store_true", help="newest first")
     order.add_argument("--follow", action="store_true", help="wait for new ones, until Ctrl-C")
     _add_places(parser, json="each event with its data as one line of JSON")
-    parser.set_defaults(run=cli_events.run)
+    parser.set_defaults(run=_later("cli_events"))
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_span(parser)
     parser.add_argument("--head", metavar="POSITION:HASH", help="an event that the log must hold, noted elsewhere")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_verify.run)
+    parser.set_defaults(run=_later("cli_verify"))
 
 
 def _add_rebuild(parser: argparse.ArgumentParser) -> None:
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_rebuild.run)
+    parser.set_defaults(run=_later("cli_rebuild"))
 
 
 def _add_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, help="a new directory")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_backup.back)
+    parser.set_defaults(run=_later("cli_backup", "back"))
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", type=Path, help="what backup has made")
     parser.add_argument("--accept-head", action="store_true", help="put it in the place of a log that is there")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_backup.restore)
+    parser.set_defaults(run=_later("cli_backup", "restore"))
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:
@@ -144,10 +133,10 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     out.add_argument("file", type=Path, help="the file to write; it must not be there")
     out.add_argument("--with-keys", action="store_true", help="with what its contents can be read with")
     out.add_argument("--session", type=_number, action="append", metavar="ID", help="contents of this one only")
-    out.set_defaults(run=cli_log.out)
+    out.set_defaults(run=_later("cli_log", "out"))
     back = actions.add_parser("import", help="from such a file, into an empty directory")
     back.add_argument("file", type=Path, help="what log export has written")
-    back.set_defaults(run=cli_log.back)
+    back.set_defaults(run=_later("cli_log", "back"))
     for action in (out, back):
         _add_places(action, json="print one JSON document")
 
@@ -157,7 +146,7 @@ def _add_fork(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="N", help="an event's position, or a time (default: now)")
     parser.add_argument("--name", type=_name, help="of the new session (default: says where it comes from)")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_fork.run)
+    parser.set_defaults(run=_later("cli_fork"))
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:
@@ -167,14 +156,14 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exchange", type=_number, metavar="ID", help="only this exchange")
     parser.add_argument("--limit", type=_number, metavar="N", help="at most this many")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_replay.run)
+    parser.set_defaults(run=_later("cli_replay"))
 
 
 def _add_what_if(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
     parser.add_argument("--cached-price-ratio", type=_share, default=0.1, help="price of a cached token (default 0.1)")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_what_if.run)
+    parser.set_defaults(run=_later("cli_what_if"))
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -182,7 +171,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="all ledgers of all tools")
     parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_import.run)
+    parser.set_defaults(run=_later("cli_import"))
 
 
 def _add_reprice(parser: argparse.ArgumentParser) -> None:
@@ -191,37 +180,37 @@ def _add_reprice(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--book", metavar="HASH", help="a price book that was adopted (default: the one in force)")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_reprice.run)
+    parser.set_defaults(run=_later("cli_reprice"))
 
 
 def _add_reconcile(parser: argparse.ArgumentParser) -> None:
-    cli_reconcile.add_arguments(parser)
+    reconcile_arguments.add_arguments(parser)
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_reconcile.run)
+    parser.set_defaults(run=_later("cli_reconcile"))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="do not ask the providers")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_doctor.run)
+    parser.set_defaults(run=_later("cli_doctor"))
 
 
 def _add_setup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", choices=sorted(RECIPES), help="the client")
     parser.add_argument("--url", help="the proxy's address as the client reaches it (default: as configured)")
     _add_places(parser, json="print one JSON document")
-    parser.set_defaults(run=cli_setup.run)
+    parser.set_defaults(run=_later("cli_setup"))
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="print the values in force, without secrets")
     check.add_argument("file", nargs="?", type=Path, help="the file to check; else the one that serve would read")
-    check.set_defaults(run=cli_config.check)
+    check.set_defaults(run=_later("cli_config", "check"))
     init = actions.add_parser("init", help="write a commented configuration to start from")
     init.add_argument("--path", type=Path, help="where to (default: where serve looks for it)")
     init.add_argument("--force", action="store_true", help="replace a file that is there")
-    init.set_defaults(run=cli_config.init)
+    init.set_defaults(run=_later("cli_config", "init"))
     for action in (check, init):
         _add_places(action, json="print one JSON document")
 
@@ -236,32 +225,6 @@ def _add_places(parser: argparse.ArgumentParser, *, json: str | None = None) -> 
     parser.add_argument("--config", type=Path, help="configuration file (TOML)")
     if json is not None:
         parser.add_argument("--json", action="store_true", help=json)
-
-
-def _serve(arguments: argparse.Namespace) -> int:
-    configure_logging(arguments.log_level, arguments.log_format)
-    overrides = Overrides(host=arguments.host, port=arguments.port, data_dir=arguments.data_dir)
-    configuration = load(arguments.config, overrides, os.environ)
-    for warning in configuration.warnings:
-        _log.warning("configuration: %s", warning)
-    prepare_directory(configuration.data_dir)
-    refused = why_not_served(configuration.data_dir)
-    if refused is not None:
-        raise UsageError(refused)
-    with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_run(configuration, lock))
-    return 0
-
-
-async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
-    listener = bind(configuration.server.host, configuration.server.port)
-    url = url_of(listener)
-    with listener:
-        async with application(configuration, configuration.data_dir) as app:
-            lock.note(f"the process that serves {url}")
-            _say(f"Chronoproxy listening on {url}")
-            _say(f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}")
-            await serve(app, listener)
 
 
 def _number(text: str) -> int:
@@ -297,8 +260,3 @@ def _within(text: str, low: int, high: int) -> int:
 def _fail(code: int, message: str) -> int:
     sys.stderr.write(f"chronoproxy: {message}\n")
     return code
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

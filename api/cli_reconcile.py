@@ -4,7 +4,6 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +38,6 @@ class Ours(msgspec.Struct):
     cost: int = 0
     exchanges: int = 0
     unpriced: int = 0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("invoice", type=Path, help="a CSV file with a day, a model and an amount in USD in each line")
-    parser.add_argument("--provider", metavar="KEY", help="only what went to this provider")
-    parser.add_argument("--tolerance", type=_dollars, default=10_000, metavar="USD", help="of a line (default 0.01)")
-    parser.add_argument("--map", action="append", default=[], metavar="THEIRS=OURS", help="another name of a model")
-    parser.add_argument("--date-column", metavar="NAME", help="the column of days, where it is not found")
-    parser.add_argument("--model-column", metavar="NAME", help="that of models")
-    parser.add_argument("--amount-column", metavar="NAME", help="that of amounts")
-    parser.add_argument("--date-format", metavar="FORMAT", help="of days, as in strptime: %%m/%%d/%%Y")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -176,13 +164,3 @@ def _usd(micros: int | None) -> float | None:
 
 def _text(micros: int | None) -> str:
     return "-" if micros is None else f"{micros / MICRO:.6f}"
-
-
-def _dollars(text: str) -> int:
-    try:
-        value = Decimal(text) * MICRO
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or value < 0:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no amount of money")
-    return round(value)

@@ -7,12 +7,14 @@ In a page, a `sh` block of curl lines is run, a `python` block is run and must p
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from api.configuration import Overrides, load
@@ -94,13 +96,16 @@ def test_the_examples_of_a_page_run_in_order(page: str, proxy: ProxyProcess) -> 
 
 def test_the_commands_of_the_command_line_run(tmp_path: Path) -> None:
     with ProxyProcess() as process:
+        chat = {"model": "demo/echo", "messages": [{"role": "user", "content": "hello"}]}
+        answer = httpx.post(f"{process.url}/v1/chat/completions", json=chat, timeout=30)
+        process.finished(answer.headers["x-exchange-id"])
         process.stop()
         place = {"./data": str(process.data)}
         lines = [line for example in of_language("sh", "docs/cli.md") for line in example.text.splitlines()]
         assert len(lines) >= 10
         for line in lines:
             program, *arguments = (
-                place.get(word, word.replace("./data/", f"{process.data}/")) for word in line.split()
+                place.get(word, word.replace("./data/", f"{process.data}/")) for word in shlex.split(line)
             )
             assert program == "chronoproxy"
             run([sys.executable, "-m", "chronoproxy", *arguments], process.url, tmp_path)

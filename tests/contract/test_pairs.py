@@ -111,6 +111,11 @@ def test_bad_input(pair: Pair, running: Running) -> None:
     assert running.head() == before
 
 
+def _remembered(answer: Any) -> Any:
+    """Without what no event tells: the room on the disk is of today."""
+    return {key: value for key, value in answer.items() if key != "disk"} if isinstance(answer, dict) else answer
+
+
 @reads
 def test_a_moment(pair: Pair, running: Running) -> None:
     path, _ = filled(pair, running)
@@ -130,7 +135,7 @@ def test_a_moment(pair: Pair, running: Running) -> None:
         "23",
         "39",
     ):  # sizes and the time of the export are of today
-        assert then.json() == now.json()
+        assert _remembered(then.json()) == _remembered(now.json())
     beyond = running.client.get(f"{path}{join}at={head + 1000}")
     assert (beyond.status_code, beyond.json()["code"], beyond.json()["head"]) == (422, "at_out_of_range", head)
     assert running.client.get(f"{path}{join}at=0").status_code in (200, 404)

@@ -1,0 +1,48 @@
+"""`chronoproxy serve`: the proxy in the foreground."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+from api.cli_output import UsageError
+from api.configuration import Configuration, Overrides, load
+from api.own_log import configure_logging
+from api.serving import bind, new_event_loop, prepare_directory, serve, url_of
+from api.wiring import application
+from schema.lock import DirectoryLock
+from schema.taking import why_not_served
+
+_log = logging.getLogger("chronoproxy")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    configure_logging(arguments.log_level, arguments.log_format)
+    overrides = Overrides(host=arguments.host, port=arguments.port, data_dir=arguments.data_dir)
+    configuration = load(arguments.config, overrides, os.environ)
+    for warning in configuration.warnings:
+        _log.warning("configuration: %s", warning)
+    prepare_directory(configuration.data_dir)
+    refused = why_not_served(configuration.data_dir)
+    if refused is not None:
+        raise UsageError(refused)
+    with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_run(configuration, lock))
+    return 0
+
+
+async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
+    listener = bind(configuration.server.host, configuration.server.port)
+    url = url_of(listener)
+    with listener:
+        async with application(configuration, configuration.data_dir) as app:
+            lock.note(f"the process that serves {url}")
+            _say(f"Chronoproxy listening on {url}")
+            _say(f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}")
+            await serve(app, listener)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
