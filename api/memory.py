@@ -135,7 +135,7 @@ async def similar(
     services: Use,
     writes: Writes,
     request: Request,
-    query: Annotated[str | None, Query(max_length=8_192)] = None,
+    query: Annotated[str | None, Query(max_length=4_096)] = None,
     limit: Annotated[int, Interval(ge=1, le=50), FROM_TEXT, Query()] = 5,
     peek: TextFlag = False,
 ) -> shapes.Similar:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.processes import ProxyProcess
@@ -13,9 +14,10 @@ langchain_openai = pytest.importorskip("langchain_openai", reason="langchain is 
 
 @pytest.fixture
 def model(proxy: ProxyProcess) -> Iterator[Any]:
-    found = langchain_openai.ChatOpenAI(model="mock", base_url=f"{proxy.url}/v1", api_key="unused")
-    yield found
-    found.root_client.close()
+    with httpx.Client() as client:  # its own one would be kept for all models, and never closed
+        yield langchain_openai.ChatOpenAI(
+            model="mock", base_url=f"{proxy.url}/v1", api_key="unused", http_client=client
+        )
 
 
 def test_a_stream_and_its_usage(proxy: ProxyProcess, model: Any) -> None:
