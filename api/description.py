@@ -37,7 +37,7 @@ _COMPLETION = {
             "description": "The provider's answer; with `stream` as server-sent events.",
             "content": {
                 "application/json": {"schema": {"type": "object"}},
-                "text/event-stream": {},  # no schema: tools take it for that of the whole text, or for that of an event
+                "text/event-stream": {"schema": {}},  # none: tools take it for that of the text, or of an event
             },
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
