@@ -37,7 +37,7 @@ _COMPLETION = {
             "description": "The provider's answer; with `stream` as server-sent events.",
             "content": {
                 "application/json": {"schema": {"type": "object"}},
-                "text/event-stream": {"schema": {}},  # none: tools take it for that of the text, or of an event
+                "text/event-stream": {"schema": {"description": "Server-sent events."}},  # no type: each is an object
             },
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
