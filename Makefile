@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 ROOMS := api benchmarks chronoproxy commands context dashboard docs gateway ledgers projections proxy schema tests
 GENERATED := docs/configuration.md docs/events.md docs/mcp-servers.md $(wildcard docs/clients/*.md)
 ARGS :=
+# Where it is set, each of the many processes that the tests start compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 $(VENV)/.runtime: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found."; exit 1; }

@@ -5,6 +5,7 @@ interrupted (decisions 3.13).
 """
 
 import argparse
+import gc
 import importlib
 import os
 import sqlite3
@@ -75,9 +76,18 @@ def _later(module: str, function: str = "run") -> Callable[[argparse.Namespace],
     """A command, imported when it runs: all of them together take longer to load than most take to run."""
 
     def run(arguments: argparse.Namespace) -> int:
-        return int(getattr(importlib.import_module(f"api.{module}"), function)(arguments))
+        command = getattr(importlib.import_module(f"api.{module}"), function)
+        _collect_garbage()
+        return int(command(arguments))
 
     return run
+
+
+def _collect_garbage() -> None:
+    """From here on; what was imported stays for good, and no collection looks at it again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
