@@ -13,6 +13,7 @@ from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
 from api.fields import TextId
 from api.reading import LIVE
+from api.rebuild_child import RebuildFailedError
 from api.rebuilds import NAMES
 from api.request_context import Context
 from api.services import Services, Use
@@ -166,6 +167,8 @@ async def _rebuilt(services: Services, names: tuple[str, ...]) -> RecordRebuild:
         done = await services.rebuilds.run()
     except PoisonedRebuildError as error:
         raise ApiError(503, "projection_failed", f"An event cannot be applied: {error}") from None
+    except RebuildFailedError as error:
+        raise ApiError(503, "store_unavailable", f"The read tables could not be made anew: {error}.") from None
     except ProjectionLagError as error:
         raise ApiError(503, "projection_lag", f"The tables in use are too far behind: {error}.") from None
     return RecordRebuild(names, done.events, done.equal, done.duration_ms, done.checksum)

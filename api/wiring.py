@@ -312,7 +312,7 @@ def _services(
         clock=_now_ms,
         health=health,
         idempotency=Keys(store.keys.secret("idempotency keys")),
-        rebuilds=Rebuilds(store.log, store.runner, store.waiter, store.reads, store.read_path, _now_ms),
+        rebuilds=Rebuilds(store.runner, store.waiter, store.reads, store.read_path, _now_ms),
         erasures=erasures,
         vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),
         hub=store.hub,

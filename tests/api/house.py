@@ -187,7 +187,7 @@ async def open_house(
                 ready=lambda: runner.ready,
             ),
             idempotency=Keys(keys.secret("idempotency keys")),
-            rebuilds=Rebuilds(log, runner, waiter, reads, path / "read.sqlite", lambda: NOW_MS),
+            rebuilds=Rebuilds(runner, waiter, reads, path / "read.sqlite", lambda: NOW_MS),
             erasures=Erasures(Parts(path, log, keys, appender, runner, reads, waiter, handler)),
             vacuums=Vacuums(path, keys, appender, runner),
             hub=hub,

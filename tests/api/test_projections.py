@@ -1,13 +1,19 @@
 """The read tables' state, made anew under traffic, and the log's verification."""
 
 import asyncio
+import contextlib
+import os
+import signal
 import sqlite3
-import threading
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from api.rebuilds import Rebuilds
-from projections import rebuilding
+from projections import rebuild_process
 from projections.catalogue import PROJECTIONS
 from schema.workspace import ReadModelRebuilt
 from tests.api.house import House
@@ -47,31 +53,61 @@ async def test_a_rebuild_under_traffic(house: House) -> None:
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
 
 
-async def test_writes_are_shown_while_the_tables_are_compared(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a long log that takes longer than a writer waits to read its own write."""
-    compared, go_on = rebuilding._checksum, threading.Event()
-    comparing = threading.Event()
-
-    def slowly(db: sqlite3.Connection, table: str) -> str:
-        comparing.set()
-        assert go_on.wait(20)
-        return compared(db, table)
-
-    monkeypatch.setattr(rebuilding, "_checksum", slowly)
+async def test_writes_are_shown_while_the_tables_are_made_anew(house: House) -> None:
+    """Of a long log that takes longer than a writer waits to read its own write: the process that makes them stands."""
     await house.client.post("/api/sessions", json={"name": "before"})
     async with asyncio.TaskGroup() as group:
         rebuild = group.create_task(house.client.post("/api/projections/rebuild", json={"wait": True}))
-        assert await asyncio.to_thread(comparing.wait, 20)
+        child = await rebuilding_process()
+        os.kill(child, signal.SIGSTOP)
         made = await house.client.post("/api/sessions", json={"name": "meanwhile"})
         listed = await house.client.get("/api/sessions")
         renamed = await house.client.patch("/api/sessions/1", json={"name": "renamed"})
-        go_on.set()
+        assert not rebuild.done()
+        os.kill(child, signal.SIGCONT)
     assert (made.status_code, renamed.status_code) == (200, 200)
     assert [session["name"] for session in listed.json()] == ["meanwhile", "before"]
     assert (rebuild.result().status_code, rebuild.result().json()["equal"]) == (200, True)
     assert [session["name"] for session in (await house.client.get("/api/sessions")).json()] == ["meanwhile", "renamed"]
     await house.client.post("/api/sessions", json={"name": "afterwards"})
     assert (await house.client.get("/api/sessions")).json()[0]["name"] == "afterwards"
+
+
+async def test_a_process_that_dies_is_told_and_leaves_nothing(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    async with asyncio.TaskGroup() as group:
+        rebuild = group.create_task(house.client.post("/api/projections/rebuild", json={"wait": True}))
+        os.kill(await rebuilding_process(), signal.SIGKILL)
+    answer = rebuild.result()
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert not list(house.log.path.parent.glob("read.new*"))
+    assert (await house.client.get("/api/sessions")).json()[0]["name"] == "a"
+    assert (await house.client.post("/api/projections/rebuild", json={"wait": True})).json()["equal"] is True
+
+
+async def test_the_process_ends_with_the_server(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    command = (sys.executable, "-m", rebuild_process.__name__, str(house.log.path.parent))
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdout is not None and process.stdin is not None
+    async with asyncio.timeout(30):
+        said = [msgspec.json.decode(await process.stdout.readline()) for _ in range(2)]
+        assert [each["type"] for each in said] == ["Applied", "Built"]
+        process.stdin.close()
+        assert await process.wait() == 1
+
+
+async def rebuilding_process() -> int:
+    """The one that this process has started."""
+    async with asyncio.timeout(20):
+        while True:
+            for path in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    if (path / "stat").read_text().rsplit(")", 1)[1].split()[1] == str(os.getpid()) and (
+                        b"rebuild_process" in (path / "cmdline").read_bytes()
+                    ):
+                        return int(path.name)
+            await asyncio.sleep(0.01)
 
 
 async def test_tables_that_were_changed_are_told(house: House) -> None:
