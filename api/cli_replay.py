@@ -11,6 +11,7 @@ from api.cli_output import UsageError, json_line, progress, table
 from api.cli_places import reading
 from context.messages import decode_message, text_of
 from proxy.answers import Answer, answer_from_json, answer_from_sse
+from proxy.belonging import belonging
 from proxy.contents import MissingContentError, SessionContents
 
 _OK, _DIFFERENT = 0, 1
@@ -37,8 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"the environment has no {arguments.key_env}")
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     with reading(arguments) as log, httpx.Client(headers=headers, timeout=_TIMEOUT_S) as client:
-        contents = SessionContents(log, arguments.session)
-        chosen = [each for each in contents.exchange_ids() if arguments.exchange in (None, each)]
+        held = belonging(log, arguments.session)
+        contents = SessionContents(log, *held.sessions)
+        chosen = [each for each in held.exchange_ids if arguments.exchange in (None, each)]
         if not chosen:
             raise UsageError(f"session {arguments.session} has no such exchange")
         shown, found = progress("replaying"), list[Replayed]()
@@ -66,7 +68,7 @@ def _once(client: httpx.Client, url: str, number: int, body: bytes, before: str)
     try:
         answer = client.post(f"{url}/chat/completions", content=body)
     except httpx.HTTPError as error:
-        return Replayed(number, "failed", None, len(body), before, type(error).__name__)
+        return Replayed(number, "failed", None, len(body), before, f"{type(error).__name__}: {error}")
     if answer.status_code != httpx.codes.OK:
         return Replayed(number, "failed", answer.status_code, len(body), before, answer.text[:2_000])
     sse = answer.headers.get("content-type", "").startswith("text/event-stream")

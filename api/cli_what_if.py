@@ -12,6 +12,7 @@ from context.replacements import ReductionSettings
 from context.tokens import SplintrCounter
 from context.turns import call_list
 from context.words import naming_words
+from proxy.belonging import belonging
 from proxy.contents import MissingContentError, SessionContents
 from proxy.facts import FactsCache
 from proxy.memory import REF_BYTES, SessionMemory, common
@@ -58,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = configuration_of(arguments)
     settings, ratio = configuration.reduction_settings(), arguments.cached_price_ratio
     with reading(arguments) as log:
-        contents = SessionContents(log, arguments.session)
-        numbers = contents.exchange_ids()
+        held = belonging(log, arguments.session)
+        contents, numbers = SessionContents(log, *held.sessions), held.exchange_ids
         if not numbers:
             raise UsageError(f"session {arguments.session} has no exchanges")
         found = _compared(contents, numbers, settings, ratio)

@@ -2,13 +2,15 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.processes import MockProcess, ProxyProcess, config_for
+from tests.e2e.processes import ROOT, MockProcess, ProxyProcess, config_for
 
 
 @pytest.fixture
@@ -166,3 +168,31 @@ def test_what_is_refused(proxy: ProxyProcess) -> None:
     for body in bad:
         assert post(proxy, "/api/sessions/1/merge", body, 422)["code"] == "invalid_field"
     assert json.loads(httpx.get(f"{proxy.url}/api/log/verify").text)["ok"] is True
+
+
+def test_replay_and_what_if_take_what_belongs_to_the_session(proxy: ProxyProcess, mock: MockProcess) -> None:
+    into, moved, merged = (Talk(proxy, name, f"key-{name}") for name in ("into", "moved", "merged"))
+    for talk in (moved, into, merged, moved, merged):
+        talk.turn()
+    post(proxy, f"/api/exchanges/{moved.exchanges[1]}/reassign", {"session_id": merged.session})
+    post(proxy, f"/api/sessions/{into.session}/merge", {"source_ids": [merged.session]})
+    belong = sorted([*into.exchanges, *merged.exchanges, moved.exchanges[1]])
+
+    def run(command: str, session: int, *more: str) -> tuple[int, Any]:
+        words = [sys.executable, "-m", "chronoproxy", command, str(session), *more, "--data-dir", str(proxy.data)]
+        done = subprocess.run([*words, "--json"], capture_output=True, text=True, cwd=ROOT, timeout=60)
+        return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+    for session, expected in ((into.session, belong), (moved.session, moved.exchanges[:1])):
+        code, found = run("replay", session, "--against", mock.base_url)
+        assert (code, [(each["exchange_id"], each["outcome"]) for each in found]) == (
+            0,
+            [(exchange, "same") for exchange in expected],
+        )
+    code, compared = run("what-if", into.session)
+    listed = [proxy.get(f"/api/exchanges/{exchange}")["received"]["tokens"] for exchange in belong]
+    assert (code, compared["received"]["tokens"]) == (0, sum(listed))
+    assert [run(*words)[0] for words in (("replay", merged.session, "--against", mock.base_url), ("what-if", 99))] == [
+        2,
+        2,
+    ]
