@@ -25,7 +25,7 @@ $(VENV)/.extra: requirements-extra.lock tests/node/package-lock.json $(VENV)/.de
 	else echo "npm was not found: the test of the JavaScript SDK will not run"; fi
 	@touch $@
 
-.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-compaction bench-dashboard pictures soak wheel bench-mcp bench-context bench-ledgers bench-memory
+.PHONY: help setup run test check docs lock clean test-all setup-extra setup-clients bench bench-proxy bench-append bench-storage bench-projections bench-rebuild bench-travel bench-prices check-travel bench-compaction bench-dashboard pictures soak wheel bench-mcp bench-context bench-ledgers bench-memory
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 27
 
@@ -80,6 +80,9 @@ bench-rebuild: $(VENV)/.dev ## rebuild, decode, verify, read your writes (ARGS=1
 
 bench-travel: $(VENV)/.dev ## any moment of a long log, and a rebuild under traffic (ARGS=1000000 for the goal's size)
 	$(BIN)/python -m benchmarks.time_travel $(ARGS)
+
+check-travel: $(VENV)/.dev ## 50 random positions of a long log against an independent fold (ARGS=1000000 for the goal's size)
+	$(BIN)/python -m tests.projections.long_history $(ARGS)
 
 bench-prices: $(VENV)/.dev ## pricing history anew, and reports of usage (ARGS=1000000 for the goal's size)
 	$(BIN)/python -m benchmarks.prices $(ARGS)

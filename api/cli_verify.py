@@ -36,7 +36,8 @@ def _head(text: str) -> NotedHead:
 
 def _print(found: Verification) -> None:
     span = f"events {found.from_:,} to {found.to:,}" if found.checked else "no events"
-    erased = f", {found.erased_sessions} erased sessions" if found.erased_sessions else ""
+    # A key is gone with an erasure, or was not taken along with a copy.
+    erased = f", contents of {found.erased_sessions} sessions not readable: no key" if found.erased_sessions else ""
     line(f"{span} checked in {found.duration_ms:,} ms{erased}")
     if found.ok:
         line(f"ok; keep this elsewhere to find a cut end: --head {found.to}:{found.head_hash}")

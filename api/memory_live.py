@@ -166,7 +166,7 @@ def _result(made: Plan) -> CompressResult:
 
 
 def _sources(db: sqlite3.Connection, session_id: int | None, *, at: int) -> list[Source]:
-    """The newest memories of a session, or those of all that were used least. Raises NotFoundError."""
+    """The newest memories of a session, or the most used of all. Raises NotFoundError."""
     if session_id is not None:
         living_session(db, session_id, at=at)
         rows: Sequence[MemoryRow] = of_session(db, session_id, at=at, limit=_MOST)

@@ -32,7 +32,12 @@ class Oracle:
         self.scales: dict[int, float] = {}  # of decisions: tokens as counted to tokens as estimated
         self.begun: dict[int, ExchangeStarted] = {}
         self.ended: dict[int, Finished] = {}
-        self.lines = list(events)
+        self.lines: list[Recorded] = []
+        self.go_on(events)
+
+    def go_on(self, events: Sequence[Recorded]) -> None:
+        """To the world after these, too."""
+        self.lines += events
         for recorded in events:
             self._fold(recorded)
 
