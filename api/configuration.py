@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 import msgspec
 from pydantic import ValidationError
 
-from api.configuration_checks import check_keys, check_mcp, check_together
+from api.configuration_checks import check_embedder, check_keys, check_mcp, check_together
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
@@ -38,7 +38,6 @@ from api.configuration_sections import (
 )
 from api.configuration_telemetry import Telemetry
 from api.configuration_warnings import dotted, without_effect
-from api.embedding import EmbedderError, check_model
 from api.places import default_data_dir, shown
 from api.price_book import price_book
 from context.compaction import CompactionSettings
@@ -191,7 +190,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     try:
         check_keys(server, values.keys)
         check_mcp(server, values.mcp)
-        _check_embedder(values.memory.embedder.path)
+        check_embedder(values.memory.embedder, providers)
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
@@ -223,15 +222,6 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     named = shown_names(document.values) | {f"server.{key}" for key in ("host", "port") if getattr(overrides, key)}
     given = tuple(sorted(named & flat(configuration.public_values()).keys()))
     return msgspec.structs.replace(configuration, given=given)
-
-
-def _check_embedder(path: str) -> None:
-    """Raises ConfigurationError."""
-    try:
-        if path:
-            check_model(Path(path).expanduser())
-    except EmbedderError as error:
-        raise ConfigurationError(f"memory.embedder.path: {error}") from None
 
 
 def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:

@@ -3,12 +3,15 @@
 import ipaddress
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from api.configuration_file import ConfigurationError
 from api.configuration_mcp import Mcp
-from api.configuration_sections import KeyEntry, Server
+from api.configuration_sections import KeyEntry, MemoryEmbedder, Server
 from api.configuration_warnings import dotted
+from api.embedding import EmbedderError, check_model
+from api.remote_embedding import check_numpy
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
 
 
@@ -45,6 +48,31 @@ def check_keys(server: Server, named: Mapping[str, KeyEntry]) -> None:
         if entry.key in seen:
             raise ConfigurationError(f"{path}: the same key stands elsewhere")
         seen.add(entry.key)
+
+
+def check_embedder(chosen: MemoryEmbedder, providers: Iterable[Provider]) -> None:
+    """Raises ConfigurationError, whose text begins with the key."""
+    known = {provider.key: provider for provider in providers}
+    try:
+        if chosen.path and chosen.provider:
+            raise ConfigurationError("memory.embedder: path and provider are two embedders, and one is used")
+        if chosen.path:
+            check_model(Path(chosen.path).expanduser())
+        if chosen.provider:
+            _check_remote(chosen, known.get(chosen.provider))
+    except EmbedderError as error:
+        raise ConfigurationError(f"memory.embedder.{'path' if chosen.path else 'provider'}: {error}") from None
+
+
+def _check_remote(chosen: MemoryEmbedder, provider: Provider | None) -> None:
+    """Raises ConfigurationError and EmbedderError."""
+    if provider is None:
+        raise ConfigurationError(f"memory.embedder.provider: there is no provider {chosen.provider!r}")
+    if provider.type == "echo":
+        raise ConfigurationError("memory.embedder.provider: the demo has no embeddings")
+    if not chosen.model:
+        raise ConfigurationError("memory.embedder.model: it must name the provider's model for embeddings")
+    check_numpy()
 
 
 def _check_fallbacks(catalogue: Catalogue, models: Iterable[Model]) -> None:

@@ -132,9 +132,12 @@ class Reduction(Section):
 
 
 class MemoryEmbedder(Section):
-    """`path` is the folder of a local model such as all-MiniLM-L6-v2; empty: memories are found by their words."""
+    """`path` is the folder of a local model such as all-MiniLM-L6-v2; or `provider` and `model` name whose
+    /embeddings is asked. All empty: memories are found by their words."""
 
     path: str = ""
+    provider: str = ""
+    model: str = ""
 
 
 class MemorySection(Section):

@@ -34,6 +34,8 @@ def check_model(folder: Path) -> None:
 class MiniLm:
     """Texts to unit vectors. Not for several threads at once."""
 
+    concurrent = False
+
     def __init__(self, folder: Path) -> None:
         """Raises EmbedderError."""
         check_model(folder)
@@ -63,6 +65,9 @@ class MiniLm:
             hidden = self._layer(hidden, mask, f"encoder.layer.{layer}.")
         pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
         return (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _embedded(self, ids: Any) -> Any:
         of = self._weights

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from api.configuration import Configuration
 from api.configuration_mcp import Mcp, McpServer
+from api.memory_vectors import Vectors
 from chronoproxy import __version__
 from commands.gateway import RecordMcpServer
 from gateway.backend import Backend, Checked
@@ -49,13 +50,18 @@ def open_gateway(
     )
 
 
-def open_looker(gateway: Gateway, reads: ReadPool, clock: Callable[[], int]) -> Looker:
-    """What looks at the servers, and at the tables that memory is searched in."""
+def open_looker(gateway: Gateway, vectors: Vectors | None, reads: ReadPool, clock: Callable[[], int]) -> Looker:
+    """What looks at the servers, and at what memory is searched in: tables, and vectors where there are any."""
 
     async def search() -> Checked:
         return (await reads.run(_searched)).value
 
-    return Looker(gateway, {"memory-search": search}, clock)
+    async def meaning() -> Checked:
+        failing = vectors.failing if vectors is not None else None
+        return Checked(connected=failing is None, error=failing)
+
+    by_meaning = {"memory-vectors": meaning} if vectors is not None else {}
+    return Looker(gateway, {"memory-search": search, **by_meaning}, clock)
 
 
 def _searched(db: sqlite3.Connection, *, at: int) -> Checked:

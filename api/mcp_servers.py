@@ -17,6 +17,7 @@ router = APIRouter(tags=["mcp"])
 _SEARCH, _COMPRESSION = "memory-search", "context-compression"
 _CAPABILITIES = {
     _SEARCH: ["store", "search", "cluster"],
+    "memory-vectors": ["search"],
     _COMPRESSION: ["compress", "decompress", "retrieve"],
 }
 

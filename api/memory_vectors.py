@@ -9,32 +9,39 @@ import contextlib
 import importlib
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from api.embedding import EmbedderError, MiniLm
+from api.embedding import EmbedderError
 from projections.memory_search import Scored
 from projections.store import ReadPool
 from schema.chores import purge
 
 FILE = "memory-vectors.sqlite"
 EXACT = 20_000  # vectors; of more, usearch finds the nearest where it is installed
-_BATCH, _PAUSE_S = 4, 2.0
+_BATCH, _PAUSE_S, _LONGEST_PAUSE_S = 4, 2.0, 60.0
 _DDL = "CREATE TABLE IF NOT EXISTS vectors(ref TEXT PRIMARY KEY, model TEXT NOT NULL, data BLOB NOT NULL) WITHOUT ROWID"
 
 _log = logging.getLogger("chronoproxy.memory")
 
 
 class Embedder(Protocol):
+    """`concurrent`: several threads may use it at once. `dimension` may be 0 until something was embedded."""
+
     name: str
     dimension: int
+    concurrent: bool
 
-    def embed(self, texts: Sequence[str]) -> Any: ...
+    def embed(self, texts: Sequence[str]) -> Any:
+        """Raises EmbedderError."""
+
+    def close(self) -> None: ...
 
 
 class Vectors:
-    """`run` keeps them up with the memories; `nearest` answers from what there is by then."""
+    """`run` keeps them up with the memories; `nearest` answers from what there is by then; `failing` says why the
+    embedder does not serve at present."""
 
     def __init__(self, path: Path, embedder: Embedder, reads: ReadPool) -> None:
         self._embedder, self._reads = embedder, reads
@@ -48,37 +55,58 @@ class Vectors:
         self._matrix: Any = None
         self._index: Any = None
         self._reached = 0
+        self.failing: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the embedder."""
+        return self._embedder.name
 
     @property
     def dimension(self) -> int:
-        return self._embedder.dimension
+        return len(self._rows[0]) if self._rows else self._embedder.dimension
 
     def __len__(self) -> int:
         return len(self._positions)
 
     async def of(self, text: str) -> Any:
-        """The vector of a query."""
-        async with self._lock:
-            return (await asyncio.to_thread(self._embedder.embed, [text]))[0]
+        """The vector of a query; None where it cannot be had, or is none of the kind of those that are kept."""
+        async with contextlib.nullcontext() if self._embedder.concurrent else self._lock:
+            try:
+                found = (await asyncio.to_thread(self._embedder.embed, [text]))[0]
+            except EmbedderError as error:
+                self._fails(str(error))
+                return None
+        return found if len(found) == self.dimension else None
 
     async def run(self) -> None:
         """Look for memories that have none yet, until cancelled."""
+        pause = _PAUSE_S
         while True:
             try:
                 if not await self.once():
                     await asyncio.sleep(_PAUSE_S)
-            except sqlite3.Error as error:
-                _log.error("vectors of memories cannot be kept: %s", error)
-                await asyncio.sleep(_PAUSE_S)
+                pause = _PAUSE_S
+            except (sqlite3.Error, EmbedderError) as error:
+                self._fails(str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _fails(self, text: str) -> None:
+        """Said once for each reason: it is tried again and again."""
+        if text != self.failing:
+            _log.error("memories without vectors are found by their words only: %s", text)
+        self.failing = text
 
     async def once(self) -> int:
-        """How many more memories have vectors now. Raises sqlite3.Error."""
+        """How many more memories have vectors now. Raises sqlite3.Error and EmbedderError."""
         rows = (await self._reads.run(_after, self._reached)).value
         if rows:
             async with self._lock:
                 found = await asyncio.to_thread(self._vectors, [(ref, text) for _, ref, text in rows])
             self._add([position for position, _, _ in rows], found)
             self._reached = rows[-1][0]
+            self.failing = None
         return len(rows)
 
     async def forget(self, kept: frozenset[str]) -> None:
@@ -100,6 +128,7 @@ class Vectors:
         return [Scored(self._positions[place], float(scores[place])) for place in order if place < len(self._positions)]
 
     def close(self) -> None:
+        self._embedder.close()
         self._db.close()
 
     def _vectors(self, texts: Sequence[tuple[str, str]]) -> list[Any]:
@@ -114,10 +143,12 @@ class Vectors:
         return [found[ref] for ref, _ in texts]
 
     def _kept(self, ref: str) -> Any:
+        """None of another size than the rest: a provider may change what stands behind a name."""
         row = self._db.execute(
             "SELECT data FROM vectors WHERE ref = ? AND model = ?", (ref, self._embedder.name)
         ).fetchone()
-        return self._np.frombuffer(row[0], dtype=self._np.float16).astype(self._np.float32) if row else None
+        kept = self._np.frombuffer(row[0], dtype=self._np.float16).astype(self._np.float32) if row else None
+        return kept if kept is not None and self.dimension in (0, len(kept)) else None
 
     def _add(self, positions: Sequence[int], vectors: Sequence[Any]) -> None:
         self._rows += vectors
@@ -141,16 +172,14 @@ class Vectors:
         purge(self._db)
 
 
-def open_vectors(folder: str, directory: Path, reads: ReadPool) -> Vectors | None:
-    """Of the configured model; None where none is, or where it cannot be loaded: then words serve."""
-    if not folder:
-        return None
+def open_vectors(make: Callable[[], Embedder | None], directory: Path, reads: ReadPool) -> Vectors | None:
+    """Of the embedder that `make` makes; None where it makes none, or where it cannot be loaded: then words serve."""
     try:
-        embedder = MiniLm(Path(folder).expanduser())
+        embedder = make()
     except (EmbedderError, LookupError, ValueError, OSError) as error:
         _log.error("memories are found by their words only, the model cannot be loaded: %s", error)
         return None
-    return Vectors(directory / FILE, embedder, reads)
+    return Vectors(directory / FILE, embedder, reads) if embedder is not None else None
 
 
 def _after(db: sqlite3.Connection, position: int, *, at: int) -> list[tuple[int, str, str]]:

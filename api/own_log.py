@@ -30,4 +30,5 @@ def configure_logging(level: str, form: Format) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for name in ("uvicorn.error", "httpx", "httpcore"):  # the client would name addresses, which may hold secrets
+        logging.getLogger(name).setLevel(logging.WARNING)

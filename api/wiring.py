@@ -14,6 +14,7 @@ from api.background import Background
 from api.configuration import Configuration
 from api.context_desk import Desk
 from api.disk import DiskWatch
+from api.embedders import configured_vectors
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
@@ -24,7 +25,6 @@ from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
 from api.memory_live import MemoryRequests
-from api.memory_vectors import open_vectors
 from api.places import shown
 from api.price_book import book_hash
 from api.rebuilds import Rebuilds
@@ -113,7 +113,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
         erasures = _erasures(store)
         await erasures.finish()
-        vectors = await asyncio.to_thread(open_vectors, configuration.memory.embedder.path, directory, store.reads)
+        vectors = await asyncio.to_thread(configured_vectors, configuration, catalogue, directory, store.reads)
         erasures.vectors = vectors
         background = Background()
         stack.push_async_callback(background.aclose)
@@ -325,7 +325,7 @@ def _services(
             sanitizes=configuration.sanitizer.enabled,
         ),
         gateway=gateway,
-        looker=open_looker(gateway, store.reads, _now_ms),
+        looker=open_looker(gateway, erasures.vectors, store.reads, _now_ms),
         ledgers=ledger_desk(configuration, store.handler, store.reads),
         memory=MemoryDesk(Words(), records=configuration.recording.contents, vectors=erasures.vectors),
         log_watcher=log_watcher(configuration, store.handler, catalogue, store.hub),

@@ -200,7 +200,7 @@ async def open_house(
                 sanitizes=True,
             ),
             gateway=gateway,
-            looker=open_looker(gateway, reads, lambda: NOW_MS),
+            looker=open_looker(gateway, None, reads, lambda: NOW_MS),
             ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
             memory=MemoryDesk(Words()),
             log_watcher=LogWatcher(path / "home" / "core.log", hub, lambda: (None, 1_000), lambda: NOW_MS, 0.01),

@@ -32,6 +32,9 @@ class FakeEmbedder:
 
     name = "fake:4"
     dimension = 4
+    concurrent = False
+
+    def close(self) -> None: ...
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
@@ -181,5 +184,5 @@ def test_a_wrong_path_is_told_before_the_start(tmp_path: Path) -> None:
 
 async def test_none_is_configured(house: House, tmp_path: Path) -> None:
     reads = house.app.state.services.reads
-    assert open_vectors("", tmp_path, reads) is None
-    assert open_vectors(str(tmp_path / "gone"), tmp_path, reads) is None
+    assert open_vectors(lambda: None, tmp_path, reads) is None
+    assert open_vectors(lambda: MiniLm(tmp_path / "gone"), tmp_path, reads) is None

@@ -1,0 +1,105 @@
+"""Meanings of texts as vectors, by a configured provider's /embeddings (OpenAI's form of it).
+
+Opt-in: the texts of memories, and what is looked for, go to that provider. Answers are somebody else's data: their size
+is bounded, and what is no vector of finite numbers is refused.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import msgspec
+
+from api.embedding import EmbedderError
+from proxy.providers import Provider
+
+_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_MOST_BYTES = 8 << 20
+_MOST_DIMENSIONS = 16_384
+_MOST_CHARACTERS = 8_000  # of one text: models take some 8,000 tokens, and no text has more tokens than that many bytes
+_CHAT, _EMBEDDINGS = "/chat/completions", "/embeddings"
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+    index: int
+
+
+class _Answer(msgspec.Struct):
+    data: list[_Vector]
+
+
+class RemoteEmbedder:
+    """Texts to unit vectors. `dimension` is 0 until the first answer. May be used by several threads."""
+
+    concurrent = True
+
+    def __init__(self, provider: Provider, model: str, chat_url: str) -> None:
+        """Raises EmbedderError."""
+        check_numpy()
+        self._np = importlib.import_module("numpy")
+        self._model = model
+        self._url = embeddings_url(chat_url)
+        self.name, self.dimension = f"{provider.key}/{model}", 0
+        bearer = {"Authorization": f"Bearer {provider.api_key.strip()}"} if provider.api_key else {}
+        self._client = httpx.Client(headers={**bearer, **provider.headers}, timeout=_TIMEOUT, follow_redirects=False)
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """A float32 array, one row of length 1 for each text. Raises EmbedderError."""
+        np = self._np
+        body: dict[str, object] = {
+            "model": self._model,
+            "input": [text[:_MOST_CHARACTERS] for text in texts],
+            "encoding_format": "float",
+        }
+        found = sorted(self._asked(body).data, key=lambda each: each.index)
+        sizes = {len(each.embedding) for each in found}
+        if [each.index for each in found] != list(range(len(texts))) or len(sizes) != 1:
+            raise EmbedderError(f"{self.name} did not answer with one vector for each text")
+        size = sizes.pop()
+        if not 0 < size <= _MOST_DIMENSIONS or self.dimension not in (0, size):
+            raise EmbedderError(f"{self.name} answered with {size} dimensions")
+        vectors = np.array([each.embedding for each in found], dtype=np.float64)
+        largest = abs(vectors).max(axis=1, keepdims=True)
+        if not (np.isfinite(vectors).all() and (largest > 0).all()):
+            raise EmbedderError(f"{self.name} answered with a vector that has no direction")
+        vectors /= largest  # else squares of large numbers overflow
+        self.dimension = size
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _asked(self, body: dict[str, object]) -> _Answer:
+        try:
+            with self._client.stream("POST", self._url, json=body) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    raise EmbedderError(f"{self.name} answered with status {answer.status_code}")
+                return msgspec.json.decode(_bounded(answer, self.name), type=_Answer)
+        except httpx.HTTPError as error:
+            raise EmbedderError(f"{self.name} cannot be asked: {type(error).__name__}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise EmbedderError(f"{self.name} did not answer with vectors") from None
+
+
+def check_numpy() -> None:
+    """Raises EmbedderError."""
+    if importlib.util.find_spec("numpy") is None:
+        raise EmbedderError("numpy is not installed: pip install 'chronoproxy[vectors]'")
+
+
+def embeddings_url(chat_url: str) -> str:
+    """Beside where completions are posted to, with the same query."""
+    path, mark, query = chat_url.partition("?")
+    return path.removesuffix(_CHAT) + _EMBEDDINGS + mark + query
+
+
+def _bounded(answer: httpx.Response, name: str) -> bytes:
+    whole = bytearray()
+    for chunk in answer.iter_bytes():
+        whole += chunk
+        if len(whole) > _MOST_BYTES:
+            raise EmbedderError(f"{name} answered with more than {_MOST_BYTES >> 20} MiB")
+    return bytes(whole)
