@@ -62,6 +62,32 @@ async def test_a_task_that_went_through_counts_for_nothing(house: House, home: P
     assert (matched["counted_in"], matched["counted_out"]) == (0, 0)
 
 
+async def test_usage_has_the_rest_of_it_beside_what_went_through(house: House, home: Path) -> None:
+    """One task went through the proxy but for half of it, another one did not."""
+    began = now() - 1
+    await exchange(house, 1, 100, 10)
+    history(home, [task(began, 200, 20), {**task(began + 5_000_000, 7, 8), "ts": began + 5_000_001}])
+    before = len(house.events())
+    await import_all(house)
+
+    async def usage(query: str = "") -> Any:
+        return (await house.client.get(f"/api/usage{query}")).json()
+
+    found = await usage("?group_by=client_family")
+    sources = found["totals"]["sources"]
+    assert [sources[name]["input_tokens"] for name in ("measured", "imported")] == [100, 107]
+    assert [sources[name]["output_tokens"] for name in ("measured", "imported")] == [10, 18]
+    assert (found["totals"]["input_tokens"], found["totals"]["output_tokens"]) == (207, 28)
+    assert {each["key"]: each["input_tokens"] for each in found["groups"]} == {"openai-node": 100, "cline": 107}
+    assert sources["imported"]["cost_usd"] == 1.5  # of what did not go through; the wire has no price here
+    days = (await usage("?group_by=day"))["groups"]
+    assert sum(day["input_tokens"] for day in days) == 207  # the other task may be of tomorrow
+    assert (await usage("?client_family=cline"))["totals"]["input_tokens"] == 107
+    assert (await usage(f"?at={before}"))["totals"]["input_tokens"] == 100
+    await import_all(house)
+    assert (await usage())["totals"] == found["totals"]
+
+
 async def test_the_evidence_is_in_the_event_and_the_same_each_time(house: House, home: Path) -> None:
     began = now() - 1
     await exchange(house, 1, 100, 10)
