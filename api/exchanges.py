@@ -45,7 +45,7 @@ async def list_all(
     limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
 ) -> ExchangeList:
-    """Exchanges newest first; `model` is the name that went upstream."""
+    """Exchanges newest first; `model` is the name that went upstream: where there was a fallback, the last one."""
     page = await reads.run(
         list_exchanges, session_id=session_id, outcome=outcome, model=model, limit=limit, offset=offset
     )

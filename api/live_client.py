@@ -16,8 +16,8 @@ class LiveClient:
     It begins with what `begin` says; until then live messages wait.
     """
 
-    def __init__(self, *, session_id: int | None, feed: bool) -> None:
-        self._session_id, self._feed = session_id, feed
+    def __init__(self, *, session_id: int | None, feed: bool, max_messages: int = MAX_MESSAGES) -> None:
+        self._session_id, self._feed, self._max_messages = session_id, feed, max_messages
         self._queue: deque[str] = deque()
         self._bytes = 0
         self._since: int | None = None  # what it knows already
@@ -40,7 +40,7 @@ class LiveClient:
         """Live messages, in the order of their events; what it does not want is left out."""
         if self._since is None:
             self._early += messages
-            if len(self._early) > MAX_MESSAGES:  # it will have missed too much
+            if len(self._early) > self._max_messages:  # it will have missed too much
                 self._early = [self._early[-1]]
                 self._since = self._early[-1].position
                 self.resync("slow_client", self._since)
@@ -64,7 +64,7 @@ class LiveClient:
     def send(self, text: str, position: int) -> None:
         """Queue one message; where that is too much, all that waits is dropped for one resync."""
         size = len(text)
-        if len(self._queue) >= MAX_MESSAGES or self._bytes + size > MAX_BYTES:
+        if len(self._queue) >= self._max_messages or self._bytes + size > MAX_BYTES:
             self.resync("slow_client", position)
             return
         self._queue.append(text)

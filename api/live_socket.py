@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.errors import ApiError, error_body
 from api.fields import MAX_INT
 from api.gate import Denial, Gate
-from api.live_client import LiveClient
+from api.live_client import MAX_MESSAGES, LiveClient
 from api.live_hub import Hub
 from api.live_incoming import answer
 from api.live_requests import ClientRequests, Requests
@@ -28,10 +28,21 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class LiveSocket:
-    """The ASGI application of WebSocket connections."""
+    """The ASGI application of WebSocket connections.
 
-    def __init__(self, gate: Gate, hub: Hub, requests: Requests | None = None, *, stalled_s: float = STALLED_S) -> None:
-        self._gate, self._hub, self._stalled_s = gate, hub, stalled_s
+    A client that accepts nothing for `stalled_s` seconds is let go; at most `max_messages` wait for one.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        hub: Hub,
+        requests: Requests | None = None,
+        *,
+        stalled_s: float = STALLED_S,
+        max_messages: int = MAX_MESSAGES,
+    ) -> None:
+        self._gate, self._hub, self._stalled_s, self._max_messages = gate, hub, stalled_s, max_messages
         self._requests = requests or Requests({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +54,7 @@ class LiveSocket:
             await _refuse(receive, send, scope["path"], 404, "not_found", "There is nothing at this address.")
             return
         try:
-            client, after = _asked(scope)
+            client, after = _asked(scope, self._max_messages)
         except ApiError as error:
             await _refuse(receive, send, scope["path"], error.status, error.code, error.message)
             return
@@ -114,13 +125,16 @@ def _with_token(headers: Sequence[tuple[bytes, bytes]], subprotocols: Sequence[s
     return given
 
 
-def _asked(scope: Scope) -> tuple[LiveClient, int | None]:
+def _asked(scope: Scope, max_messages: int) -> tuple[LiveClient, int | None]:
     """Raises ApiError 422."""
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     feed = query.get("feed", [""])[-1]
     if feed not in ("", "events"):
         raise ApiError(422, "invalid_field", "feed can only be events.")
-    return LiveClient(session_id=_number(query, "session_id", 1), feed=feed == "events"), _number(query, "after", 0)
+    client = LiveClient(
+        session_id=_number(query, "session_id", 1), feed=feed == "events", max_messages=max_messages
+    )
+    return client, _number(query, "after", 0)
 
 
 def _number(query: dict[str, list[str]], name: str, least: int) -> int | None:

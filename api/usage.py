@@ -68,6 +68,8 @@ async def get(
     of sub-agents and forks are counted with the session that they came from. As CSV all groups, a line for each kind
     of count."""
     first, last = _hour(from_, "from", 0), _hour(to, "to", HOURS_OF_A_DAY - 1)
+    if first is not None and last is not None and last < first:
+        raise InvalidFieldError([invalid("moment", ("query", "to"), "Input should not be before `from`", to)])
     asked = Asked(
         group_by=group_by,
         from_hour=0 if first is None else first,

@@ -89,7 +89,11 @@ class ExchangeRows:
         else:
             self._rows.add(_FINISH, (*row, event.exchange_id))
         head = self._head(event.exchange_id)
-        self._totals.finished(recorded.position, head.model, outcome)
+        last = event.sent_last.model if event.sent_last else head.model
+        if last == head.model:
+            self._totals.finished(recorded.position, head.model, outcome)
+        else:
+            self._totals.fell_back(recorded.position, head.model, last, outcome)
         self._usage.finished(recorded.position, head, row, outcome)
 
     def erased(self, recorded: Recorded, event: SessionErased) -> None:

@@ -20,19 +20,26 @@ class _Filter(msgspec.Struct, frozen=True):
     outcome: Outcome | None
     model: str | None
 
-    def where(self) -> tuple[str, dict[str, int | str | None]]:
-        """Condition and values."""
+    @property
+    def values(self) -> dict[str, int | str | None]:
+        return {"at": self.at, "session_id": self.session_id, "model": self.model, "outcome": self.outcome}
+
+    def where(self, *, fell_back: bool) -> str:
+        """The condition; of a model either those that began with it, or those that fell back to it."""
         where = ["started_position <= :at"]
         if self.session_id is not None:
             where.append(self.home or "session_id = :session_id")
         if self.model is not None:
-            where.append("model_sent = :model")
+            where.append(
+                "last_model = :model AND model_sent <> :model AND finished_position <= :at"
+                if fell_back
+                else "model_sent = :model AND (last_model IS NULL OR last_model = :model OR finished_position > :at)"
+            )
         if self.outcome == "running":
             where.append("(finished_position IS NULL OR finished_position > :at)")
         elif self.outcome is not None:
             where.append("outcome = :outcome AND finished_position <= :at")
-        values = {"at": self.at, "session_id": self.session_id, "model": self.model, "outcome": self.outcome}
-        return " AND ".join(where), values
+        return " AND ".join(where)
 
 
 def list_exchanges(
@@ -45,28 +52,33 @@ def list_exchanges(
     limit: int,
     offset: int = 0,
 ) -> Page[ExchangeRow]:
-    """Exchanges newest first; `model` is the name that went upstream, `outcome` that as of `at`."""
+    """Exchanges newest first; `model` is the name that went upstream (with fallback, the last one), `outcome` that as
+    of `at`."""
     home = home_condition(db, session_id) if session_id is not None else None
     asked = _Filter(at, session_id, home, outcome, model)
     total = _total(db, asked)
     wanted = min(limit, total - offset)
     if wanted <= 0:
         return Page([], total)  # else the walk would go on to the first exchange in search of more
-    where, values = asked.where()
-    query = (
-        f"SELECT {COLUMNS} FROM exchanges {_walk(db, asked)} WHERE {where}"
-        " ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
-    )
-    rows = db.execute(query, {**values, "limit": wanted, "offset": offset})
+    query = f"{_union(db, asked, COLUMNS)} ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
+    rows = db.execute(query, {**asked.values, "limit": wanted, "offset": offset})
     return Page(priced(db, at_home(db, [exchange_row(row, at=at) for row in rows], at=at), at=at), total)
 
 
 def _total(db: sqlite3.Connection, asked: _Filter) -> int:
     if asked.session_id is None:
         return totals(db, at=asked.at, model=asked.model).of(asked.outcome)
-    where, values = asked.where()
-    query = f"SELECT count(*) FROM exchanges {_walk(db, asked)} WHERE {where}"
-    return int(db.execute(query, values).fetchone()[0])
+    return sum(count for (count,) in db.execute(_union(db, asked, "count(*)"), asked.values))
+
+
+def _union(db: sqlite3.Connection, asked: _Filter, columns: str) -> str:
+    """What is asked, of exchanges that began with its model and of those that fell back to it; each branch walks an
+    index in its order, so that SQLite merges them as far as the page goes."""
+    query = f"SELECT {columns} FROM exchanges {_walk(db, asked)} WHERE {asked.where(fell_back=False)}"
+    if asked.model is None:
+        return query
+    others = f"SELECT {columns} FROM exchanges INDEXED BY exchanges_fell_back WHERE {asked.where(fell_back=True)}"
+    return f"{query} UNION ALL {others}"
 
 
 def _walk(db: sqlite3.Connection, asked: _Filter) -> str:

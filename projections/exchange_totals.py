@@ -74,11 +74,25 @@ class RunningTotals:
             raise LookupError(f"no exchange of {model} ever began")
         self._add(position, model, latest, 1 + _ENDS.index(outcome))
 
+    def fell_back(self, position: int, first: str, last: str, outcome: Outcome) -> None:
+        """One more end, of an exchange that began with model `first` and belongs to `last` from here on. Raises
+        LookupError where `first` has no beginning."""
+        latest = self._of(first)
+        if latest is None:
+            raise LookupError(f"no exchange of {first} ever began")
+        self._add(position, first, latest, 0, -1)
+        served = self._of(last)
+        if served is None:
+            self._rows.add(INSERT_MODEL, (last,))
+            served = self._latest[last] = [0, 0, 0, 0, 0]
+        served[0] += 1
+        self._add(position, last, served, 1 + _ENDS.index(outcome))
+
     def forget(self) -> None:
         self._latest.clear()
 
-    def _add(self, position: int, model: str, latest: list[int], place: int) -> None:
-        latest[place] += 1
+    def _add(self, position: int, model: str, latest: list[int], place: int, more: int = 1) -> None:
+        latest[place] += more
         self._rows.add(INSERT_TOTALS, (model, position, *latest))
 
     def _of(self, model: str) -> list[int] | None:

@@ -32,6 +32,7 @@ TABLES = (
     " cache_write_1h_tokens INTEGER, service_tier TEXT) STRICT",
     "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
     "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
+    "CREATE INDEX exchanges_fell_back ON exchanges(last_model, started_position) WHERE last_model IS NOT NULL",
     "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)"
     " WHERE outcome IS NOT NULL",
     REFS_TABLE,
@@ -86,7 +87,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=9,
+    version=10,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

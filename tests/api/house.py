@@ -20,6 +20,7 @@ from api.gate import Gate, GateSettings
 from api.gateway_wiring import open_looker
 from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
+from api.live_client import MAX_MESSAGES
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.log_watcher import LogWatcher
@@ -136,6 +137,7 @@ async def open_house(
     *,
     docs: bool = False,
     stalled_s: float = 30.0,
+    max_messages: int = MAX_MESSAGES,
     servers: Sequence[InProcessServer] = (),
 ) -> AsyncIterator[House]:
     """Everything of one data directory, closed at the end."""
@@ -215,9 +217,9 @@ async def open_house(
         )
         app, chat = make_app(services), FakeChat()
         entrance = Gate(gate or GateSettings())
-        front = Front(
-            entrance, chat, app, LiveSocket(entrance, hub, MemoryRequests(services).handlers(), stalled_s=stalled_s)
-        )
+        handlers = MemoryRequests(services).handlers()
+        live = LiveSocket(entrance, hub, handlers, stalled_s=stalled_s, max_messages=max_messages)
+        front = Front(entrance, chat, app, live)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
         await stack.enter_async_context(client)
         yield House(

@@ -23,6 +23,7 @@ async def client(house: House) -> AsyncIterator[Page]:
     await house.record(session(1), session(2))
     house.handler.dropped()
     async with served(house.front) as url, page(url.replace("http", "ws")) as opened:
+        await opened.nothing_more()  # it has joined: what happens from now on is told
         yield opened
 
 

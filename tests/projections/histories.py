@@ -16,7 +16,7 @@ from schema.compaction import (
     MessageUnpinned,
     TokensReserved,
 )
-from schema.exchanges import ExchangeStarted, MessageRefs, Resolution, Usage, UsageSource
+from schema.exchanges import ExchangeStarted, MessageRefs, Resolution, SentLast, Usage, UsageSource
 from schema.recorded import Recorded
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed
@@ -40,6 +40,7 @@ Branch = Literal["fork", "client_compaction", "retry"]
 
 _NAMES = st.sampled_from(["", "Alpha", "alphabet", "BETA", "ünder", "%_", "Straße"])
 _MODELS = st.sampled_from(["echo", "big", "demo/small"])
+_LAST = st.sampled_from([None, None, "big", "spare"])  # where it fell back to
 _ENDS = st.sampled_from([completed, failed, cancelled, interrupted])
 _SOURCES: st.SearchStrategy[UsageSource] = st.sampled_from(["measured", "estimated", "none"])
 _BRANCHES: st.SearchStrategy[Branch | None] = st.sampled_from([None, None, None, "fork", "client_compaction", "retry"])
@@ -183,7 +184,10 @@ class History:
     def _end(self) -> None:
         begun = self._draw(st.sampled_from(self._open))
         self._open.remove(begun)
-        self.events.append(self._draw(_ENDS)(begun.exchange_id, begun.session_id, self._usage()))
+        last = self._draw(_LAST)
+        sent_last = SentLast(provider="other", model=last, envelope_ref="e-last") if last else None
+        end = self._draw(_ENDS)
+        self.events.append(end(begun.exchange_id, begun.session_id, self._usage(), sent_last=sent_last))
 
     def _usage(self) -> Usage:
         source = self._draw(_SOURCES)

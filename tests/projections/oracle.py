@@ -79,6 +79,11 @@ class Oracle:
         end = self.ended.get(exchange_id)
         return "running" if end is None else type(end).__name__.removeprefix("Exchange").lower()
 
+    def model(self, exchange_id: int) -> str:
+        """That of the last provider which was asked."""
+        end = self.ended.get(exchange_id)
+        return end.sent_last.model if end and end.sent_last else self.begun[exchange_id].model_sent
+
     def exchanges(self, session_id: int | None, outcome: str | None, model: str | None) -> list[int]:
         """Ids of the matching exchanges, newest first."""
         return [
@@ -86,7 +91,7 @@ class Oracle:
             for number, event in reversed(self.begun.items())
             if session_id in (None, event.session_id)
             and outcome in (None, self.outcome(number))
-            and model in (None, event.model_sent)
+            and model in (None, self.model(number))
         ]
 
     def refs(self, exchange_id: int, *, sent: bool) -> tuple[str, ...]:
