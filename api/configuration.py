@@ -191,6 +191,8 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         check_keys(server, values.keys)
         check_mcp(server, values.mcp)
         check_embedder(values.memory.embedder, providers)
+        if values.memory.detect and not values.recording.contents:
+            raise ConfigurationError("memory.detect: without recording.contents there is nothing to remember")
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None

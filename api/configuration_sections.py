@@ -141,6 +141,9 @@ class MemoryEmbedder(Section):
 
 
 class MemorySection(Section):
+    """`detect`: what users say for later is remembered by itself, with the message that it stands in."""
+
+    detect: bool = False
     embedder: MemoryEmbedder = MemoryEmbedder()
 
 

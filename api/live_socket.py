@@ -131,9 +131,7 @@ def _asked(scope: Scope, max_messages: int) -> tuple[LiveClient, int | None]:
     feed = query.get("feed", [""])[-1]
     if feed not in ("", "events"):
         raise ApiError(422, "invalid_field", "feed can only be events.")
-    client = LiveClient(
-        session_id=_number(query, "session_id", 1), feed=feed == "events", max_messages=max_messages
-    )
+    client = LiveClient(session_id=_number(query, "session_id", 1), feed=feed == "events", max_messages=max_messages)
     return client, _number(query, "after", 0)
 
 

@@ -24,6 +24,7 @@ from api.ledger_wiring import ledger_desk, log_watcher, start_watching
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
 from api.memory_desk import MemoryDesk
+from api.memory_detection import Detector
 from api.memory_live import MemoryRequests
 from api.places import shown
 from api.price_book import book_hash
@@ -120,6 +121,9 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         if vectors is not None:
             stack.callback(vectors.close)
             background.add(vectors.run())
+        if configuration.memory.detect:
+            redact = Redactor(configuration.secrets())
+            background.add(Detector(store.log, store.handler, count, redact).run())
         servers = servers_in_process(
             configuration, directory, store.handler, store.reads, store.waiter, store.log, count
         )

@@ -185,8 +185,11 @@ def decide(workspace: Workspace, shelf: Shelf, command: Command) -> list[Event]:
 
 
 def _store(workspace: Workspace, shelf: Shelf, command: StoreMemory) -> list[Event]:
-    """The same text in the same session is one memory."""
+    """The same text in the same session is one memory. What was detected is not taken for a use of it, and does not
+    bring back what was forgotten."""
     require(workspace, command.session_id)
+    if command.origin == "detected" and _ever(workspace, shelf, command.session_id, command.body.ref):
+        return []
     same = _same(workspace, shelf, command.session_id, command.body.ref)
     if same is not None and not command.supersedes:
         return [MemoryRecalled(session_id=command.session_id, memory_ids=(same,), cause="restored")]
@@ -259,6 +262,12 @@ def _same(workspace: Workspace, shelf: Shelf, session_id: int, ref: str) -> int 
         if kept.session_id in sessions and not kept.forgotten:
             return number
     return None
+
+
+def _ever(workspace: Workspace, shelf: Shelf, session_id: int, ref: str) -> bool:
+    """Whether the session has, or had, a memory with this text."""
+    sessions = family(workspace, session_id)
+    return any(shelf.memories[number].session_id in sessions for number in shelf.texts.get(ref, ()))
 
 
 def _of_use(workspace: Workspace, shelf: Shelf, session_id: int) -> list[int]:

@@ -87,6 +87,15 @@ def test_a_text_is_stored_once_in_a_session() -> None:
     given(ONE, stored(), forgotten()).when(store(2)).then(stored(2))
 
 
+def test_what_is_detected_is_new_or_nothing() -> None:
+    found = {"origin": "detected", "exchange_id": 4, "message_ref": "a" * 64}
+    given(ONE).when(store(**found)).then(stored(**found))
+    given(ONE, stored()).when(store(2, **found)).then_nothing()
+    given(ONE, stored(), forgotten()).when(store(2, **found)).then_nothing()
+    given(ONE, TWO, stored()).when(store(2, 2, **found)).then(stored(2, 2, **found))
+    given().when(store(**found)).then_rejected(NotFoundError, "session_not_found", session_id=1)
+
+
 def test_a_merged_session_has_what_its_parts_had() -> None:
     merged = SessionsMerged(session_id=2, target_id=2, source_ids=(1,))
     given(ONE, TWO, stored(), merged).when(store(2, 2)).then(recalled(1, session_id=2))

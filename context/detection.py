@@ -1,0 +1,105 @@
+"""Statements that are worth remembering, found in what a person wrote. No model: rules over sentences, in English and
+French. Rather too few than wrong ones: a memory that nobody meant is worse than one that is missing.
+
+Only short texts count (what is longer was pasted or made by a client), without code, quotes, and what clients put into
+messages as `<tag>…</tag>`. Questions are no statements, and what looks like a secret is never one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from context.detection_rules import RULES, SECRET, Kind
+
+MOST_TEXT = 4_000  # characters of a text that a person typed, once code and tags are out
+MOST_FOUND = 5  # of one text
+_MOST_READ = 32_000
+_LEAST, _MOST = 10, 400  # characters of a sentence
+
+_OF_PERSONS = frozenset({"task", "feedback", "user_message", "user_query", "answer", "message", "prompt"})
+_TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,40})(?:\s[^<>]{0,200})?>")
+_RESULT = re.compile(r"\[[\w-]{1,60}(?: for [^\n]{0,400})?\] Result:")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_NOT_PROSE = re.compile(r"[>|#$@]|[-+]{3}|(?:File|Traceback|import|from|def|class|const|let|var|return|SELECT)\b")
+_BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s+")
+_NO_STATEMENT = ("?", "?)", '?"', ":", ";", "{", ",")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-ZÀ-Ý0-9])")
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """`text` as it was written, one sentence."""
+
+    kind: Kind
+    text: str
+
+
+def statements(text: str) -> list[Statement]:
+    """What `text`, one that a user sent, says for later: at most five, in its order, each once."""
+    if _RESULT.match(text.lstrip()[:600]):
+        return []  # what a tool said, put into the user's mouth by the client
+    prose = _prose(_by_persons(text[:_MOST_READ]))
+    if sum(map(len, prose)) > MOST_TEXT or len(text) > _MOST_READ:
+        return []
+    found: dict[str, Statement] = {}
+    for sentence in _sentences(prose):
+        kind = _kind(sentence)
+        if kind is not None:
+            found.setdefault(sentence, Statement(kind, sentence))
+    return list(found.values())[:MOST_FOUND]
+
+
+def _by_persons(text: str) -> str:
+    """Without what stands between tags, but for those around what a person wrote. A tag that is not closed is text."""
+    tags = list(_TAG.finditer(text))
+    closing = Counter(tag[2] for tag in tags if tag[1])
+    kept: list[str] = []
+    within: list[str] = []  # open tags whose content is left out
+    begin = 0
+    for tag in tags:
+        name = tag[2]
+        closes = bool(tag[1])
+        closing[name] -= closes
+        if name in _OF_PERSONS or (not closes and not closing[name]) or (closes and name not in within):
+            if name in _OF_PERSONS and not within:
+                kept += [text[begin : tag.start()], "\n"]
+                begin = tag.end()
+            continue
+        if not within:
+            kept += [text[begin : tag.start()], "\n"]
+        if closes:
+            del within[len(within) - 1 - within[::-1].index(name) :]
+        else:
+            within.append(name)
+        begin = tag.end()
+    return "".join(kept) + ("" if within else text[begin:])
+
+
+def _prose(text: str) -> list[str]:
+    """Its lines without code, quotes and the like."""
+    lines: list[str] = []
+    fenced = False
+    for line in text.splitlines():
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced and not line.startswith(("    ", "\t")):
+            lines.append(line.strip())
+    return lines
+
+
+def _sentences(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        bare = _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
+        if bare and not _NOT_PROSE.match(bare):
+            for part in _SENTENCE.split(bare):
+                sentence = " ".join(part.split())
+                if _LEAST <= len(sentence) <= _MOST:
+                    yield sentence
+
+
+def _kind(sentence: str) -> Kind | None:
+    if sentence.endswith(_NO_STATEMENT) or SECRET.search(sentence):
+        return None
+    plain = sentence.replace("\u2019", "'")
+    return next((kind for kind, rule in RULES.items() if rule.search(plain)), None)
