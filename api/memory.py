@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from annotated_types import Interval
@@ -23,7 +23,6 @@ from commands.handling import Command
 from commands.memory import RecallMemories, StoreMemory
 from projections.exchanges import recent_metrics
 from projections.memory_lists import MemoryRow, get_memory, list_memories
-from projections.memory_similarity import near_duplicates
 from projections.paging import Page
 from schema.memory import MemoryRecalled, MemoryStored
 
@@ -66,9 +65,10 @@ async def store(
     deduplicated = isinstance(event, MemoryRecalled)
     number = event.memory_ids[0] if isinstance(event, MemoryRecalled) else 0
     number = event.memory_id if isinstance(event, MemoryStored) else number
-    kept = await writes.read(outcome, _kept, services.memory, number)
-    near = [shapes.NearMemory(memory_id=other, similarity=alike) for other, alike in kept.near]
-    return shapes.stored(kept.memory, near, deduplicated=deduplicated, embedding_id=None)
+    text = services.redact(body.content)
+    meaning = await services.memory.meaning(body_of(text).ref, text)
+    kept = await writes.read(outcome, _kept, services.memory, number, meaning)
+    return shapes.stored(kept.memory, shapes.near_memories(kept.near), deduplicated=deduplicated, embedding_id=None)
 
 
 async def store_command(services: Services, session_id: int, body: StoreBody) -> StoreMemory:
@@ -162,11 +162,11 @@ async def similar(
     )
 
 
-def _kept(db: sqlite3.Connection, desk: MemoryDesk, number: int, *, at: int) -> Kept:
+def _kept(db: sqlite3.Connection, desk: MemoryDesk, number: int, meaning: Any, *, at: int) -> Kept:
     row = get_memory(db, number, at=at)
     if row is None:
         raise ApiError(404, "memory_not_found", f"There is no memory {number}.", context={"memory_id": number})
-    return Kept(row, near_duplicates(db, desk.words, number, row.session_id, at=at))
+    return Kept(row, desk.near_duplicates(db, row, meaning, at=at))
 
 
 def _search(db: sqlite3.Connection, desk: MemoryDesk, asked: Asked, body: SimilarityBody, *, at: int) -> Search:

@@ -5,6 +5,7 @@ counts as right behind its end. The score is the share of what the first of both
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from api.memory_shapes import Method
 from api.memory_vectors import Vectors
 from projections.memory_lists import MemoryRow
 from projections.memory_search import Hit, Scored, hits, scored_by_words, search_memories
+from projections.memory_similarity import NEARLY_THE_SAME, near_duplicates
 from projections.words import Words
 
 _LISTED, _LISTED_OF_SESSION = 100, 1_000
@@ -48,6 +50,31 @@ class MemoryDesk:
         if self.vectors is None or not self.serves:
             return Asked(query)
         return Asked(query, await self.vectors.of(query))
+
+    def matrix(self, positions: Sequence[int]) -> Any:
+        """The vectors of memories as rows; None without an embedder, or where one has none yet."""
+        return self.vectors.matrix(positions) if self.vectors is not None else None
+
+    async def meaning(self, ref: str, text: str) -> Any:
+        """The vector of a memory that is just stored; None where words serve, or a provider would be waited for."""
+        if self.vectors is None or self.vectors.remote or not self.serves:
+            return None
+        return await self.vectors.of_memory(ref, text)
+
+    def near_duplicates(
+        self, db: sqlite3.Connection, memory: MemoryRow, meaning: Any = None, *, at: int
+    ) -> list[tuple[int, float]]:
+        """Other memories of the session that say nearly the same, by words or by meaning, the nearest first. `meaning`
+        is the memory's vector, by default the one that is kept."""
+        if meaning is None and (matrix := self.matrix([memory.position])) is not None:
+            meaning = matrix[0]
+        found = dict(near_duplicates(db, self.words, memory.id, memory.session_id, at=at))
+        if meaning is not None and self.vectors is not None:
+            near = [each for each in self.vectors.nearest(meaning, _LISTED) if each.score >= NEARLY_THE_SAME]
+            for hit in hits(db, [each for each in near if each.position <= at], at=at):
+                if hit.memory.session_id == memory.session_id and hit.memory.id != memory.id:
+                    found[hit.memory.id] = max(found.get(hit.memory.id, 0.0), round(min(hit.score, 1.0), 4))
+        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
 
     def search(
         self,

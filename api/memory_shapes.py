@@ -1,5 +1,6 @@
 """Shapes of what is remembered, and how they are made of rows (contract 3.6)."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -137,6 +138,7 @@ class Memory(BaseModel):
     metadata: dict[str, Any]
     forgotten: str | None
     superseded_by: int | None
+    near_duplicates: list[NearMemory]
     provenance: Provenance
     erased: bool | None = None
 
@@ -205,7 +207,7 @@ def entry(hit: Hit) -> MemEntry:
     )
 
 
-def memory(row: MemoryRow) -> Memory:
+def memory(row: MemoryRow, near: Iterable[tuple[int, float]]) -> Memory:
     return Memory(
         id=row.id,
         session_id=row.session_id,
@@ -220,6 +222,7 @@ def memory(row: MemoryRow) -> Memory:
         metadata=metadata_of(row),
         forgotten=row.gone,
         superseded_by=row.superseded_by,
+        near_duplicates=near_memories(near),
         provenance=Provenance(
             position=row.position,
             origin=row.origin,
@@ -231,6 +234,10 @@ def memory(row: MemoryRow) -> Memory:
         ),
         **_erased(row),
     )
+
+
+def near_memories(near: Iterable[tuple[int, float]]) -> list[NearMemory]:
+    return [NearMemory(memory_id=number, similarity=alike) for number, alike in near]
 
 
 def title_of(row: MemoryRow) -> str:

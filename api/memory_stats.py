@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from annotated_types import Interval
@@ -18,6 +18,7 @@ from api.reading import PAST, Reads
 from api.services import Use
 from api.session_answers import living_session
 from api.times import iso
+from api.vector_clusters import vector_clusters
 from api.writing import Writes
 from commands.compaction import LeaveAsIs
 from context.clusters import Cluster, clusters, weighted
@@ -155,14 +156,17 @@ async def advanced(reads: Reads, services: Use, session_id: QueryId = None) -> A
 async def cluster(
     session_id: PathId, body: Annotated[ClusterBody, Depends(read(ClusterBody))], services: Use, writes: Writes
 ) -> Clustered:
-    """The session's memories by what they are about. Nothing is stored; the same memories give the same clusters."""
+    """The session's memories by what they are about: by meaning once all of them have vectors, else by their words.
+    Nothing is stored; the same memories give the same clusters."""
     outcome = await writes.append(LeaveAsIs(session_id))
     texts = await writes.read(outcome, _texts, session_id)
-    found = await asyncio.to_thread(lambda: clusters(weighted(texts.counts), body.min_cluster_size))
+    matrix = services.memory.matrix([row.position for row in texts.rows])
+    found = await asyncio.to_thread(_clusters, texts, matrix, body.min_cluster_size)
+    dimension = 0 if matrix is None else int(matrix.shape[1])
     return Clustered(
         session_id=session_id,
         cluster_count=len(found),
-        clusters=[_shown(texts.rows, each, number) for number, each in enumerate(found, 1)],
+        clusters=[_shown(texts.rows, each, number, dimension) for number, each in enumerate(found, 1)],
         qdrant_available=services.memory.serves,
     )
 
@@ -211,7 +215,12 @@ def _texts(db: sqlite3.Connection, session_id: int, *, at: int) -> Texts:
     return Texts(rows, [telling(msgspec.json.decode(terms, type=dict[str, int])) if terms else {} for terms in stored])
 
 
-def _shown(rows: list[MemoryRow], found: Cluster, number: int) -> MemoryCluster:
+def _clusters(texts: Texts, matrix: Any, least: int) -> list[Cluster]:
+    words = weighted(texts.counts)
+    return clusters(words, least) if matrix is None else vector_clusters(matrix, words, least)
+
+
+def _shown(rows: list[MemoryRow], found: Cluster, number: int, dimension: int) -> MemoryCluster:
     numbers = [rows[index].id for index in found.members]
     return MemoryCluster(
         id=f"cluster_{number}",
@@ -219,6 +228,6 @@ def _shown(rows: list[MemoryRow], found: Cluster, number: int) -> MemoryCluster:
         memory_count=len(numbers),
         cohesion_score=found.cohesion,
         topic_label=", ".join(found.words) or title_of(rows[found.center]),
-        vector_dimension=0,
+        vector_dimension=dimension,
         memory_ids=numbers,
     )

@@ -13,6 +13,7 @@ from api import memory_shapes as shapes
 from api.bodies import EmptyBody, read
 from api.errors import ApiError
 from api.fields import FROM_TEXT, PathId
+from api.memory_desk import MemoryDesk
 from api.reading import PAST, Reads
 from api.services import Use
 from api.times import iso
@@ -99,9 +100,10 @@ async def promote(session_id: PathId, writes: Writes) -> Promoted:
 
 
 @router.get("/{memory_id}", dependencies=PAST, response_model_exclude_unset=True)
-async def get(memory_id: PathId, reads: Reads) -> shapes.Memory:
-    """A memory, also a forgotten one, with where it comes from."""
-    return shapes.memory(await reads.run(_known, memory_id))
+async def get(memory_id: PathId, reads: Reads, services: Use) -> shapes.Memory:
+    """A memory, also a forgotten one, with where it comes from and what else says nearly the same."""
+    row, near = await reads.run(_with_near, memory_id, services.memory)
+    return shapes.memory(row, near)
 
 
 @router.delete("/{memory_id}", dependencies=[Depends(read(EmptyBody))])
@@ -132,6 +134,14 @@ async def _changed(writes: Writes, memory_id: int, outcome: Outcome) -> Changed:
         forgotten=row.gone,
         changed=outcome.count > 0,
     )
+
+
+def _with_near(
+    db: sqlite3.Connection, memory_id: int, desk: MemoryDesk, *, at: int
+) -> tuple[MemoryRow, list[tuple[int, float]]]:
+    """Raises ApiError 404."""
+    row = _known(db, memory_id, at=at)
+    return row, desk.near_duplicates(db, row, at=at)
 
 
 def _known(db: sqlite3.Connection, memory_id: int, *, at: int) -> MemoryRow:

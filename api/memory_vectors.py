@@ -27,7 +27,8 @@ _log = logging.getLogger("chronoproxy.memory")
 
 
 class Embedder(Protocol):
-    """`concurrent`: several threads may use it at once. `dimension` may be 0 until something was embedded."""
+    """`concurrent`: several threads may use it at once, for it is asked over a network. `dimension` may be 0 until
+    something was embedded."""
 
     name: str
     dimension: int
@@ -52,6 +53,7 @@ class Vectors:
         self._lock = asyncio.Lock()  # of the embedder and the file
         self._positions: list[int] = []
         self._rows: list[Any] = []
+        self._places: dict[int, int] = {}  # by position
         self._matrix: Any = None
         self._index: Any = None
         self._reached = 0
@@ -65,6 +67,11 @@ class Vectors:
     @property
     def dimension(self) -> int:
         return len(self._rows[0]) if self._rows else self._embedder.dimension
+
+    @property
+    def remote(self) -> bool:
+        """Whether a vector is waited for longer than it takes to work it out."""
+        return self._embedder.concurrent
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -109,6 +116,22 @@ class Vectors:
             self.failing = None
         return len(rows)
 
+    async def of_memory(self, ref: str, text: str) -> Any:
+        """The vector of a memory's text, from now on kept; None where it cannot be had."""
+        async with self._lock:
+            try:
+                return (await asyncio.to_thread(self._vectors, [(ref, text)]))[0]
+            except (sqlite3.Error, EmbedderError) as error:
+                self._fails(str(error))
+                return None
+
+    def matrix(self, positions: Sequence[int]) -> Any:
+        """The vectors of memories, as rows; None where one of them has none yet."""
+        places = [self._places.get(position) for position in positions]
+        if not places or None in places:
+            return None
+        return self._np.stack([self._rows[place] for place in places if place is not None])
+
     async def forget(self, kept: frozenset[str]) -> None:
         """Leave none in the file but those of these texts. Raises sqlite3.Error."""
         async with self._lock:
@@ -151,6 +174,7 @@ class Vectors:
         return kept if kept is not None and self.dimension in (0, len(kept)) else None
 
     def _add(self, positions: Sequence[int], vectors: Sequence[Any]) -> None:
+        self._places |= {position: len(self._rows) + number for number, position in enumerate(positions)}
         self._rows += vectors
         self._positions += positions
         if self._index is not None:

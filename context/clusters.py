@@ -66,16 +66,29 @@ def _led(vectors: Sequence[Vector], near: float) -> list[Vector]:
     return units
 
 
-def _cluster(vectors: Sequence[Vector], members: Sequence[int]) -> Cluster:
+def shared_words(vectors: Sequence[Vector]) -> tuple[str, ...]:
+    """The three that weigh most in all of them."""
+    return _heaviest(_sum(vectors))
+
+
+def _sum(vectors: Sequence[Vector]) -> Vector:
     total: Vector = {}
-    for index in members:
-        for word, weight in vectors[index].items():
+    for vector in vectors:
+        for word, weight in vector.items():
             total[word] = total.get(word, 0.0) + weight
+    return total
+
+
+def _heaviest(total: Vector) -> tuple[str, ...]:
+    return tuple(sorted(total, key=lambda word: (-total[word], word))[:3])
+
+
+def _cluster(vectors: Sequence[Vector], members: Sequence[int]) -> Cluster:
+    total = _sum([vectors[index] for index in members])
     middle = _unit(total)
     nearness = {index: dot(vectors[index], middle) for index in members}
     center = max(members, key=lambda index: (nearness[index], -index))
-    words = sorted(total, key=lambda word: (-total[word], word))[:3]
-    return Cluster(tuple(members), center, round(sum(nearness.values()) / len(members), 4), tuple(words))
+    return Cluster(tuple(members), center, round(sum(nearness.values()) / len(members), 4), _heaviest(total))
 
 
 def _unit(vector: Vector) -> Vector:

@@ -84,6 +84,41 @@ async def test_words_serve_until_there_are_vectors_and_both_from_then_on(house: 
     assert (shown["results"], shown["method"]) == ([], "hybrid")
 
 
+async def test_clusters_and_near_duplicates_go_by_meaning(house: House, vectors: Vectors) -> None:
+    """Texts that share no word; by their words alone they are strangers."""
+    for text in (
+        "A kitten cares at home",
+        "About any feline pet",
+        "My cat sleeps long",
+        "An open socket",
+        "Which port then?",
+    ):
+        await store(house, text)
+    await store(house, "cat in the other session", 2)
+
+    async def clustered() -> list[tuple[list[int], int]]:
+        body = {"min_cluster_size": 2}
+        answer = (await house.client.post("/api/memory/cluster/1", json=body)).json()
+        return [(each["memory_ids"], each["vector_dimension"]) for each in answer["clusters"]]
+
+    assert await clustered() == []
+    assert (await house.client.get("/api/memory/1")).json()["near_duplicates"] == []
+    while await vectors.once():
+        pass
+    assert [(sorted(ids), dimension) for ids, dimension in await clustered()] == [([1, 2, 3], 4), ([4, 5], 4)]
+    assert [each["memory_id"] for each in (await house.client.get("/api/memory/4")).json()["near_duplicates"]] == [5]
+    answer = await house.client.post("/api/memory/store?session_id=1", json={"content": "A tabby cat named Tom"})
+    near = answer.json()["near_duplicates"]
+    assert [(each["memory_id"], each["similarity"]) for each in near] == [(1, 1.0), (2, 1.0), (3, 1.0)]
+    shown = (await house.client.get("/api/memory/3?at=5")).json()  # as it was stored itself
+    assert [each["memory_id"] for each in shown["near_duplicates"]] == [1, 2]
+    await house.client.delete("/api/memory/1")
+    assert [each["memory_id"] for each in (await house.client.get("/api/memory/3")).json()["near_duplicates"]] == [2]
+    assert await clustered() == []  # the new one has no vector among the others yet: words serve
+    await vectors.once()
+    assert sorted(sorted(ids) for ids, _ in await clustered()) == [[2, 3, 7], [4, 5]]
+
+
 async def test_vectors_outlive_a_restart_and_not_an_erasure(house: House, vectors: Vectors, tmp_path: Path) -> None:
     await store(house, "The cat sleeps on the sofa")
     await store(house, "Staging listens on 5433", 2)
