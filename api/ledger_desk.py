@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -18,12 +19,14 @@ from ledgers.reading import Trouble, imported, pieces
 from ledgers.tasks import Task
 from projections.ledger_rows import claims
 from projections.store import ReadPool
+from projections.waiting import ProjectionLagError, Waiter
 from projections.wire_calls import wire_calls
 from schema.ledgers import TaskUsageImported, Tool, WireMatch
 from schema.recorded import Metadata
 
 _EXCHANGES = 50_000  # that a task is matched with
 _ROWS = 500  # of one command: what is decided on at once, on the event loop
+_LAG_S = 60.0
 
 
 Part = Callable[[Outcome], None]  # it is told of what was appended early
@@ -32,8 +35,10 @@ Part = Callable[[Outcome], None]  # it is told of what was appended early
 class LedgerDesk:
     """The ledgers of this machine, and taking them over."""
 
-    def __init__(self, shelf: Shelf, machine: Machine, handler: CommandHandler, reads: ReadPool) -> None:
-        self._shelf, self._machine, self._handler, self._reads = shelf, machine, handler, reads
+    def __init__(
+        self, shelf: Shelf, machine: Machine, handler: CommandHandler, reads: ReadPool, waiter: Waiter
+    ) -> None:
+        self._shelf, self._machine, self._handler, self._reads, self._waiter = shelf, machine, handler, reads, waiter
         self._lock = asyncio.Lock()
 
     @property
@@ -112,12 +117,17 @@ class LedgerDesk:
         )
 
     async def _shortened(self, reading: Reading, metadata: Metadata, done: Part) -> Reading:
-        """What is left of a reading, once all but its last rows are taken over."""
+        """What is left of a reading, once all but its last rows are taken over.
+
+        Each part waits until it can be read: else the tables would fall behind, and with them every other write.
+        """
         rows, before, taken, latest = reading.rows, 0, 0, None
         while len(rows) - before > _ROWS:
             part = msgspec.structs.replace(reading, rows=rows[before : before + _ROWS], last=False)
             outcome = await self._handler.execute(ImportLedgers((part,)), metadata)
             done(outcome)
+            with suppress(ProjectionLagError):  # then the next part waits for both
+                await self._waiter.until(outcome.position, _LAG_S)
             taken += outcome.count
             before += _ROWS
             latest = max(latest or 0, *(each.event.ts for each in part.rows))

@@ -14,16 +14,18 @@ from commands.handling import CommandHandler
 from ledgers.catalogue import CLINE, CLINE_SESSIONS
 from ledgers.places import Machine, shelf
 from projections.store import ReadPool
+from projections.waiting import Waiter
 from proxy.providers import Catalogue
 from schema.ledgers import Tool
 
 
-def ledger_desk(configuration: Configuration, handler: CommandHandler, reads: ReadPool) -> LedgerDesk:
+def ledger_desk(configuration: Configuration, handler: CommandHandler, reads: ReadPool, waiter: Waiter) -> LedgerDesk:
     """The built-in places and those that the configuration names."""
     machine = Machine.own()
     named = [(CLINE_SESSIONS if text.endswith(".db") else CLINE, text) for text in configuration.cline.ledgers]
     more = [(kind, path) for kind, _, path in (text.partition(":") for text in configuration.ledgers.paths)]
-    return LedgerDesk(shelf(machine, [*((kind.name, text) for kind, text in named), *more]), machine, handler, reads)
+    places = shelf(machine, [*((kind.name, text) for kind, text in named), *more])
+    return LedgerDesk(places, machine, handler, reads, waiter)
 
 
 def log_watcher(configuration: Configuration, handler: CommandHandler, catalogue: Catalogue, hub: Hub) -> LogWatcher:

@@ -330,7 +330,7 @@ def _services(
         ),
         gateway=gateway,
         looker=open_looker(gateway, erasures.vectors, store.reads, _now_ms),
-        ledgers=ledger_desk(configuration, store.handler, store.reads),
+        ledgers=ledger_desk(configuration, store.handler, store.reads, store.waiter),
         memory=MemoryDesk(Words(), records=configuration.recording.contents, vectors=erasures.vectors),
         log_watcher=log_watcher(configuration, store.handler, catalogue, store.hub),
         compaction=configuration.compaction,

@@ -75,7 +75,7 @@ def page(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[ProxyProcess]:
     """Started as the documents say, without a configuration."""
-    with ProxyProcess() as process:
+    with ProxyProcess(fresh=True) as process:
         yield process
 
 
@@ -95,7 +95,7 @@ def test_the_examples_of_a_page_run_in_order(page: str, proxy: ProxyProcess) -> 
 
 
 def test_the_commands_of_the_command_line_run(tmp_path: Path) -> None:
-    with ProxyProcess() as process:
+    with ProxyProcess(fresh=True) as process:
         chat = {"model": "demo/echo", "messages": [{"role": "user", "content": "hello"}]}
         answer = httpx.post(f"{process.url}/v1/chat/completions", json=chat, timeout=30)
         process.finished(answer.headers["x-exchange-id"])

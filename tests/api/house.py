@@ -203,7 +203,7 @@ async def open_house(
             ),
             gateway=gateway,
             looker=open_looker(gateway, None, reads, lambda: NOW_MS),
-            ledgers=LedgerDesk(shelf(machine), machine, handler, reads),
+            ledgers=LedgerDesk(shelf(machine), machine, handler, reads, waiter),
             memory=MemoryDesk(Words()),
             log_watcher=LogWatcher(path / "home" / "core.log", hub, lambda: (None, 1_000), lambda: NOW_MS, 0.01),
             background=background,

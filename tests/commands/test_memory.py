@@ -88,7 +88,7 @@ def test_a_text_is_stored_once_in_a_session() -> None:
 
 
 def test_what_is_detected_is_new_or_nothing() -> None:
-    found = {"origin": "detected", "exchange_id": 4, "message_ref": "a" * 64}
+    found: dict[str, Any] = {"origin": "detected", "exchange_id": 4, "message_ref": "a" * 64}
     given(ONE).when(store(**found)).then(stored(**found))
     given(ONE, stored()).when(store(2, **found)).then_nothing()
     given(ONE, stored(), forgotten()).when(store(2, **found)).then_nothing()

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests.e2e.nursery import Fledgling, fledge
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-upstream-planted-key-1234567890"
 
@@ -41,16 +43,18 @@ model = "mock-model-2"
 
 
 class ProxyProcess:
-    """`with ProxyProcess(config) as proxy:`; `kill` and `start` again on the same data directory."""
+    """`with ProxyProcess(config) as proxy:`; `kill` and `start` again on the same data directory. A `fresh` one imports
+    the program itself, as a user's does."""
 
-    def __init__(self, config: str | None = None, directory: Path | None = None) -> None:
+    def __init__(self, config: str | None = None, directory: Path | None = None, *, fresh: bool = False) -> None:
+        self._fresh = fresh
         self._temporary = tempfile.TemporaryDirectory(prefix="chronoproxy-") if directory is None else None
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
         self.data = self.directory / "data"
         self._config = self.directory / "config.toml"
         if config is not None:
             self._config.write_text(config, encoding="utf-8")
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | Fledgling | None = None
         self.url = ""
         self.log = self.directory / "stderr.log"
 
@@ -60,15 +64,18 @@ class ProxyProcess:
             arguments += ["--config", str(self._config)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(self.directory)}
         environment.pop("CHRONOPROXY_CONFIG", None)
-        with self.log.open("a", encoding="utf-8") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "chronoproxy", *arguments],
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                cwd=self.directory,
-                env=environment,
-            )
+        if self._fresh:
+            with self.log.open("a", encoding="utf-8") as stderr:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "chronoproxy", *arguments],
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                    cwd=self.directory,
+                    env=environment,
+                )
+        else:
+            self.process = fledge(arguments, environment, self.directory, self.log)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line.startswith("Chronoproxy listening on "):

@@ -69,7 +69,7 @@ def printed(*arguments: str) -> Any:
 @pytest.fixture(scope="module")
 def served(mock: MockProcess) -> Any:
     """A running proxy with two exchanges and a session."""
-    with ProxyProcess(config_for(mock.base_url)) as proxy:
+    with ProxyProcess(config_for(mock.base_url), fresh=True) as proxy:
         for text in ("one", "two"):
             body = {"model": "mock", "messages": [{"role": "user", "content": text}]}
             answer = httpx.post(f"{proxy.url}/v1/chat/completions", json=body)

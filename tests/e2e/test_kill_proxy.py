@@ -69,7 +69,7 @@ class Load:
 def test_nothing_that_was_answered_is_lost_or_doubled(mock: MockProcess, rounds: int) -> None:
     moment = random.Random()
     answered: list[int] = []
-    with ProxyProcess(config_for(mock.base_url)) as proxy:
+    with ProxyProcess(config_for(mock.base_url), fresh=True) as proxy:
         for _ in range(rounds):
             load = Load(proxy.url)
             asyncio.run(load.run(proxy, moment.uniform(0.4, 1.4)))

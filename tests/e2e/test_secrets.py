@@ -34,7 +34,7 @@ def test_planted_secrets_are_nowhere(mock: MockProcess) -> None:
     config = config_for(mock.base_url, CONFIG)
     config = config.replace("allow_any_model", f'headers = {{ "X-Provider" = "{PROVIDER_HEADER}" }}\nallow_any_model')
     answers: list[httpx.Response] = []
-    with ProxyProcess(config) as proxy:
+    with ProxyProcess(config, fresh=True) as proxy:
         chat = {"model": "mock", "messages": [{"role": "user", "content": f"my key is {UPSTREAM_KEY}"}]}
         as_client = {"Authorization": f"Bearer {CLIENT_KEY}"}
         manage = {"Authorization": f"Bearer {SERVER_TOKEN}"}
