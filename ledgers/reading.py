@@ -32,15 +32,15 @@ def pieces(ledger: Ledger, places: Places, trouble: Trouble) -> Iterator[list[Ta
     """The tasks of a ledger; what is wrong goes to `trouble`. Never raises for what a file holds."""
     piece: list[Task] = []
     calls = 0
-    for count, task in enumerate(_tasks(ledger, places, trouble), 1):
+    for count, task in enumerate(_tasks(ledger, places, trouble)):
+        if count == MOST_TASKS:
+            trouble.add(f"there are more than {MOST_TASKS:,} tasks")
+            break
         piece.append(task)
         calls += len(task.requests)
         if len(piece) >= _PIECE or calls >= _PIECE_CALLS:
             yield piece
             piece, calls = [], 0
-        if count >= MOST_TASKS:
-            trouble.add(f"there are more than {MOST_TASKS:,} tasks")
-            break
     if piece:
         yield piece
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledgers import reading
 from tests.api.ledger_files import item
 from tests.ledgers.reading import AT, AT_MS, Home, numbers
 
@@ -55,6 +56,15 @@ def test_places_of_the_environment(tmp_path: Path, variable: str, place: str) ->
     home.json(f"{place}/taskHistory.json", [item(1)])
     home.json(PLACE, [item(2)])
     assert item(1)["id"] in [task.task_id for task in home.read("cline_history").tasks]
+
+
+def test_so_many_tasks_and_no_more(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_TASKS", 3)
+    home.json(PLACE, [item(number) for number in range(3)])
+    assert (len(home.read("cline_history").tasks), home.read("cline_history").problems) == (3, [])
+    home.json(PLACE, [item(number) for number in range(4)])
+    found = home.read("cline_history")
+    assert (len(found.tasks), found.problems) == (3, ["there are more than 3 tasks"])
 
 
 def test_what_was_cut_is_read_as_far_as_it_is_whole(home: Home) -> None:
