@@ -28,6 +28,8 @@ function numeric(name, options, value) {
 export const number = (value) => numeric("number", { maximumFractionDigits: 0 }, value);
 /** @param {any} value */
 export const decimal = (value) => numeric("decimal", { maximumFractionDigits: 2 }, value);
+/** A price: cents of cents count. @param {any} value */
+export const rate = (value) => numeric("rate", { maximumFractionDigits: 4 }, value);
 /** 5.1M @param {any} value */
 export const short = (value) => numeric("short", { notation: "compact", maximumFractionDigits: 1 }, value);
 /** Of 0 to 100. @param {any} value */

@@ -1,12 +1,13 @@
 // @ts-check
 // The one WebSocket of the page: every event, resumed after the last one seen, without a gap.
 
-import { request, token } from "./api.js";
+import { Refused, Unreachable, request, token } from "./api.js";
 
 const FIRST_MS = 400;
 const LAST_MS = 8000;
 const PING_MS = 20000;
 const POLL_MS = 2000;
+const ANSWER_MS = 60000;
 
 /** @typedef {"connecting" | "live" | "offline"} LiveState */
 /** @type {Set<(message: any) => void>} */
@@ -21,6 +22,9 @@ let position = -1;
 let wait = FIRST_MS;
 let timer = 0;
 let heard = 0;
+let questions = 0;
+/** @type {Map<string, (frame: any) => void>} */
+const asked = new Map();
 
 export const live = {
   get state() { return state; },
@@ -36,6 +40,23 @@ export const live = {
     watchers.add(watcher);
     watcher(state);
     return () => watchers.delete(watcher);
+  },
+  /** A question that only the socket answers: its reply. @param {string} type @param {Record<string, any>} fields @returns {Promise<any>} */
+  ask(type, fields) {
+    return new Promise((resolve, reject) => {
+      if (!socket || socket.readyState !== WebSocket.OPEN) return void reject(new Unreachable("no socket"));
+      const id = `page-${++questions}-${Date.now()}`;
+      const done = (/** @type {any} */ frame) => {
+        clearTimeout(late);
+        asked.delete(id);
+        if (!frame) reject(new Unreachable("no answer"));
+        else if (frame.type === "error") reject(new Refused(400, frame));
+        else resolve(frame);
+      };
+      const late = setTimeout(() => done(null), ANSWER_MS);
+      asked.set(id, done);
+      socket.send(JSON.stringify({ type, requestId: id, ...fields }));
+    });
   },
   /** Begin, or try again now. */
   connect() {
@@ -95,11 +116,13 @@ function follow(opened) {
 function hear(message) {
   if (message.type === "resync") position = message.position;
   else if (message.position > position) position = message.position;
+  asked.get(message.requestId)?.(message);
   for (const listener of [...listeners]) listener(message);
 }
 
 function later() {
   become("offline");
+  for (const done of [...asked.values()]) done(null);
   clearTimeout(timer);
   timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
   wait = Math.min(wait * 1.7, LAST_MS);

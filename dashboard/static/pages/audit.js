@@ -96,7 +96,7 @@ class Audit {
   /** @param {Record<string, any>} more */
   #address(more) {
     const { correlation, ...query } = this.filter;
-    return address("/api/events", { ...query, limit: SIZE, ...more });
+    return address("/api/events", { ...query, correlation_id: correlation, limit: SIZE, ...more });
   }
 
   #link() {
@@ -121,23 +121,15 @@ class Audit {
     note({ ...rest, session, event: this.selected || "" });
   }
 
-  /** A correlation id is no filter of the route: its events stand together, so pages are read until they have passed. */
   async next() {
     await this.page.into(this.list, async () => {
       const asked = JSON.stringify(this.filter);
-      const { correlation } = this.filter;
-      let found;
-      for (let tries = 0; tries < 12; tries++) {
-        found = await get(this.#address({ cursor: this.cursor, limit: correlation ? 1000 : SIZE }), { signal: this.page.signal });
-        if (asked !== JSON.stringify(this.filter)) return undefined;
-        const fitting = found.events.filter((/** @type {any} */ event) => !correlation || event.correlation_id === correlation);
-        this.events.push(...fitting);
-        this.cursor = found.next_cursor;
-        if (!correlation || !this.cursor || (this.events.length && !fitting.length)) break;
-      }
-      this.more.hidden = !this.cursor || Boolean(correlation && this.events.length);
-      fill(this.count, correlation ? t("audit.count", { count: this.events.length, n: number(this.events.length) })
-        : t("audit.count", { count: found.total, n: number(found.total) }));
+      const found = await get(this.#address({ cursor: this.cursor }), { signal: this.page.signal });
+      if (asked !== JSON.stringify(this.filter)) return undefined;
+      this.events.push(...found.events);
+      this.cursor = found.next_cursor;
+      this.more.hidden = !this.cursor;
+      fill(this.count, t("audit.count", { count: found.total, n: number(found.total) }));
       if (!this.events.length) return empty(t("filter.none"));
       const open = (/** @type {any} */ event) => this.open(event.position);
       return eventTable(this.events, { open, current: (event) => event.position === this.selected });

@@ -9,6 +9,7 @@ import { mark } from "../parts/badges.js";
 import { choice, field } from "../parts/dialog.js";
 import { tiles } from "../parts/gauge.js";
 import { csvButton, fileLink, sessionLink } from "../parts/links.js";
+import { compressMemories } from "../parts/memory_compress.js";
 import { memoryOfSession } from "../parts/memory_session.js";
 import { memoryDialog } from "../parts/memory_detail.js";
 import { pager } from "../parts/pager.js";
@@ -41,7 +42,7 @@ export async function show(page) {
   if (page.left) return;
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.memory")), element("div", { class: "actions" }, method)), figures.node,
     card("search", "half", search(page)), card("frequent", "half", frequent.form, frequent.holder),
-    card("session", "half", memoryOfSession(page)), card("keep", "half", store(() => void all())));
+    card("session", "half", memoryOfSession(page)), card("keep", "half", store(() => void all())), card("compress", "", compressMemories(page, () => void all())));
   const all = async () => {
     await load().catch(() => undefined);
     await frequent.load();
@@ -104,7 +105,7 @@ class Frequent {
       return element("div", { class: "stack" }, table({ caption: t("memory.frequent"), rows: this.rows, key: (row) => row.id, open: (row) => void memoryDialog(row.id, () => void this.load()), columns: [
         { label: "#", className: "number mono", show: (row) => row.id },
         { label: t("memory.text"), show: (row) => element("bdi", { class: "clamp" }, row.content_preview || row.title) },
-        { label: t("event.type"), className: "wide", show: (row) => t(`memory-type.${row.type}`) },
+        { label: t("event.type"), className: "wide nowrap", show: (row) => t(`memory-type.${row.type}`) },
         { label: t("memory.access"), className: "number", show: (row) => number(row.access_count) },
         { label: t("content.size"), className: "number wide", show: (row) => number(row.tokens) },
         { label: t("event.session"), className: "number wide", show: (row) => sessionLink(row.session_id) },

@@ -3,12 +3,13 @@
 
 import { get } from "../core/api.js";
 import { element, fill } from "../core/dom.js";
-import { decimal, number, percent } from "../core/formats.js";
+import { number, percent, rate as price } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { mark } from "../parts/badges.js";
 import { csvButton, fileLink } from "../parts/links.js";
 import { named } from "../parts/messages.js";
 import { pointHere } from "../parts/point_here.js";
+import { priceCard, priceOf } from "../parts/prices.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
 
@@ -18,14 +19,12 @@ const RATES = { normal: "ok", elevated: "ok", warning: "warn", critical: "bad" }
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
   const how = { signal: page.signal };
-  const [providers, listed, rate, settings, point] = await Promise.all([get("/api/providers", how), get("/v1/models", how), get("/api/rate-limit", how), get("/api/settings", how), pointHere(page.signal)]);
+  const [providers, listed, rate, prices, point] = await Promise.all([get("/api/providers", how), get("/v1/models", how), get("/api/rate-limit", how), get("/api/prices", how), pointHere(page.signal)]);
   if (page.left) return;
   const limits = new Map(listed.data.map((/** @type {any} */ model) => [model.id, model]));
-  const prices = new Map(settings.settings.filter((/** @type {any} */ row) => row.key.includes("price")).map((/** @type {any} */ row) => [row.key, row.value]));
-  const price = (/** @type {string} */ key, /** @type {string} */ kind) => limits.get(key)?.price?.[kind] ?? prices.get(`models.${key}.price.${kind}`) ?? prices.get(`models."${key}".price.${kind}`) ?? null;
-  const rows = providers.flatMap((/** @type {any} */ provider) => provider.models.map((/** @type {any} */ model) => ({ ...model, provider })));
+  const rows = providers.flatMap((/** @type {any} */ provider) => provider.models.map((/** @type {any} */ model) => ({ ...model, provider, price: priceOf(prices, provider.key, model.model) })));
   const csv = csvButton("models.csv", () => ({ head: ["key", "provider", "model", "max_context_size", "input", "output"],
-    rows: rows.map((/** @type {any} */ row) => [row.key, row.provider.key, row.model, row.max_context_size, price(row.key, "input"), price(row.key, "output")]) }));
+    rows: rows.map((/** @type {any} */ row) => [row.key, row.provider.key, row.model, row.max_context_size, row.price?.input, row.price?.output]) }));
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.models"))),
     element("section", { class: "card five", "aria-label": t("models.rate") }, element("header", {}, element("h2", {}, t("models.rate"))),
       element("div", { class: "row" }, element("strong", {}, t("models.rpm", { n: number(rate.current_rpm), most: rate.max_rpm ? number(rate.max_rpm) : "∞" })),
@@ -41,8 +40,8 @@ export async function show(page) {
         { label: t("exchange.provider"), className: "wide", show: (row) => named(row.provider.name) },
         { label: t("models.window"), className: "number", show: (row) => number(row.max_context_size) },
         { label: t("models.answer"), className: "number wide", show: (row) => number(limits.get(row.key)?.max_output_tokens) },
-        { label: t("models.input"), className: "number", show: (row) => decimal(price(row.key, "input")) },
-        { label: t("models.output"), className: "number", show: (row) => decimal(price(row.key, "output")) },
+        { label: t("models.input"), className: "number", show: (row) => price(row.price?.input) },
+        { label: t("models.output"), className: "number", show: (row) => price(row.price?.output) },
         { label: t("models.abilities"), className: "wide", show: (row) => row.capabilities.join(", ") || "–" }] }) : empty(t("models.none"))),
-    point);
+    priceCard(prices, page.signal), point);
 }

@@ -16,6 +16,7 @@ import { sessionHead, sessionTabs } from "../parts/session_head.js";
 import * as states from "../parts/states.js";
 import { scrubber } from "../time/scrubber.js";
 import { Timeline } from "../time/timeline.js";
+import { Comparing } from "../travel/compare.js";
 import { ContextPanel } from "../travel/context.js";
 import { Moment } from "../travel/moment.js";
 import { EventWindow } from "../travel/window.js";
@@ -49,6 +50,7 @@ class Travel {
     this.events = new EventWindow(page, id, timeline, (position) => this.seek(position));
     this.moment = new Moment(page, id);
     this.context = new ContextPanel(page, id);
+    this.comparing = new Comparing(page, id, () => this.position);
     this.scrub = scrubber(timeline, seek);
     this.past = element("div", {});
     this.paint = beforePaint(() => this.#paint());
@@ -67,7 +69,7 @@ class Travel {
       sessionTabs(this.id, "travel"), this.past, this.scrub.node,
       element("section", { class: "card half stretch", "aria-label": t("gauge.title") }, element("header", {}, element("h2", {}, t("gauge.title"))), this.gauge.node),
       element("div", { class: "half" }, this.tiles.node),
-      this.tokens.node, this.savings.node, this.events.node, this.moment.node, this.context.node);
+      this.tokens.node, this.savings.node, this.events.node, this.moment.node, this.context.node, this.comparing.node);
     page.turned = (query) => this.seek(this.#asked(query));
     page.follow((message) => this.#hear(message));
     for (const end of [() => this.tokens.chart.end?.(), () => this.savings.chart.end?.(), this.scrub.end, this.rest.stop, this.quiet.stop]) page.whenLeft(end);

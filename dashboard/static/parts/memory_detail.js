@@ -3,7 +3,7 @@
 
 import { get, send } from "../core/api.js";
 import { element, fill } from "../core/dom.js";
-import { moment, number } from "../core/formats.js";
+import { moment, number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { mark } from "./badges.js";
 import { show } from "./dialog.js";
@@ -42,6 +42,7 @@ function view(memory, change) {
     element("div", { class: "row" }, memory.forgotten ? mark(t("memory.forgotten"), "warn") : mark(t(`memory-type.${memory.memory_type}`), "ok"),
       element("span", { class: "muted small" }, t("message.tokens", { count: memory.token_count, n: number(memory.token_count) }), " · ", moment(memory.created_at), " · "), sessionLink(memory.session_id), origin ? eventLink(origin) : null),
     element("pre", { tabindex: 0, dir: "auto", "aria-label": t("memory.text") }, memory.content ?? t("message.erased")),
+    memory.near_duplicates?.length ? element("p", { class: "small" }, t("memory.near"), " ", memory.near_duplicates.map((/** @type {any} */ near) => `#${near.memory_id} (${percent(100 * near.similarity)})`).join(", ")) : null,
     element("details", {}, element("summary", {}, t("memory.origin")), element("pre", {}, JSON.stringify({ metadata: memory.metadata, provenance: memory.provenance, content_ref: memory.content_ref }, null, 2))),
     element("div", { class: "row" }, memory.forgotten ? button("restore", "POST", `${path}/restore`) : button("forget", "DELETE", path),
       memory.memory_type === "frequent" && !memory.forgotten ? button("demote", "POST", `${path}/demote`) : null));

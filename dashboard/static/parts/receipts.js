@@ -1,7 +1,7 @@
 // @ts-check
 // After each write: which event it became, with a link to it. Nothing written says so too.
 
-import { get, onWritten } from "../core/api.js";
+import { address, get, onWritten } from "../core/api.js";
 import { byId, element } from "../core/dom.js";
 import { to } from "../core/router.js";
 import { t } from "../core/texts.js";
@@ -27,6 +27,9 @@ export const tell = (text) => show([text]);
 /** @param {any} error */
 export const complain = (error) => show([explain(error)], "bad");
 
+/** @param {any} event */
+const linkTo = (event) => element("div", {}, element("a", { href: to(["event", String(event.position)]) }, eventName(event.type), ` #${event.position}`));
+
 /** @param {import("../core/api.js").Written} written */
 async function receipt({ position, count, correlation }) {
   if (!position) return;
@@ -34,9 +37,14 @@ async function receipt({ position, count, correlation }) {
   const first = Math.max(1, position - count - 20); // others may have written between ours
   const { events } = await get(`/api/events?from=${first}&to=${position}`).catch(() => ({ events: [] }));
   const ours = events.filter((/** @type {any} */ event) => event.correlation_id === correlation || event.position === position);
-  const links = ours.slice(0, 3).reverse().map((/** @type {any} */ event) => element("div", {},
-    element("a", { href: to(["event", String(event.position)]) }, eventName(event.type), ` #${event.position}`)));
+  const links = ours.slice(0, 3).reverse().map(linkTo);
   show([t("receipt.written", { count }), links.length ? links : ` #${position}`]);
+}
+
+/** The same for what was written over the socket. @param {string} correlation */
+export async function receiptOf(correlation) {
+  const { events, total } = await get(address("/api/events", { correlation_id: correlation, order: "asc", limit: 3 })).catch(() => ({ events: [], total: 0 }));
+  if (total) show([t("receipt.written", { count: total }), events.map(linkTo)]);
 }
 
 export function giveReceipts() {
