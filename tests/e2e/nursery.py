@@ -17,6 +17,8 @@ from typing import IO
 
 from api.cli import main
 
+# numpy, where it is installed, would start threads with the first import; a process that is forked should have one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.e2e.nursery_imports"])
 
