@@ -9,7 +9,7 @@ from proxy.contents import SessionContents
 def contents_of(services: Services, session_id: int, *others: int | None) -> SessionContents:
     """Of a session, of all that became parts of it, and of others that its contents may lie in. For a thread."""
     every = (*family(services.handler.state, session_id), *(number for number in others if number is not None))
-    return SessionContents(services.log, *dict.fromkeys(every))
+    return services.contents.of(*dict.fromkeys(every))
 
 
 def not_there(services: Services, session_id: int) -> ApiError:

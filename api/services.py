@@ -26,6 +26,7 @@ from projections.metrics import ExchangeTally
 from projections.store import ReadPool
 from projections.waiting import Waiter
 from proxy.budgeting import Budgeting
+from proxy.content_indexes import ContentIndexes
 from proxy.limiter import Limiter
 from proxy.providers import Catalogue
 from proxy.rate import RequestRate
@@ -88,6 +89,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     erasures: Erasures
     hub: Hub
     desk: Desk
+    contents: ContentIndexes
     gateway: Gateway
     looker: Looker
     ledgers: LedgerDesk

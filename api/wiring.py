@@ -54,6 +54,7 @@ from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex
 from proxy.chat import ChatHandler, Settings
 from proxy.compacting import Compactor
+from proxy.content_indexes import ContentIndexes
 from proxy.demo import DemoUpstream
 from proxy.direct_upstream import DirectUpstream
 from proxy.facts import FactsCache
@@ -328,6 +329,7 @@ def _services(
             reduces=configuration.reduction.enabled,
             sanitizes=configuration.sanitizer.enabled,
         ),
+        contents=ContentIndexes(store.log),
         gateway=gateway,
         looker=open_looker(gateway, erasures.vectors, store.reads, _now_ms),
         ledgers=ledger_desk(configuration, store.handler, store.reads, store.waiter),

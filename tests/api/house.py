@@ -43,6 +43,7 @@ from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
 from projections.words import Words
+from proxy.content_indexes import ContentIndexes
 from proxy.facts import FactsCache
 from proxy.intake import Headers, Receive, Send
 from proxy.providers import Catalogue, Model, Provider
@@ -201,6 +202,7 @@ async def open_house(
                 reduces=True,
                 sanitizes=True,
             ),
+            contents=ContentIndexes(log),
             gateway=gateway,
             looker=open_looker(gateway, None, reads, lambda: NOW_MS),
             ledgers=LedgerDesk(shelf(machine), machine, handler, reads, waiter),
