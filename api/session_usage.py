@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from api.session_answers import living_session
 from api.times import iso
 from api.views import usd
 from context.breakdown import Breakdown, Part, breakdown
-from context.cache_breaks import Asked, Break, By, Cause, cache_break
+from context.cache_breaks import Asked, Break, By, Cause, cache_break, came_from
 from projections.session_requests import Pace, Request, last_requests, pace
 from projections.sessions import SessionRow
 from proxy.contents import MissingContentError, SessionContents
@@ -33,6 +34,7 @@ router = APIRouter(prefix="/api/usage/sessions", tags=["usage"], dependencies=PA
 _PACE = 20  # exchanges
 _LARGEST = 20
 _HOUR_MS = 3_600_000
+_LINES = 8  # of conversation, the last ones
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -266,19 +268,27 @@ def _parts(found: Breakdown) -> ContextParts:
 
 
 def _breaks(services: Services, session_id: int, requests: Sequence[Request]) -> list[CacheBreak]:
-    """Oldest first, each against the request before it in its line of conversation."""
+    """Oldest first, each against the request before it in its line of conversation. Who edits an earlier message begins
+    a new line, and is held against the one that it was edited from."""
     contents = contents_of(services, session_id, *{request.exchange.origin for request in requests})
     tools: dict[str, str | None] = {}
-    last: dict[int, tuple[Request, Asked]] = {}
+    last: OrderedDict[int, tuple[Request, Asked]] = OrderedDict()
     found: list[CacheBreak] = []
     for request in requests:
         now = _asked(request, contents, tools)
-        before = last.get(request.chain)
+        before = last.get(request.chain) or _edited(last, now)
         last[request.chain] = request, now
+        last.move_to_end(request.chain)
         broken = cache_break(before[1], now) if before is not None else None
         if before is not None and broken is not None:
             found.append(_break(before[0], request, broken))
     return found
+
+
+def _edited(last: OrderedDict[int, tuple[Request, Asked]], now: Asked) -> tuple[Request, Asked] | None:
+    newest = list(itertools.islice(reversed(last.values()), _LINES))
+    found = came_from((asked for _, asked in newest), now)
+    return next((each for each in newest if each[1] is found), None)
 
 
 def _asked(request: Request, contents: SessionContents, tools: dict[str, str | None]) -> Asked:

@@ -1,6 +1,6 @@
 """Why a provider could not take the beginning of a request from its cache: the first thing that was not as before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -54,6 +54,13 @@ def cache_break(before: Asked, now: Asked) -> Break | None:
     if now.at - before.ended > KEPT_MS:
         return Break("idle", "client", None, lost)
     return Break("provider", "provider", None, lost)
+
+
+def came_from(others: Iterable[Asked], now: Asked) -> Asked | None:
+    """Of the last requests of other lines the one that `now` goes on from with another history: more than half of its
+    messages are there still. None where `now` begins something new, as a sub-agent with the same system prompt does."""
+    own = set(now.received)
+    return next((each for each in others if 2 * len(own.intersection(each.received)) > len(each.received)), None)
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:

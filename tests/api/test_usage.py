@@ -227,6 +227,23 @@ async def test_who_broke_the_cache(house: House) -> None:
     assert (early["hit_percentage"], early["breaks"]) == (None, [])
 
 
+async def test_who_edits_an_earlier_message_breaks_the_cache(house: House) -> None:
+    """The proxy sees a new line of conversation there; the provider sees a beginning that is not the same any more."""
+    await house.record(session(1))
+    lists = (refs("s", "a"), refs("b", "c", base=1, keep=2), refs("s", "x", "b", "c", "d"), refs("s", "q"))
+    for number, (received, cached) in enumerate(zip(lists, (0, 1_990, 10, 0), strict=True), 1):
+        usage = measured(2_000, 1, cached_tokens=cached)
+        await house.record(started(number, 1, received=received), completed(number, 1, usage))
+    (found,) = (await house.client.get("/api/usage/sessions/1/cache")).json()["breaks"]
+    assert (found["exchange_id"], found["after_exchange_id"], found["cause"], found["by"]) == (
+        3,
+        2,
+        "history",
+        "client",
+    )
+    assert (found["first_changed"], found["lost_tokens"]) == (1, 1_990)
+
+
 async def test_the_context_of_a_session_without_contents(house: House) -> None:
     await house.record(session(1))
     path = "/api/usage/sessions/1/context"

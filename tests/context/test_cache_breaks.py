@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from context.cache_breaks import KEPT_MS, Asked, Break, cache_break
+from context.cache_breaks import KEPT_MS, Asked, Break, cache_break, came_from
 
 LIST = ("s", "a", "b")
 
@@ -52,3 +52,19 @@ def test_the_first_thing_that_was_not_as_before(now: Asked, expected: Break | No
 
 def test_what_is_short_is_in_no_cache() -> None:
     assert cache_break(_asked(prompt=1_023), _asked(model="p/n")) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "goes_on"),
+    [
+        (("s", "a", "x", "c"), True),  # one was edited
+        (("y", "a", "b", "c"), True),  # the first
+        (("s", "x", "y"), False),  # another conversation with the same system prompt
+        (("s", "a"), True),  # the end is gone
+        ((), False),
+    ],
+)
+def test_an_edited_history_goes_on_from_the_line_before(now: tuple[str, ...], goes_on: bool) -> None:
+    other = _asked(received=("s", "q", "r"))
+    assert came_from([other, BEFORE], _asked(received=now)) == (BEFORE if goes_on else None)
+    assert came_from([], _asked(received=now)) is None
