@@ -54,8 +54,8 @@ class MiniLm:
         self._weights = _weights(safetensors.load_file(str(folder / "model.safetensors")), self._np)
         self.name = f"{folder.name}:{self.dimension}"
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        """A float32 array, one row of length 1 for each text."""
+    def embed(self, texts: Sequence[str], within_s: float | None = None) -> Any:
+        """A float32 array, one row of length 1 for each text. It takes as long as it takes."""
         np = self._np
         encoded = self._tokenizer.encode_batch(list(texts))
         ids = np.array([each.ids for each in encoded])

@@ -1,11 +1,14 @@
 """Where memories are looked for: by their words, and by their meaning where an embedder is configured.
 
 **Both together.** The two lists are fused by ranks (RRF, 60), the meaning counting twice; a memory that a list lacks
-counts as right behind its end. The score is the share of what the first of both lists has.
+counts as right behind its end, and one that has no vector yet by its words alone. Ranks say the order and nothing of
+how good a memory is, for something always is the first: the score is the larger one of what its words and its meaning
+say by themselves, the meaning as the root of the cosine.
 """
 
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -95,20 +98,29 @@ class MemoryDesk:
         by_words = scored_by_words(db, self.words, asked.query, at=at, session_id=session_id, limit=_LISTED)[:_LISTED]
         near = self.vectors.nearest(asked.vector, _LISTED if session_id is None else _LISTED_OF_SESSION)
         near = [each for each in near if each.position <= at]
-        by_meaning = [hit.memory for hit in hits(db, near, at=at) if session_id in (None, hit.memory.session_id)][
-            :_LISTED
-        ]
-        fused = [each for each in _fused(by_words, by_meaning) if each.score >= threshold][:limit]
-        return Search(hits(db, fused, at=at), "hybrid", self.vectors.dimension)
+        by_meaning = [hit for hit in hits(db, near, at=at) if session_id in (None, hit.memory.session_id)][:_LISTED]
+        cosines = {hit.memory.position: hit.score for hit in by_meaning}
+        cosines |= self.vectors.cosines(asked.vector, [each.position for each in by_words])
+        fused = _fused(by_words, [hit.memory.position for hit in by_meaning], cosines)
+        best = [each for each in fused if each.score >= threshold][:limit]
+        return Search(hits(db, best, at=at), "hybrid", self.vectors.dimension)
 
 
-def _fused(by_words: list[Scored], by_meaning: list[MemoryRow]) -> list[Scored]:
+def _fused(by_words: Sequence[Scored], by_meaning: Sequence[int], cosines: Mapping[int, float]) -> list[Scored]:
+    """The best first; of equal ones the newest. `cosines` are those of all that have a vector."""
     words = {each.position: rank for rank, each in enumerate(by_words, 1)}
-    meaning = {row.position: rank for rank, row in enumerate(by_meaning, 1)}
-    best = (_OF_WORDS + _OF_MEANING) / (_RANKS + 1)
-    found: list[Scored] = []
-    for position in words.keys() | meaning.keys():
-        share = _OF_WORDS / (_RANKS + words.get(position, _LISTED + 1))
-        share += _OF_MEANING / (_RANKS + meaning.get(position, _LISTED + 1))
-        found.append(Scored(position, round(share / best, 4)))
-    return sorted(found, key=lambda each: (-each.score, -each.position))
+    meaning = {position: rank for rank, position in enumerate(by_meaning, 1)}
+    scores = {each.position: each.score for each in by_words}
+
+    def share(position: int) -> float:
+        said = words.get(position, _LISTED + 1)
+        meant = meaning.get(position, _LISTED + 1) if position in cosines else said
+        return _OF_WORDS / (_RANKS + said) + _OF_MEANING / (_RANKS + meant)
+
+    order = sorted(words.keys() | meaning.keys(), key=lambda position: (-share(position), -position))
+    return [Scored(each, max(scores.get(each, 0.0), _near(cosines.get(each, 0.0)))) for each in order]
+
+
+def _near(cosine: float) -> float:
+    """As a score: texts that mean the same reach 1, those that have nothing to do with each other stay below 0.5."""
+    return round(math.sqrt(min(max(cosine, 0.0), 1.0)), 4)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from api.cooling import CoolDown
 from api.embedding import EmbedderError
 from projections.memory_search import Scored
 from projections.store import ReadPool
@@ -20,7 +21,9 @@ from schema.chores import purge
 
 FILE = "memory-vectors.sqlite"
 EXACT = 20_000  # vectors; of more, usearch finds the nearest where it is installed
-_BATCH, _PAUSE_S, _LONGEST_PAUSE_S = 4, 2.0, 60.0
+_QUERIES, _MEMORIES = "queries", "memories"
+_BATCH, _PAUSE_S = 4, 2.0
+_QUERY_S = 2.5  # that somebody who searches waits for a provider; words serve then
 _DDL = "CREATE TABLE IF NOT EXISTS vectors(ref TEXT PRIMARY KEY, model TEXT NOT NULL, data BLOB NOT NULL) WITHOUT ROWID"
 
 _log = logging.getLogger("chronoproxy.memory")
@@ -34,8 +37,8 @@ class Embedder(Protocol):
     dimension: int
     concurrent: bool
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        """Raises EmbedderError."""
+    def embed(self, texts: Sequence[str], within_s: float | None = None) -> Any:
+        """Raises EmbedderError, where it is asked over a network also when it takes longer than `within_s`."""
 
     def close(self) -> None: ...
 
@@ -57,12 +60,17 @@ class Vectors:
         self._matrix: Any = None
         self._index: Any = None
         self._reached = 0
-        self.failing: str | None = None
+        self._troubles: dict[str, str] = {}  # of queries and of memories: either may fail alone
+        self._queries = CoolDown()
 
     @property
     def name(self) -> str:
         """Of the embedder."""
         return self._embedder.name
+
+    @property
+    def failing(self) -> str | None:
+        return next(iter(self._troubles.values()), None)
 
     @property
     def dimension(self) -> int:
@@ -77,33 +85,38 @@ class Vectors:
         return len(self._positions)
 
     async def of(self, text: str) -> Any:
-        """The vector of a query; None where it cannot be had, or is none of the kind of those that are kept."""
+        """The vector of a query; None where it cannot be had soon, or is none of the kind of those that are kept. An
+        embedder that failed is left alone for a while."""
+        if not self._queries.over:
+            return None
         async with contextlib.nullcontext() if self._embedder.concurrent else self._lock:
             try:
-                found = (await asyncio.to_thread(self._embedder.embed, [text]))[0]
+                found = (await asyncio.to_thread(self._embedder.embed, [text], _QUERY_S))[0]
             except EmbedderError as error:
-                self._fails(str(error))
+                self._fails(_QUERIES, str(error))
+                self._queries.failed()
                 return None
+        self._queries.worked()
+        self._troubles.pop(_QUERIES, None)
         return found if len(found) == self.dimension else None
 
     async def run(self) -> None:
         """Look for memories that have none yet, until cancelled."""
-        pause = _PAUSE_S
+        calm = CoolDown()
         while True:
             try:
                 if not await self.once():
                     await asyncio.sleep(_PAUSE_S)
-                pause = _PAUSE_S
+                calm.worked()
             except (sqlite3.Error, EmbedderError) as error:
-                self._fails(str(error))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                self._fails(_MEMORIES, str(error))
+                await asyncio.sleep(calm.failed())
 
-    def _fails(self, text: str) -> None:
+    def _fails(self, what: str, text: str) -> None:
         """Said once for each reason: it is tried again and again."""
-        if text != self.failing:
+        if text not in self._troubles.values():
             _log.error("memories without vectors are found by their words only: %s", text)
-        self.failing = text
+        self._troubles[what] = text
 
     async def once(self) -> int:
         """How many more memories have vectors now. Raises sqlite3.Error and EmbedderError."""
@@ -113,7 +126,7 @@ class Vectors:
                 found = await asyncio.to_thread(self._vectors, [(ref, text) for _, ref, text in rows])
             self._add([position for position, _, _ in rows], found)
             self._reached = rows[-1][0]
-            self.failing = None
+            self._troubles.pop(_MEMORIES, None)
         return len(rows)
 
     async def of_memory(self, ref: str, text: str) -> Any:
@@ -122,7 +135,7 @@ class Vectors:
             try:
                 return (await asyncio.to_thread(self._vectors, [(ref, text)]))[0]
             except (sqlite3.Error, EmbedderError) as error:
-                self._fails(str(error))
+                self._fails(_MEMORIES, str(error))
                 return None
 
     def matrix(self, positions: Sequence[int]) -> Any:
@@ -149,6 +162,11 @@ class Vectors:
         scores = self._matrix @ vector
         order = self._np.argsort(-scores, kind="stable")[:most]
         return [Scored(self._positions[place], float(scores[place])) for place in order if place < len(self._positions)]
+
+    def cosines(self, vector: Any, positions: Sequence[int]) -> dict[int, float]:
+        """Of those memories that have a vector."""
+        places = {each: self._places[each] for each in positions if each in self._places}
+        return {position: float(self._rows[place] @ vector) for position, place in places.items()}
 
     def close(self) -> None:
         self._embedder.close()

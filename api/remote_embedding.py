@@ -6,6 +6,7 @@ is bounded, and what is no vector of finite numbers is refused.
 
 import importlib
 import importlib.util
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 from api.embedding import EmbedderError
 from proxy.providers import Provider
 
-_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_LONGEST_S, _CONNECT_S = 20.0, 5.0
 _MOST_BYTES = 8 << 20
 _MOST_DIMENSIONS = 16_384
 _MOST_CHARACTERS = 8_000  # of one text: models take some 8,000 tokens, and no text has more tokens than that many bytes
@@ -44,17 +45,18 @@ class RemoteEmbedder:
         self._url = embeddings_url(chat_url)
         self.name, self.dimension = f"{provider.key}/{model}", 0
         bearer = {"Authorization": f"Bearer {provider.api_key.strip()}"} if provider.api_key else {}
-        self._client = httpx.Client(headers={**bearer, **provider.headers}, timeout=_TIMEOUT, follow_redirects=False)
+        self._client = httpx.Client(headers={**bearer, **provider.headers}, follow_redirects=False)
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        """A float32 array, one row of length 1 for each text. Raises EmbedderError."""
+    def embed(self, texts: Sequence[str], within_s: float | None = None) -> Any:
+        """A float32 array, one row of length 1 for each text. Raises EmbedderError, also when the whole answer is not
+        there after `within_s`, by default 20 seconds."""
         np = self._np
         body: dict[str, object] = {
             "model": self._model,
             "input": [text[:_MOST_CHARACTERS] for text in texts],
             "encoding_format": "float",
         }
-        found = sorted(self._asked(body).data, key=lambda each: each.index)
+        found = sorted(self._asked(body, within_s or _LONGEST_S).data, key=lambda each: each.index)
         sizes = {len(each.embedding) for each in found}
         if [each.index for each in found] != list(range(len(texts))) or len(sizes) != 1:
             raise EmbedderError(f"{self.name} did not answer with one vector for each text")
@@ -72,12 +74,14 @@ class RemoteEmbedder:
     def close(self) -> None:
         self._client.close()
 
-    def _asked(self, body: dict[str, object]) -> _Answer:
+    def _asked(self, body: dict[str, object], within_s: float) -> _Answer:
+        until = time.monotonic() + within_s
+        limits = httpx.Timeout(within_s, connect=min(within_s, _CONNECT_S))
         try:
-            with self._client.stream("POST", self._url, json=body) as answer:
+            with self._client.stream("POST", self._url, json=body, timeout=limits) as answer:
                 if answer.status_code != httpx.codes.OK:
                     raise EmbedderError(f"{self.name} answered with status {answer.status_code}")
-                return msgspec.json.decode(_bounded(answer, self.name), type=_Answer)
+                return msgspec.json.decode(_bounded(answer, self.name, until), type=_Answer)
         except httpx.HTTPError as error:
             raise EmbedderError(f"{self.name} cannot be asked: {type(error).__name__}") from None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -96,10 +100,13 @@ def embeddings_url(chat_url: str) -> str:
     return path.removesuffix(_CHAT) + _EMBEDDINGS + mark + query
 
 
-def _bounded(answer: httpx.Response, name: str) -> bytes:
+def _bounded(answer: httpx.Response, name: str, until: float) -> bytes:
+    """Limits of httpx are of each piece; an answer that trickles in would go on for ever."""
     whole = bytearray()
     for chunk in answer.iter_bytes():
         whole += chunk
         if len(whole) > _MOST_BYTES:
             raise EmbedderError(f"{name} answered with more than {_MOST_BYTES >> 20} MiB")
+        if time.monotonic() > until:
+            raise EmbedderError(f"{name} did not end its answer in time")
     return bytes(whole)

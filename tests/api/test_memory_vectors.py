@@ -16,6 +16,7 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from api import memory_vectors
 from api.configuration import ConfigurationError, Overrides, load
+from api.cooling import CoolDown
 from api.embedding import EmbedderError, MiniLm
 from api.memory_desk import MemoryDesk
 from api.memory_vectors import Vectors, open_vectors, refs_kept
@@ -39,7 +40,7 @@ class FakeEmbedder:
     def __init__(self) -> None:
         self.embedded: list[str] = []
 
-    def embed(self, texts: Sequence[str]) -> Any:
+    def embed(self, texts: Sequence[str], within_s: float | None = None) -> Any:
         self.embedded += texts
         found = [[float(any(word in text for word in topic)) for topic in _TOPICS] + [0.1] for text in texts]
         vectors = np.array(found, dtype=np.float32)
@@ -74,7 +75,7 @@ async def test_words_serve_until_there_are_vectors_and_both_from_then_on(house: 
     found = await find(house, "kitten")
     assert (found["method"], found["qdrant_available"]) == ("hybrid", True)
     assert (found["results"][0]["id"], found["results"][0]["vector_dimension"]) == ("1", 4)
-    assert 0.7 < found["results"][0]["score"] < 1  # the first by meaning, not by words
+    assert [each["score"] for each in found["results"]] == [1.0, 0.0995]  # the roots of their cosines
     assert (await find(house, "the cat sleeps"))["results"][0]["score"] == 1.0
     assert [each["id"] for each in (await find(house, "kitten", session_id=2))["results"]] == ["2"]
     await house.client.delete("/api/memory/1")
@@ -82,6 +83,50 @@ async def test_words_serve_until_there_are_vectors_and_both_from_then_on(house: 
     at = house.log.head()
     shown = (await house.client.get(f"/api/memory/similar/1?query=kitten&at={at}")).json()
     assert (shown["results"], shown["method"]) == ([], "hybrid")
+
+
+async def test_what_has_nothing_to_do_with_the_query_is_not_found(house: House, vectors: Vectors) -> None:
+    """Something always is the nearest; that alone makes it no answer, nor counts an access."""
+    for text in ("The cat sleeps on the sofa", "A kitten plays with wool", "A study of feline habits"):
+        await store(house, text)
+    await vectors.once()
+    asked = {"query": "quantum chromodynamics", "score_threshold": 0.7}
+    answer = (await house.client.post("/api/memory/similarity", json=asked)).json()
+    assert (answer["results"], answer["method"]) == ([], "hybrid")
+    assert {(await house.client.get(f"/api/memory/{number}")).json()["access_count"] for number in (1, 2, 3)} == {1}
+    near = (await house.client.post("/api/memory/similarity", json={**asked, "query": "kitten"})).json()["results"]
+    assert sorted(each["id"] for each in near) == ["1", "2", "3"]
+    assert {each["score"] for each in near} == {1.0}
+
+
+async def test_what_has_no_vector_yet_is_found_by_its_words(house: House, vectors: Vectors) -> None:
+    for number in range(8):
+        await store(house, f"The kitten of neighbour {number} sleeps")
+    while await vectors.once():
+        pass
+    await store(house, "The invoice about the kitten is INV-99812")
+    found = (await find(house, "kitten invoice INV-99812", limit=3))["results"]
+    assert found[0]["id"] == "9" and found[0]["score"] > 0.7
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_who_does_not_answer_is_left_alone_for_longer_and_longer() -> None:
+    clock = Clock()
+    calm = CoolDown(clock)
+    assert calm.over
+    assert [calm.failed() for _ in range(7)] == [2, 4, 8, 16, 32, 60, 60]
+    clock.now = 59
+    assert not calm.over
+    clock.now = 60
+    assert calm.over
+    calm.worked()
+    assert (calm.over, calm.failed()) == (True, 2)
 
 
 async def test_clusters_and_near_duplicates_go_by_meaning(house: House, vectors: Vectors) -> None:

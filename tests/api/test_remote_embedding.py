@@ -36,12 +36,15 @@ class Service:
         self.seen: list[tuple[str, Any, Any]] = []
         self.answer: tuple[int, bytes] | None = None
         self.extra = 0  # dimensions more than usual
+        self.silent: threading.Event | None = None  # nothing is answered before it is set
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.seen.append((self.path, dict(self.headers), body))
+                if service.silent is not None:
+                    service.silent.wait(10)
                 status, answer = service.answer or (200, service.vectors(body["input"]))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
@@ -140,6 +143,29 @@ async def test_words_serve_while_the_provider_does_not(house: House, service: Se
     shown = (await house.client.get("/api/memory/servers")).json()["servers"]
     state = next(each for each in shown if each["name"] == "memory-vectors")
     assert (state["connected"], state["error"]) == (False, "mine/small answered with status 503")
+    vectors.close()
+
+
+async def test_who_searches_waits_once_for_a_provider_that_hangs(
+    house: House, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_vectors, "_QUERY_S", 0.2)
+    await house.record(session(1))
+    house.handler.dropped()
+    services = house.app.state.services
+    vectors = Vectors(tmp_path / memory_vectors.FILE, service.embedder(), services.reads)
+    desk = MemoryDesk(Words(), vectors=vectors)
+    house.app.state.services = msgspec.structs.replace(services, memory=desk)
+    await store(house, "The cat sleeps on the sofa")
+    await vectors.once()
+    service.seen.clear()
+    service.silent = threading.Event()
+    for _ in range(3):
+        found = await find(house, "cat")
+        assert (found["method"], [each["id"] for each in found["results"]]) == ("bm25", ["1"])
+    service.silent.set()
+    assert [body["input"] for _, _, body in service.seen] == [["cat"]]
+    assert vectors.failing == "mine/small cannot be asked: ReadTimeout"
     vectors.close()
 
 
