@@ -2,7 +2,7 @@
 // One request: what came in, what went out, and what the proxy changed between the two.
 
 import { address, get, post } from "../core/api.js";
-import { element, fill } from "../core/dom.js";
+import { element, fill, whenQuiet } from "../core/dom.js";
 import { duration, moment, money, number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { outcome } from "../parts/badges.js";
@@ -17,13 +17,37 @@ import { empty, note } from "../parts/states.js";
 
 const PAGE = 12;
 const LIMIT = 1000;
+const QUIET_MS = 800;
+/** What may change an exchange after it has ended, whatever session it is told of. */
+const CHANGES = /^(ExchangeReassigned|SessionsMerged|SessionErased|RepricedFrom)$/;
 
 /** @param {import("../core/page.js").Page} page @param {string} id */
 export async function show(page, id) {
-  const found = await get(`/api/exchanges/${id}`, { signal: page.signal });
+  let found = await get(`/api/exchanges/${id}`, { signal: page.signal });
   if (page.left) return;
+  const again = async () => {
+    try {
+      const now = await get(`/api/exchanges/${id}`, { signal: page.signal });
+      if (JSON.stringify(now) === JSON.stringify(found)) return;
+      found = now;
+      await draw(page, id, found, again);
+    } catch {
+      // the connection tells
+    }
+  };
+  const quiet = whenQuiet(() => void again(), QUIET_MS);
+  page.whenLeft(quiet.stop);
+  page.follow((message) => {
+    const type = message.event?.type ?? "";
+    if (message.type === "resync" || CHANGES.test(type) || (found.outcome === "running" && type.startsWith("Exchange"))) quiet();
+  });
+  await draw(page, id, found, again);
+}
+
+/** @param {import("../core/page.js").Page} page @param {string} id @param {any} found @param {() => Promise<void>} again */
+async function draw(page, id, found, again) {
   const path = `/api/exchanges/${id}`;
-  const move = element("button", { type: "button", click: () => void reassign(page, found, move) }, t("exchange.reassign"));
+  const move = element("button", { type: "button", click: () => void reassign(found, move, again) }, t("exchange.reassign"));
   const both = element("div", {});
   fill(page.root,
     element("div", { class: "head" }, element("h1", {}, t("exchange.title", { id })), outcome(found),
@@ -95,12 +119,12 @@ async function panes(found, signal) {
     pane("received", received, (message) => messageView(message, { kind: gone.has(message.ref) ? "removed" : "", small: true })), pane("sent", sent, after));
 }
 
-/** @param {import("../core/page.js").Page} page @param {any} found @param {HTMLButtonElement} button */
-async function reassign(page, found, button) {
+/** @param {any} found @param {HTMLButtonElement} button @param {() => Promise<void>} again */
+async function reassign(found, button, again) {
   const answer = await ask({ title: t("exchange.reassign"), yes: t("action.move"), body: [element("p", {}, t("exchange.reassign-what")),
     field(t("exchange.target"), "target", { type: "number", min: 1, required: true }),
     element("label", { class: "check" }, element("input", { type: "checkbox", name: "following" }), t("exchange.following"))] });
   if (!answer) return;
   const body = { session_id: Number(answer.target), following: answer.following === "on" };
-  if (await doing(button, () => post(`/api/exchanges/${found.id}/reassign`, body))) await show(page, String(found.id));
+  if (await doing(button, () => post(`/api/exchanges/${found.id}/reassign`, body))) await again();
 }

@@ -44,6 +44,12 @@ export function csvButton(file, what) {
   return element("button", { type: "button", class: "link", click: work }, "CSV");
 }
 
+/** The same as JSON, where no route answers it. @param {string} file @param {() => any} what */
+export function jsonButton(file, what) {
+  const work = () => save(new Blob([JSON.stringify(what(), null, 2)], { type: "application/json" }), file);
+  return element("button", { type: "button", class: "link", click: work }, "JSON");
+}
+
 /** Cells that a spreadsheet would run are made harmless. @param {any[]} cells */
 export function csvLine(cells) {
   const quoted = cells.map((cell) => {

@@ -543,4 +543,7 @@ export const TEXTS = {
   "memory.step-shorten": "shorten",
   "memory.step-merge": "put together",
   "memory.near": "Nearly the same:",
+  "usage.imported-tasks": "Imported tasks",
+  "usage.imported-cost": "Cost of imported",
+  "usage.imported-sum": "in {input}, out {output}, {cost}; not counted here",
 };

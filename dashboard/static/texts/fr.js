@@ -543,4 +543,7 @@ export const TEXTS = {
   "memory.step-shorten": "raccourcir",
   "memory.step-merge": "réunir",
   "memory.near": "Presque identiques :",
+  "usage.imported-tasks": "Tâches importées",
+  "usage.imported-cost": "Coût des importées",
+  "usage.imported-sum": "entrée {input}, sortie {output}, {cost} ; non comptées ici",
 };
