@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 
-from projections.summaries import SUMMARIES, model_label
+from projections.saying import model_label
+from projections.summaries import SUMMARIES
 from schema.exchanges import ExchangeStarted
 from schema.log import EventLog
 from schema.recorded import Recorded

@@ -8,7 +8,8 @@ import msgspec
 
 from projections.declaration import Projection
 from projections.rows import Rows
-from projections.summaries import SEALED_WORDS, SUMMARIES, model_label, without_sealed
+from projections.saying import model_label
+from projections.summaries import SEALED_WORDS, SUMMARIES, without_sealed
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 from schema.recorded import Actor, Recorded
