@@ -8,8 +8,9 @@ from api.cli_output import json_line, line, progress
 from api.cli_places import data_directory
 from api.cli_server import ask
 from projections.catalogue import PROJECTIONS
-from projections.rebuilding import build, checksums, new_path, put_in_place
+from projections.rebuilding import PoisonedRebuildError, build, checksums, new_path, put_in_place
 from projections.store import open_store
+from schema.appends import StoreUnavailableError
 from schema.keys import KeyStore
 from schema.lock import DirectoryLock, DirectoryLockedError
 from schema.log import EventLog
@@ -25,7 +26,7 @@ _SAID = {
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 1 where the tables of the same position were not the same. A running server does it itself.
 
-    Raises UsageError where the server cannot be asked.
+    Raises UsageError where the server cannot be asked, StoreUnavailableError where the tables cannot be made.
     """
     directory = data_directory(arguments)
     try:
@@ -53,6 +54,8 @@ def _rebuild(arguments: argparse.Namespace, directory: Path) -> int:
         before = _checksums_before(path, log)
         built = build(new_path(path), PROJECTIONS, log, progress("rebuilding"))
         put_in_place(built.path, path)
+    except PoisonedRebuildError as error:
+        raise StoreUnavailableError(f"the read tables cannot be made of its log: {error}") from None
     finally:
         log.close()
         keys.close()

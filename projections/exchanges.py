@@ -87,7 +87,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=10,
+    version=11,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

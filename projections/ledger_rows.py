@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from projections.bounds import exact_sums, whole_sums
 from projections.paging import Page
 from schema.ledgers import MatchRule, ModelUsage, Precision, Tool
 
@@ -150,15 +151,25 @@ def tasks_between(db: sqlite3.Connection, *, at: int, from_ms: int, to_ms: int) 
 def ledger_totals(db: sqlite3.Connection, *, at: int) -> list[LedgerTotals]:
     """By tool."""
     counted = "CASE WHEN overlaps THEN 0 ELSE max({0} - {1}, 0) END"
+    cost = "coalesce(cost_micro_usd, 0)"
+    sums = exact_sums(
+        (
+            *("tokens_in", "tokens_out", cost, "matched_in", "matched_out", "matched_cost_micro_usd"),
+            counted.format("tokens_in", "matched_in"),
+            counted.format("tokens_out", "matched_out"),
+            counted.format(cost, "matched_cost_micro_usd"),
+            *("wire_in", "wire_out"),
+        )
+    )
     rows = db.execute(
-        "SELECT tool, count(*), count(match_rule), sum(overlaps), sum(tokens_in), sum(tokens_out),"
-        " sum(coalesce(cost_micro_usd, 0)), sum(matched_in), sum(matched_out), sum(matched_cost_micro_usd),"
-        f" sum({counted.format('tokens_in', 'matched_in')}), sum({counted.format('tokens_out', 'matched_out')}),"
-        f" sum({counted.format('coalesce(cost_micro_usd, 0)', 'matched_cost_micro_usd')}),"
-        f" sum(wire_in), sum(wire_out), max(ts) FROM ledger_tasks WHERE {_HOLDS} GROUP BY tool ORDER BY tool",
+        f"SELECT tool, max(ts), count(*), count(match_rule), sum(overlaps), {sums}"
+        f" FROM ledger_tasks WHERE {_HOLDS} GROUP BY tool ORDER BY tool",
         {"at": at},
     )
-    return [LedgerTotals(*row) for row in rows]
+    return [
+        LedgerTotals(tool, tasks, matched, overlapping, *whole_sums(halves), latest_ts=latest)
+        for tool, latest, tasks, matched, overlapping, *halves in rows
+    ]
 
 
 def latest_use(db: sqlite3.Connection, tool: Tool, *, at: int) -> int | None:

@@ -13,6 +13,7 @@ import msgspec
 from schema.prices import PriceRow
 
 PER = 1_000_000  # tokens that a rate is for
+MOST = 1 << 53  # micro-dollars, some nine billion dollars: what no exchange has cost is a count that is not true
 USUAL = frozenset(("", "default", "standard", "auto", "on_demand"))  # names of the usual service tier
 _DAY_MS = 86_400_000
 _REMEMBERED = 10_000
@@ -111,7 +112,8 @@ class Pricing:
 
 
 def cost(row: PriceRow, used: Consumption) -> int | None:
-    """In micro-dollars. What the cache is given or gives has the price of input where the book names none for it."""
+    """In micro-dollars, at most MOST. What the cache is given or gives has the price of input where the book names none
+    for it."""
     read = row.input if row.cache_read is None else row.cache_read
     plain = used.input - used.cached - used.cache_write
     parts = [(plain if plain > 0 else 0, row.input), (used.cached, read), (used.output, row.output)]
@@ -126,7 +128,7 @@ def cost(row: PriceRow, used: Consumption) -> int | None:
             total += tokens * rate
         elif tokens:
             return None
-    return total // PER
+    return min(total // PER, MOST)
 
 
 def _in_force(book: Book, provider: str, model: str, day: int, tier: str) -> tuple[PriceRow, ...]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from projections.bounds import bounded, exact_sums, whole_sums
 from projections.homes import home_condition
 from projections.prices import pricing
 from projections.pricing import Consumption, Served
@@ -14,7 +15,8 @@ _EXCHANGES = (
     " WHERE {condition} AND finished_position <= :at AND usage_source != 'none' ORDER BY finished_position"
 )
 _COST = (
-    "SELECT sum(t.cost), sum(t.completed + t.failed + t.cancelled + t.interrupted - t.unpriced) FROM usage_keys k"
+    f"SELECT {exact_sums(('t.cost', 't.completed + t.failed + t.cancelled + t.interrupted - t.unpriced'))}"
+    " FROM usage_keys k"
     " JOIN usage_totals t ON t.key = k.id AND t.position = (SELECT max(u.position) FROM usage_totals u"
     " WHERE u.key = k.id AND u.position <= :at) WHERE k.session_id = :session_id AND k.source != 'none'"
 )
@@ -22,8 +24,8 @@ _COST = (
 
 def session_cost(db: sqlite3.Connection, session_id: int, *, at: int) -> int | None:
     """Micro-dollars of all its exchanges that have a price; None where none has."""
-    cost, priced = db.execute(_COST, {"session_id": session_id, "at": at}).fetchone()
-    return int(cost) if priced else None
+    cost, priced = whole_sums(db.execute(_COST, {"session_id": session_id, "at": at}).fetchone())
+    return cost if priced else None
 
 
 def costs_so_far(db: sqlite3.Connection, session_id: int, *, at: int) -> dict[int, int]:
@@ -39,6 +41,6 @@ def costs_so_far(db: sqlite3.Connection, session_id: int, *, at: int) -> dict[in
     ):
         cost = prices.cost(Served(begun, started_at, provider, model, tier), Consumption(*tokens))
         if cost is not None:
-            total += cost
+            total = bounded(total + cost)
             found[end] = total
     return found

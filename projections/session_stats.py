@@ -9,6 +9,7 @@ import sqlite3
 
 import msgspec
 
+from projections.bounds import bounded
 from projections.chain_tokens import ChainTokens, Held
 from projections.declaration import Projection, on
 from projections.rows import Rows
@@ -245,9 +246,9 @@ class SessionTotals:
             current_input_tokens=last[2],
             current_output_tokens=last[3],
             current_total_tokens=last[4],
-            cumulative_input_tokens=sum(row[2] for row in counted),
-            cumulative_output_tokens=sum(row[3] for row in counted),
-            cumulative_total_tokens=sum(row[4] for row in counted),
+            cumulative_input_tokens=bounded(sum(row[2] for row in counted)),
+            cumulative_output_tokens=bounded(sum(row[3] for row in counted)),
+            cumulative_total_tokens=bounded(sum(row[4] for row in counted)),
         )
         self._append(recorded, session_id, _with_context(totals, tokens.longest()))
 
@@ -257,7 +258,7 @@ class SessionTotals:
         if chain is None or held is None:
             return
         tokens = self._tokens_of(session_id)
-        tokens.put(chain[0], max(held.tokens + more, 0), held.exchange_id)
+        tokens.put(chain[0], bounded(max(held.tokens + more, 0)), held.exchange_id)
         self._append(recorded, session_id, _with_context(self._stats_of(session_id), tokens.longest()))
 
     def _held(self, session_id: int, exchange_id: int) -> Held | None:
@@ -335,16 +336,16 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, longest: Held | None)
         current_input_tokens=usage.prompt_tokens,
         current_output_tokens=usage.completion_tokens,
         current_total_tokens=total,
-        cumulative_input_tokens=before.cumulative_input_tokens + usage.prompt_tokens,
-        cumulative_output_tokens=before.cumulative_output_tokens + usage.completion_tokens,
-        cumulative_total_tokens=before.cumulative_total_tokens + total,
+        cumulative_input_tokens=bounded(before.cumulative_input_tokens + usage.prompt_tokens),
+        cumulative_output_tokens=bounded(before.cumulative_output_tokens + usage.completion_tokens),
+        cumulative_total_tokens=bounded(before.cumulative_total_tokens + total),
     )
     return _with_context(after, longest)
 
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=5,
+    version=6,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from projections.bounds import bounded, exact_sums, whole_sums
 from projections.imported_usage import imported_usage
 from projections.usage_entries import HOURS_OF_A_DAY, Asked, Entry, Grouping, Kind
 from projections.usage_totals import COUNTS
@@ -21,7 +22,7 @@ Source = Callable[..., list[Entry]]  # (connection, asked, at=position)
 def wire_usage(db: sqlite3.Connection, asked: Asked, *, at: int) -> list[Entry]:
     """What went through the proxy, in no order."""
     where, values = _where(asked)
-    sums = ", ".join(f"sum(t.{name})" for name in COUNTS)
+    sums = exact_sums(f"t.{name}" for name in COUNTS)
     rows = db.execute(
         f"SELECT CAST({_KEYS[asked.group_by]} AS TEXT), k.source, {sums} FROM usage_keys k"
         " JOIN usage_totals t ON t.key = k.id AND t.position ="
@@ -29,7 +30,8 @@ def wire_usage(db: sqlite3.Connection, asked: Asked, *, at: int) -> list[Entry]:
         f" WHERE {where} GROUP BY 1, 2",
         (at, *values),
     )
-    return [_entry(row[0], row[1], row[2:]) for row in rows if any(row[2:])]
+    found = ((key, source, whole_sums(halves)) for key, source, *halves in rows)
+    return [_entry(key, source, counts) for key, source, counts in found if any(counts)]
 
 
 SOURCES: tuple[Source, ...] = (wire_usage, imported_usage)
@@ -42,7 +44,7 @@ def usage(db: sqlite3.Connection, asked: Asked, *, at: int) -> list[Entry]:
 
 def added(key: str, source: Kind, entries: Sequence[Entry]) -> Entry:
     """The sum of entries, as one of `key`."""
-    return _entry(key, source, [sum(getattr(entry, name) for entry in entries) for name in COUNTS])
+    return _entry(key, source, [bounded(sum(getattr(entry, name) for entry in entries)) for name in COUNTS])
 
 
 def _entry(key: str, source: Kind, counts: Sequence[int]) -> Entry:

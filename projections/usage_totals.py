@@ -9,6 +9,7 @@ import sqlite3
 from collections import defaultdict
 from typing import NamedTuple
 
+from projections.bounds import bounded
 from projections.exchange_rows import FINISHED, Outcome
 from projections.prices import pricing
 from projections.pricing import Consumption, Pricing, Served
@@ -182,7 +183,7 @@ class UsageTotals:
 
     def _add(self, position: int, key: Key, counts: list[int]) -> None:
         total = self._totals.get(key) or self._total(key)
-        total.counts = [have + more for have, more in zip(total.counts, counts, strict=True)]
+        total.counts = [bounded(have + more) for have, more in zip(total.counts, counts, strict=True)]
         self._rows.add(INSERT_USAGE, (total.number, position, *total.counts))
 
     def _total(self, key: Key) -> _Total:

@@ -33,7 +33,10 @@ from api.configuration_sections import (
     Section,
     Server,
 )
+from schema.keys import KeyStore
+from schema.log import EventLog
 from tests.e2e.processes import KEY, ROOT, MockProcess, ProxyProcess, config_for
+from tests.schema.writing import Writing, completed
 
 
 def command(*arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -185,6 +188,23 @@ def test_a_stopped_log_is_rebuilt_and_a_changed_one_is_told(mock: MockProcess) -
         answer = command("verify", *places(proxy))
         assert answer.returncode == 1
         assert "changed_event: event 2: its stored values do not give its hash" in answer.stdout
+
+
+def test_an_event_that_no_table_can_hold_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = KeyStore(tmp_path / "keys.sqlite")
+    log = EventLog(tmp_path / "events.sqlite", keys)
+    with Writing(log) as writing:
+        writing.commit(completed(7))
+    log.close()
+    keys.close()
+    assert inside("rebuild", "--data-dir", str(tmp_path)) == 3
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = [line for line in told.err.splitlines() if line.startswith("chronoproxy:")]
+    assert "ExchangeCompleted at 1" in line and "exchange 7 never began" in line
+    assert "Traceback" not in told.err
 
 
 @pytest.mark.parametrize(
