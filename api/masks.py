@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from typing import Annotated
 
 from annotated_types import Interval
@@ -12,7 +13,7 @@ from api.bodies import RequestBody, documented, read
 from api.errors import ApiError
 from api.fields import FROM_TEXT, Offset, QueryId, TextFlag
 from api.missing import not_there
-from api.originals import HASH, original, selected
+from api.originals import HASH, first_living, selected
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.times import iso
@@ -111,8 +112,7 @@ async def get(
     """The original of a mask, by the hash that stands in it or more of it. Without `peek` it is recorded that somebody
     asked; that changes nothing of what goes upstream; a page of another site that makes a browser ask leaves no trace.
     `lines` is from-to, `grep` a text; both select lines."""
-    row = await _one(reads, content_hash)
-    text = await asyncio.to_thread(_original, services, row)
+    row, text = await asyncio.to_thread(_living, services, await _of(reads, content_hash))
     if not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
         await writes.append(RetrieveContent(row.session_id, row.hash))
     item = _item(services, row)
@@ -146,22 +146,22 @@ async def toggle(body: Annotated[ToggleBody, Depends(read(ToggleBody))], service
     return Toggled(enabled=body.enabled, message=f"The sanitizer is {'on' if body.enabled else 'off'}.")
 
 
-async def _one(reads: Reads, prefix: str) -> MaskRow:
-    """Raises ApiError 404, and 409 where several texts begin so."""
+async def _of(reads: Reads, prefix: str) -> list[MaskRow]:
+    """Of one text. Raises ApiError 404, and 409 where several texts begin so."""
     found = await reads.run(find_masks, prefix) if HASH.fullmatch(prefix) else []
     if not found:
         raise ApiError(404, "mask_not_found", "There is no such mask.", context={"hash": prefix[:64]})
     if len({row.hash for row in found}) > 1:
         raise ApiError(409, "ambiguous_hash", "Several texts have hashes that begin so.", context={"hash": prefix})
-    return found[0]
+    return found
 
 
-def _original(services: Services, row: MaskRow) -> str:
-    """Raises ApiError 410 where the log does not hold it."""
+def _living(services: Services, rows: Sequence[MaskRow]) -> tuple[MaskRow, str]:
+    """Raises ApiError 410 where the log does not hold it any more."""
     try:
-        return original(services.log, row)
+        return first_living(services.log, rows)
     except MissingContentError:
-        raise not_there(services, row.session_id) from None
+        raise not_there(services, rows[0].session_id) from None
 
 
 def _item(services: Services, row: MaskRow) -> MaskItem:

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 from commands.handling import CommandHandler
 from commands.retrievals import RetrieveContent
+from commands.server_state import NO_SESSION
 from context.messages import decode_message
 from gateway.retrieval import NotThere, Retrieved
 from gateway.tools import Caller
@@ -30,6 +32,17 @@ def original(log: EventLog, row: MaskRow) -> str:
     return content if isinstance(content, str) else ""
 
 
+def first_living(log: EventLog, rows: Sequence[MaskRow]) -> tuple[MaskRow, str]:
+    """Sessions keep a text each for itself: the first one that the log still holds, and the text. Raises
+    MissingContentError where it holds none."""
+    for row in rows[:-1]:
+        try:
+            return row, original(log, row)
+        except MissingContentError:
+            continue
+    return rows[-1], original(log, rows[-1])
+
+
 def selected(text: str, lines: str | None, grep: str | None) -> str:
     """The lines of a range (from 1, both inclusive) that hold `grep`, whatever the case."""
     every = text.split("\n")
@@ -52,9 +65,9 @@ class Originals:
         if lines is not None and not LINES.fullmatch(lines):
             raise NotThere('lines must be a range such as "10-40".')
         prefix = _NAMED.sub("", named).strip(" ]").lower()
-        row = await self._found(prefix)
+        rows = await self._found(prefix, caller.session_id or NO_SESSION)
         try:
-            text = await asyncio.to_thread(original, self._log, row)
+            row, text = await asyncio.to_thread(first_living, self._log, rows)
         except MissingContentError:
             raise NotThere(f"The original of mask {prefix[:_SHORT]} is not kept any more.") from None
         await self._handler.execute(
@@ -64,13 +77,14 @@ class Originals:
         chosen = selected(text, lines, grep) if lines is not None or grep else None
         return Retrieved(row.hash, text, chosen)
 
-    async def _found(self, prefix: str) -> MaskRow:
+    async def _found(self, prefix: str, session_id: int) -> list[MaskRow]:
+        """Of one text; that of the session first."""
         found: list[MaskRow] = []
         if HASH.fullmatch(prefix):
             await self._waiter.until(await self._handler.flushed())  # it may have been masked just now
-            found = (await self._reads.run(find_masks, prefix)).value
+            found = (await self._reads.run(find_masks, prefix, session_id)).value
         if not found:
             raise NotThere(f"There is no mask {prefix[:64]!r}: give the hash that stands behind mask= in the text.")
         if len({row.hash for row in found}) > 1:
             raise NotThere(f"Several texts have hashes that begin with {prefix}: give more of it.")
-        return found[0]
+        return found

@@ -4,6 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from gateway.beside import Beside
 from gateway.pruning import Block, Options, OutOfTimeError, blocks
 from gateway.state import ServerState
 from gateway.tools import Caller, InProcessServer, RpcError, ToolAnswer
-from projections.server_state import PruningRow, get_pruning
+from projections.server_state import find_prunings
 from schema.blobs import content_ref
 from schema.recorded import Body
 from schema.server_state import SourceType
@@ -109,13 +110,13 @@ class _Pruner:
 
     async def recover(self, caller: Caller, asked: Recover) -> ToolAnswer:
         """Raises RpcError."""
-        row = await self._state.read(get_pruning, asked.prune_id)
-        data = await self._state.body(row.position, row.ref) if row is not None else None
-        if row is None or data is None:
-            text = f"There is no pruned text {asked.prune_id!r}" + (": it was erased." if row else ".")
-            raise RpcError(NOT_FOUND, text, "prune_id_not_found", prune_id=asked.prune_id)
-        whole = data
-        return structured(await self._beside.run(lambda: _recovered(asked, row, whole.decode())))
+        rows = await self._state.read(find_prunings, asked.prune_id, caller.session_id or NO_SESSION)
+        for row in rows:  # each session keeps the text for itself, and may be erased
+            data = await self._state.body(row.position, row.ref)
+            if data is not None:
+                return structured(await self._beside.run(partial(_recovered, asked, data)))
+        text = f"There is no pruned text {asked.prune_id!r}" + (": it was erased." if rows else ".")
+        raise RpcError(NOT_FOUND, text, "prune_id_not_found", prune_id=asked.prune_id)
 
     async def health(self, _: Caller, __: Health) -> ToolAnswer:
         return structured(
@@ -139,7 +140,8 @@ class _Pruner:
 
     async def _record(self, caller: Caller, asked: Prune, name: str, done: _Pruned) -> None:
         session_id = caller.session_id or NO_SESSION
-        if await self._state.read(get_pruning, name, session_id) is not None:
+        rows = await self._state.read(find_prunings, name, session_id)
+        if any(row.session_id == session_id for row in rows):
             return  # the same text was pruned in the same way before
         data = asked.text.encode()
         command = RecordPruning(
@@ -231,8 +233,8 @@ def _annotation(block: Block, name: str) -> dict[str, Any]:
     }
 
 
-def _recovered(asked: Recover, row: PruningRow, text: str) -> dict[str, Any]:
-    lines, parts = text.split("\n"), list[str]()
+def _recovered(asked: Recover, data: bytes) -> dict[str, Any]:
+    lines, parts = data.decode().split("\n"), list[str]()
     for each in asked.ranges:
         if each.start_line > each.end_line or each.end_line > len(lines):
             told = f"There are no lines {each.start_line} to {each.end_line}: the text has {len(lines)}."

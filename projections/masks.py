@@ -86,11 +86,13 @@ def list_masks(db: sqlite3.Connection, *, at: int, session_id: int | None, limit
     return Page(found, total)
 
 
-def find_masks(db: sqlite3.Connection, prefix: str, *, at: int) -> list[MaskRow]:
-    """Those whose hash begins so, at most one for each text and session; the newest first."""
+def find_masks(db: sqlite3.Connection, prefix: str, session_id: int | None = None, *, at: int) -> list[MaskRow]:
+    """Those whose hash begins so, at most one for each text and session: of the session and its parts first, what was
+    erased last, else the newest first."""
+    own = family(db, session_id, at=at) if session_id is not None else ()
     rows = db.execute(
         f"SELECT {_SHOWN} FROM masks m WHERE m.hash >= :low AND m.hash < :high AND m.position <= :at"
-        " ORDER BY m.position DESC LIMIT 100",
+        f" ORDER BY m.session_id IN ({', '.join(map(str, own))}) DESC, m.preview IS NULL, m.position DESC LIMIT 100",
         {"low": prefix, "high": prefix + "g", "at": at},
     )
     return [MaskRow(*row) for row in rows]

@@ -97,14 +97,16 @@ def list_contexts(db: sqlite3.Connection, session_id: int, *, at: int, limit: in
     return Page(found, total)
 
 
-def get_pruning(db: sqlite3.Connection, prune_id: str, session_id: int | None = None, *, at: int) -> PruningRow | None:
-    """The last one of this id; with `session_id`, of that session."""
-    row = db.execute(
+def find_prunings(db: sqlite3.Connection, prune_id: str, session_id: int, *, at: int) -> list[PruningRow]:
+    """One for each session that pruned the same text in the same way: that of the session and its parts first, else the
+    last first."""
+    own = ", ".join(map(str, family(db, session_id, at=at)))
+    rows = db.execute(
         "SELECT position, session_id, ref, lines FROM prunings WHERE prune_id = :id AND position <= :at"
-        " AND (:session IS NULL OR session_id = :session) ORDER BY position DESC LIMIT 1",
-        {"id": prune_id, "at": at, "session": session_id},
-    ).fetchone()
-    return PruningRow(*row) if row else None
+        f" ORDER BY session_id IN ({own}) DESC, position DESC",
+        {"id": prune_id, "at": at},
+    )
+    return [PruningRow(*row) for row in rows]
 
 
 def _thought(db: sqlite3.Connection, recorded: Recorded, event: ThoughtRecorded) -> None:

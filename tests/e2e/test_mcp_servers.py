@@ -112,6 +112,33 @@ async def test_the_client_of_the_sdk_gets_on_with_each(mode: Any, proxy: ProxyPr
             assert not result.is_error, result
 
 
+def test_what_two_sessions_keep_goes_with_each_alone(proxy: ProxyProcess, files: Path) -> None:
+    (files / "both.txt").write_text("a line of both\n" * 400)
+    lines = [f"INFO served {each}" for each in range(50)] + ["ERROR disk full"]
+    prune = {"text": "\n".join(lines), "goal_hint": "disk", "source_type": "logs", "options": OPTIONS}
+    one, other = ({"X-Session-Id": str(session(proxy))} for _ in range(2))
+    for header in (one, other):  # the later one is erased
+        long = text(call(proxy, "fast-filesystem", "fast_read_file", {"path": "both.txt"}, **header))
+        pruned = call(proxy, "pruner", "prune_text", prune, **header)["result"]["structuredContent"]["prune_id"]
+    mask = long.partition("mask=")[2][:16]
+    url = f"{proxy.url}/api/sessions/{other['X-Session-Id']}/erase"
+    assert httpx.post(url, json={"confirm": True, "reason": "test"}, timeout=30).status_code == 200
+    shown = httpx.get(f"{proxy.url}/api/mask/{mask}")
+    assert shown.status_code == 200 and shown.json()["session_id"] == int(one["X-Session-Id"])
+    recover = {
+        "prune_id": pruned,
+        "ranges": [{"start_line": 1, "end_line": 51}],
+        "include_line_numbers": False,
+    }
+    for header in (one, {}):
+        whole = text(call(proxy, "context-compression", "retrieve", {"hash": mask}, **header))
+        assert whole.count("a line of both") == 400
+        again = call(proxy, "pruner", "recover_text", recover, **header)["result"]["structuredContent"]
+        assert again["raw_text"] == "\n".join(lines)
+    retrieved = proxy.get("/api/events", type="ContentRetrieved", session_id=one["X-Session-Id"])["events"]
+    assert len(retrieved) == 3
+
+
 def test_what_is_remembered_outlives_a_kill_and_not_an_erasure(proxy: ProxyProcess) -> None:
     number = session(proxy)
     header = {"X-Session-Id": str(number)}

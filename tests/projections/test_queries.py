@@ -5,10 +5,16 @@ import pytest
 from projections.catalogue import PROJECTIONS
 from projections.exchange_lists import list_exchanges
 from projections.exchanges import exchange_refs, get_exchange, recent_metrics
+from projections.masks import find_masks
+from projections.server_state import find_prunings
 from projections.session_stats import session_stats
 from projections.sessions import ERASED_NAME, get_session, list_sessions
 from projections.timeline import CursorError, Order, list_events, position_at_time
 from projections.workspace import active_session_id, auto_session
+from schema.context import ContentMasked, ReplacedOutput
+from schema.erasure import ErasedCounts, SessionErased
+from schema.moving import SessionsMerged
+from schema.server_state import TextPruned
 from schema.sessions import SessionDeleted, SessionStarted
 from tests.projections.building import START_MS, apply, completed, failed, record, refs, session, started
 from tests.projections.conftest import Given
@@ -100,3 +106,22 @@ def test_search_finds_models_and_errors_but_no_contents(q: str, wanted: list[int
     db = given([session(1), started(1, preview="secret"), failed(1, model_answered="Echo-2")])
     page = list_events(db, at=3, q=q, limit=10)
     assert ([row.position for row in page.rows], page.total) == (wanted, len(wanted))
+
+
+def test_of_the_same_text_the_own_comes_first_and_the_erased_last(given: Given) -> None:
+    def masked(session_id: int) -> ContentMasked:
+        output = ReplacedOutput("", "ab" * 32, "r", "s", 0, "", "t", 2, 1)
+        return ContentMasked(session_id=session_id, stage="mask", output=output, preview="p")
+
+    gone = SessionErased(session_id=3, erased_at=1, counts=ErasedCounts())
+    merged = SessionsMerged(session_id=9, target_id=9, source_ids=(1,))
+    db = given([*(session(number) for number in (1, 2, 3, 9)), masked(1), masked(2), masked(3), merged, gone])
+    for asking, sessions in ((None, [2, 1, 3]), (1, [1, 2, 3]), (9, [1, 2, 3]), (3, [3, 2, 1])):
+        assert [row.session_id for row in find_masks(db, "ab" * 8, asking, at=9)] == sessions
+    pruned = [
+        TextPruned(session_id=number, prune_id="p", text_ref="r", source_type="logs", original_lines=3)
+        for number in (1, 2, 3)
+    ]
+    db = given(pruned)
+    assert [row.session_id for row in find_prunings(db, "p", 1, at=3)] == [1, 3, 2]
+    assert [row.session_id for row in find_prunings(db, "p", 7, at=2)] == [2, 1]
