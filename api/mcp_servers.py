@@ -1,6 +1,7 @@
 """How the servers are: those of the gateway, and the back ends of memory and compression (contract 31, 32)."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -102,8 +103,8 @@ class McpTools(BaseModel):
 
 @router.get("/api/memory/servers", dependencies=LIVE)
 async def memory_servers(services: Use) -> MemoryServers:
-    """The back ends of memory and compression."""
-    found = (await _servers(services))[0]
+    """The back ends of memory and compression. No program is started for that."""
+    found = await _back_ends(services, await services.looker.back_ends())
     return MemoryServers(
         servers=found, all_connected=all(each.connected for each in found), timestamp=iso(services.clock())
     )
@@ -150,9 +151,15 @@ async def _servers(services: Services) -> tuple[list[Server], list[Server]]:
     seen = await services.looker.all()
     failures = (await services.reads.run(mcp_servers)).value
     servers = [_gateway_server(services, seen[name], failures.get(name)) for name in services.looker.names()]
-    back_ends = [_back_end(seen[name]) for name in services.looker.others]
-    compression = [each.model_copy(update={"phase": "phase3"}) for each in servers if each.name == _COMPRESSION]
-    return [*back_ends, *compression], servers
+    return await _back_ends(services, seen), servers
+
+
+async def _back_ends(services: Services, seen: Mapping[str, Seen]) -> list[Server]:
+    found = [_back_end(seen[name]) for name in services.looker.others]
+    if _COMPRESSION in seen:
+        row = (await services.reads.run(mcp_servers)).value.get(_COMPRESSION)
+        found.append(_gateway_server(services, seen[_COMPRESSION], row).model_copy(update={"phase": "phase3"}))
+    return found
 
 
 def _gateway_server(services: Services, seen: Seen, row: McpServerRow | None) -> Server:

@@ -12,6 +12,7 @@ from gateway.backend import Checked, Down, Invalid
 from gateway.gateway import Gateway
 from gateway.tools import Caller, RpcError
 
+BUILTIN = "builtin"
 LONGEST_S = 1.0
 KEPT_S = 10.0
 _LIST_S = 10.0
@@ -47,6 +48,12 @@ class Looker:
                 found = {seen.name: seen for seen in await asyncio.gather(*looks)}
                 self._kept = (time.monotonic(), found)
             return found
+
+    async def back_ends(self) -> dict[str, Seen]:
+        """What runs in the proxy: the back ends, and the servers within it. Nothing is started for that."""
+        own = {name: served.backend.check for name, served in self._servers() if served.backend.transport == BUILTIN}
+        looks = [self._look(name, look) for name, look in {**self.others, **own}.items()]
+        return {seen.name: seen for seen in await asyncio.gather(*looks)}
 
     async def tools(self, name: str) -> list[dict[str, Any]] | None:
         """The tools of a server, all pages of them; None where it does not answer."""

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from api.gate import GateSettings
+from gateway.backend import Checked
 from schema.gateway import McpCallCompleted, McpCallFailed, McpServerCrashed
 from tests.api.house import House, open_house
 from tests.gateway.echo_server import echo_server
@@ -278,6 +279,23 @@ async def test_how_the_servers_are(house: House) -> None:
     shown = [(each["name"], each["configured"], each["crashes"]) for each in states]
     assert shown == [("echo", True, 0), ("gone", False, 1)]
     assert len((await house.client.get("/api/mcp/servers?at=1")).json()["servers"]) == 1
+
+
+async def test_only_who_asks_for_all_servers_starts_programs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    async def check() -> Checked:
+        looked.append("started")
+        return Checked(connected=True)
+
+    program = house.gateway.servers["echo"].backend
+    monkeypatch.setattr(program, "transport", "stdio")
+    monkeypatch.setattr(program, "check", check)
+    for path in ("/api/memory/servers", "/api/memory/stats/advanced", "/api/memory/stats/advanced?at=0"):
+        servers = (await house.client.get(path)).json()["servers"]
+        assert ([each["name"] for each in servers], looked) == (["memory-search"], [])
+    await house.client.get("/api/memory/all-servers")
+    assert looked == ["started"]
 
 
 async def test_calls_are_counted(house: House) -> None:
