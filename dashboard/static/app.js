@@ -1,7 +1,7 @@
 // @ts-check
 // The frame: the rail, the page that the address names, what is lost and found of the connection.
 
-import { onLockedOut } from "./core/api.js";
+import { Unreachable, onLockedOut, request } from "./core/api.js";
 import { byId, element, fill, say } from "./core/dom.js";
 import { help, listenToKeys } from "./core/keys.js";
 import { keep } from "./core/kept.js";
@@ -11,9 +11,10 @@ import { Page } from "./core/page.js";
 import { here, to } from "./core/router.js";
 import { LANGUAGES, speak, t } from "./core/texts.js";
 import { dark, dress, wear } from "./core/theme.js";
-import { giveReceipts } from "./parts/receipts.js";
+import { complain, giveReceipts } from "./parts/receipts.js";
+import { followNames } from "./parts/session_head.js";
 import { empty, failure } from "./parts/states.js";
-import { family, find } from "./routes.js";
+import { NotLoaded, family, find } from "./routes.js";
 
 /** @type {Page | null} */
 let page = null;
@@ -37,7 +38,7 @@ function drawRail() {
 /** @param {string} language */
 async function change(language) {
   keep("language", language);
-  await speak();
+  await speak().catch(() => complain(new Unreachable(language))); // its texts did not come
   drawRail();
   shown = "";
   await turn();
@@ -90,17 +91,38 @@ async function turn() {
       await (await route.load()).show(mine, ...route.parts);
     }
   } catch (error) {
-    if (!mine.left) fill(root, element("h1", {}, t(`rail.${family(place.path)}`)), failure(error, () => { shown = ""; void turn(); }));
+    if (!mine.left) failed(mine, error);
   }
   if (mine.left) return;
   document.body.dataset.ready = path || "live";
   performance.mark("ready");
 }
 
+/** Why there is no page; one that could not be had comes by itself once the proxy answers again. @param {Page} mine @param {any} error */
+function failed(mine, error) {
+  const again = async () => {
+    if (error instanceof NotLoaded) {
+      const answers = await request("/health").then(() => true, () => false);
+      if (answers && !mine.left) location.reload();
+      return;
+    }
+    shown = "";
+    void turn();
+  };
+  fill(mine.root, element("h1", {}, t(`rail.${family(mine.place.path)}`)), failure(error, () => void again()));
+  if (!(error instanceof Unreachable)) return;
+  let lost = live.state === "offline";
+  mine.whenLeft(live.watch((state) => {
+    if (state === "live" && lost) void again();
+    lost ||= state === "offline";
+  }));
+}
+
 async function begin() {
   await speak();
   dress();
   giveReceipts();
+  followNames();
   drawRail();
   listenToKeys(byId("main"));
   say(byId("skip"), t("skip"));

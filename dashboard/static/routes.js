@@ -1,8 +1,13 @@
 // @ts-check
 // Which page an address names. Pages are loaded when they are first asked for.
 
+import { Unreachable } from "./core/api.js";
+
 /** @typedef {{show: (page: import("./core/page.js").Page, ...parts: string[]) => any}} PageModule */
 /** @typedef {{load: () => Promise<PageModule>, parts: string[]}} Found */
+
+/** A page that is not here yet did not come; browsers remember that, and only loading all anew helps. */
+export class NotLoaded extends Unreachable {}
 
 /** @type {[RegExp, string, () => Promise<PageModule>][]} */
 const ROUTES = [
@@ -26,9 +31,15 @@ const ROUTES = [
 export function find(path) {
   for (const [pattern, , load] of ROUTES) {
     const match = pattern.exec(path.join("/"));
-    if (match) return { load, parts: match.slice(1) };
+    if (match) return { load: () => load().catch(missed), parts: match.slice(1) };
   }
   return null;
+}
+
+/** @param {any} error @returns {never} */
+function missed(error) {
+  if (error instanceof TypeError) throw new NotLoaded(String(error));
+  throw error;
 }
 
 /** The entry of the rail that an address belongs to. @param {string[]} path */

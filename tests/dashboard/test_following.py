@@ -1,5 +1,6 @@
 """Pages that stay open follow what happens: figures, names, ages; none of them has to be loaded anew."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_what_went_through_stands_apart_from_what_was_imported(open_page: Open, 
         imported = group["sources"]["imported"]
         expect(cells.nth(1)).to_have_text(str(group["exchanges"] - imported["exchanges"]))
         expect(cells.nth(6)).to_have_text(str(imported["exchanges"]))
-        expect(cells.nth(7)).to_have_text(f"${imported['cost_usd']:.2f}" if imported["exchanges"] else "–")
+        expect(cells.nth(7)).to_have_text(f"${imported['cost_usd']:.2f}" if imported["exchanges"] else "\u2013")
     work(proxy, "work")
     expect(tiles.nth(0)).to_have_text("6")
     expect(page.locator('section[aria-label="Budgets"] tbody tr td').nth(3)).to_contain_text("6")
@@ -73,3 +74,41 @@ def test_an_exchange_follows_to_another_session(open_page: Open, proxy: ProxyPro
     httpx.post(f"{proxy.url}/api/exchanges/1/reassign", json={"session_id": 2}).raise_for_status()
     expect(facts.locator("dd").first).to_have_text("2 ← 1")
     expect(page.locator('section[aria-label="Received → sent"] .message').first).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["", "session/1", "session/1/compactions", "session/1/exchanges"])
+def test_a_new_name_is_seen_on_every_page_of_the_session(open_page: Open, proxy: ProxyProcess, place: str) -> None:
+    httpx.post(f"{proxy.url}/api/sessions/1/activate").raise_for_status()
+    page = open_page(place, url=proxy.url).page
+    page.locator('body[data-connection="live"]').wait_for()
+    httpx.patch(f"{proxy.url}/api/sessions/1", json={"name": "<b>named anew</b>"}).raise_for_status()
+    expect(page.locator("h1")).to_have_text("<b>named anew</b>")
+
+
+def test_ages_grow_while_a_page_is_open(open_page: Open, proxy: ProxyProcess) -> None:
+    httpx.post(f"{proxy.url}/api/sessions/1/activate").raise_for_status()
+    watched = open_page("models", url=proxy.url)
+    page = watched.page
+    page.clock.install()
+    watched.go("")
+    last = page.locator(".tiles .value time")
+    expect(last).to_have_text(re.compile("^(now|.* sec. ago)$"))
+    page.clock.fast_forward(3 * 60_000)
+    expect(last).to_have_text(re.compile("min. ago$"))
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"), [("en-US", "The proxy does not answer."), ("fr-FR", "Le proxy ne répond pas.")]
+)
+def test_a_page_that_was_never_loaded_comes_once_the_proxy_is_back(
+    open_page: Open, proxy: ProxyProcess, locale: str, text: str
+) -> None:
+    page = open_page("models", url=proxy.url, locale=locale).page
+    page.locator('body[data-connection="live"]').wait_for()
+    port = int(proxy.url.rsplit(":", 1)[1])
+    proxy.stop()
+    page.locator('#rail a[data-name="audit"]').click()
+    expect(page.locator("main .note.bad")).to_contain_text(text)
+    assert "import" not in page.locator("main").inner_text()
+    proxy.start(port)
+    expect(page.locator("main tbody tr").first).to_be_visible()

@@ -1,6 +1,7 @@
 // @ts-check
 // Numbers and times as people of this language write them.
 
+import { element, say } from "./dom.js";
 import { language, t } from "./texts.js";
 
 /** The browser's own region, where it speaks the page's language. */
@@ -87,9 +88,16 @@ export function axisTime(ms) {
   return (value) => format.format(new Date(value));
 }
 
+/** How long ago, as an element that grows older with its page. @param {any} iso @returns {HTMLElement | string} */
+export const ago = (iso) => (iso ? element("time", { "data-ago": iso, datetime: iso, title: moment(iso) }, since(iso)) : "–");
+
+/** The ages in a part of the page, said anew where they have changed. @param {Element} root */
+export function age(root) {
+  for (const node of root.querySelectorAll("[data-ago]")) say(node, since(/** @type {HTMLElement} */ (node).dataset.ago));
+}
+
 /** @param {any} iso */
-export function ago(iso) {
-  if (!iso) return "–";
+function since(iso) {
   const seconds = (Date.now() - new Date(iso).getTime()) / 1000;
   if (seconds < 5) return t("time.now");
   const [value, unit] = seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"]

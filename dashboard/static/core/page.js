@@ -2,8 +2,11 @@
 // What a page gets: its place, its root, and everything that must end when the reader leaves.
 
 import { fill } from "./dom.js";
+import { age } from "./formats.js";
 import { live } from "./live.js";
 import { failure, loading } from "../parts/states.js";
+
+const AGE_MS = 5000;
 
 /** @typedef {import("./router.js").Place} Place */
 
@@ -17,6 +20,7 @@ export class Page {
     this.ends = [];
     /** Set by pages that can follow a change of the query. @type {((query: URLSearchParams) => void) | null} */
     this.turned = null;
+    this.ages = setInterval(() => { if (!document.hidden) age(root); }, AGE_MS);
   }
 
   get query() { return this.place.query; }
@@ -35,6 +39,7 @@ export class Page {
 
   leave() {
     this.aborter.abort();
+    clearInterval(this.ages);
     for (const end of this.ends.splice(0)) end();
   }
 

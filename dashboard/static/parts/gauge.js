@@ -60,9 +60,12 @@ export function tiles(tiles, shape = "") {
     cells[key] = { value: element("div", { class: "value" }, "–"), note: element("div", { class: "note-line muted small" }) };
     return element("div", {}, element("div", { class: "label" }, label), cells[key].value, cells[key].note);
   }));
-  /** @param {Record<string, string>} values @param {Record<string, string>} [notes] */
+  /** @param {Record<string, string | Node>} values @param {Record<string, string>} [notes] */
   const set = (values, notes = {}) => {
-    for (const [key, value] of Object.entries(values)) say(cells[key].value, value);
+    for (const [key, value] of Object.entries(values)) {
+      if (value instanceof Node) fill(cells[key].value, value);
+      else say(cells[key].value, value);
+    }
     for (const [key, value] of Object.entries(notes)) say(cells[key].note, value);
   };
   return { node, set };
