@@ -167,7 +167,7 @@ def ledger_totals(db: sqlite3.Connection, *, at: int) -> list[LedgerTotals]:
         {"at": at},
     )
     return [
-        LedgerTotals(tool, tasks, matched, overlapping, *whole_sums(halves), latest_ts=latest)
+        LedgerTotals(*(tool, tasks, matched, overlapping, *whole_sums(halves), latest))
         for tool, latest, tasks, matched, overlapping, *halves in rows
     ]
 

@@ -17,7 +17,7 @@ from proxy.facts import FactsCache
 from proxy.memory import SessionMemories
 from proxy.running import Kind, Registry, Running
 from proxy.sse import SseStream
-from proxy.usage import bounded_raw, parse_usage, usage_of_json
+from proxy.usage import Estimate, bounded_raw, parse_usage, usage_of_json
 from schema.appending import Appender
 from schema.appends import Append
 from schema.blobs import content_ref
@@ -104,18 +104,18 @@ class Finisher:
             running.answer = self._answer(ending)
             running.tip = self._tip(running, running.answer, completed=ending.kind == "completed")
         memory = self._memories.get(running.session_id)
-        usage = parse_usage(ending.usage_raw) if ending.usage_raw is not None else None
-        if memory is not None and usage is not None and not running.refused():
+        usage = self._usage(running, ending, running.answer)
+        if memory is not None and usage.source == "measured" and not running.refused():
             memory.measured(usage.prompt_tokens, running.tokens)
         if running.reserved is not None:
             last = ending.elsewhere
             asked = (last.provider, last.model) if last is not None else (None, None)
-            running.reserved.settle(self._usage(running, ending, running.answer), *asked)
+            running.reserved.settle(usage, *asked)
         if running.refused():  # its beginning is not in the log
             self._appender.lost(1)
             return
         bodies = self._bodies(running, (running.answer.message, *running.answer.others))
-        facts = self._event(running, ending, running.answer, bodies)
+        facts = self._event(running, ending, running.answer, usage, bodies)
         (event,) = exchanges.decide("running", exchanges.FinishExchange(facts))
         if ending.elsewhere is not None:
             bodies += self._bodies(running, (ending.elsewhere.envelope,))
@@ -149,13 +149,14 @@ class Finisher:
         running: Running,
         ending: Ending,
         answer: Answer,
+        usage: Usage,
         bodies: list[tuple[Body, bool]],
     ) -> exchanges.Ending:
         refs = [body.ref for body, _ in bodies]
         shared: dict[str, Any] = {
             "session_id": running.session_id,
             "exchange_id": running.exchange_id,
-            "usage": self._usage(running, ending, answer),
+            "usage": usage,
             "usage_raw": bounded_raw(ending.usage_raw),
             "answer_ref": refs[0] if answer.message is not None else None,
             "other_refs": tuple(refs[1:]) if answer.message is not None else tuple(refs),
@@ -187,19 +188,23 @@ class Finisher:
 
     def _usage(self, running: Running, ending: Ending, answer: Answer) -> Usage:
         """The upstream's own figures; else our estimate of what it has worked on; none where it did not get so far."""
-        measured = parse_usage(ending.usage_raw) if ending.usage_raw is not None else None
-        if measured is not None:
-            return measured
+
+        def estimate() -> Estimate:
+            text = completion_text(answer)
+            return Estimate(running.tokens, self._count(text) if text else 0)
+
+        told = parse_usage(ending.usage_raw, estimate) if ending.usage_raw is not None else None
+        if told is not None:
+            return told
         rejected = ending.http_status is not None and ending.http_status >= 400
         if not ending.reached or rejected or (ending.kind == "failed" and answer.message is None):
             return Usage()
-        text = completion_text(answer)
-        completion = self._count(text) if text else 0
+        prompt, completion = estimate()
         return Usage(
             source="estimated",
-            prompt_tokens=running.tokens,
+            prompt_tokens=prompt,
             completion_tokens=completion,
-            total_tokens=running.tokens + completion,
+            total_tokens=prompt + completion,
         )
 
     def _tip(self, running: Running, answer: Answer, *, completed: bool) -> bytes | None:

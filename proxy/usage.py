@@ -3,23 +3,23 @@
 A figure that makes no sense is ignored by itself. The object is kept too, as it came, within a bound.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from context.surrogates import decode_mended
 from proxy.json_depth import openers, within_depth
+from proxy.usage_figures import Figure, Path, count_of, figure
 from schema.exchanges import Usage
 
 MAX_RAW_BYTES = 4_096
 _MAX_RAW_DEPTH = 16
-_MAX_TOKENS = 2**53  # what every JSON reader can hold exactly
 
-_Path = tuple[str, ...]
-_PROMPT: tuple[_Path, ...] = (("prompt_tokens",), ("input_tokens",), ("promptTokenCount",))
-_COMPLETION: tuple[_Path, ...] = (("completion_tokens",), ("output_tokens",), ("candidatesTokenCount",))
-_TOTAL: tuple[_Path, ...] = (("total_tokens",), ("totalTokenCount",))
-_CACHED: tuple[_Path, ...] = (
+_PROMPT: tuple[Path, ...] = (("prompt_tokens",), ("input_tokens",), ("promptTokenCount",))
+_COMPLETION: tuple[Path, ...] = (("completion_tokens",), ("output_tokens",), ("candidatesTokenCount",))
+_TOTAL: tuple[Path, ...] = (("total_tokens",), ("totalTokenCount",))
+_CACHED: tuple[Path, ...] = (
     ("prompt_tokens_details", "cached_tokens"),
     ("input_tokens_details", "cached_tokens"),
     ("cache_read_input_tokens",),  # Anthropic
@@ -27,20 +27,30 @@ _CACHED: tuple[_Path, ...] = (
     ("cached_tokens",),  # Moonshot
     ("cachedContentTokenCount",),  # Gemini
 )
-_CACHE_WRITE: tuple[_Path, ...] = (
+_CACHE_WRITE: tuple[Path, ...] = (
     ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter
     ("prompt_tokens_details", "cache_creation_tokens"),  # LiteLLM
     ("input_tokens_details", "cache_write_tokens"),
     ("cache_creation_input_tokens",),  # Anthropic
     ("cache_write_tokens",),
 )
-_REASONING: tuple[_Path, ...] = (
+_REASONING: tuple[Path, ...] = (
     ("completion_tokens_details", "reasoning_tokens"),
     ("output_tokens_details", "reasoning_tokens"),
     ("reasoning_tokens",),
     ("thoughtsTokenCount",),  # Gemini
 )
 _BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")  # Anthropic: not in its input_tokens
+
+
+class Estimate(NamedTuple):
+    """Tokens by our own count."""
+
+    prompt: int
+    completion: int
+
+
+_Sides = tuple[int, int, bool]  # prompt, completion, and whether both are the upstream's own
 
 
 class _Answer(msgspec.Struct):
@@ -59,31 +69,65 @@ _decode_choice = msgspec.json.Decoder(_Choice).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def parse_usage(raw: dict[str, Any]) -> Usage | None:
-    """The measured counts; None when the object holds neither of prompt, completion and total tokens.
+def parse_usage(raw: dict[str, Any], estimate: Callable[[], Estimate]) -> Usage | None:
+    """The counts, None where the object holds none that can be read. They are measured where prompt and completion can
+    both be read, or one of them and the total; else what is lacking is estimated, and all is marked so.
 
     Dialects differ in what is a part of what. Here cached and written tokens are parts of the prompt, reasoning is a
     part of the completion: where an upstream counts them beside, they are added."""
-    prompt, completion, total = _first(raw, _PROMPT), _first(raw, _COMPLETION), _first(raw, _TOTAL)
-    if prompt is None and completion is None and total is None:
+    figures = figure(raw, _PROMPT), figure(raw, _COMPLETION), figure(raw, _TOTAL)
+    if not any(isinstance(each, int) for each in figures):
         return None
-    cached, written, reasoning = _first(raw, _CACHED), _first(raw, _CACHE_WRITE), _first(raw, _REASONING)
-    if prompt is not None and completion is not None:
-        beside = (cached or 0) + (written or 0)
-        if _counts_beside(raw, prompt, completion, total, beside):
-            prompt += beside
-            total = max(total or 0, prompt + completion)
-        thought = (total or 0) - prompt - completion
-        if thought > 0 and reasoning in (None, thought):
-            completion, reasoning = completion + thought, thought
-    return Usage(
-        source="measured",
-        prompt_tokens=prompt or 0,
-        completion_tokens=completion or 0,
-        total_tokens=total if total is not None else (prompt or 0) + (completion or 0),
+    prompt, completion, measured = _sides(*figures, estimate)
+    said = figures[2] if isinstance(figures[2], int) else None
+    total = max(said, prompt + completion) if said is not None and measured else prompt + completion
+    cached, written, reasoning = (count_of(raw, paths) for paths in (_CACHED, _CACHE_WRITE, _REASONING))
+    beside = (cached or 0) + (written or 0)
+    if isinstance(figures[0], int) and _counts_beside(raw, prompt, completion, said, beside):
+        prompt += beside
+        total = max(total, prompt + completion)
+    thought = total - prompt - completion
+    if thought > 0 and reasoning in (None, thought):
+        completion, reasoning = completion + thought, thought
+    found = Usage(
+        source="measured" if measured else "estimated",
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=total,
         cached_tokens=cached,
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
+    )
+    return found if measured else _within(found)
+
+
+def _sides(prompt: Figure, completion: Figure, total: Figure, estimate: Callable[[], Estimate]) -> _Sides:
+    """What is lacking is what the total leaves for it, else our estimate. It counts as measured where the upstream left
+    it to us, not where it said something that makes no sense."""
+    if isinstance(prompt, int) and isinstance(completion, int):
+        return prompt, completion, True
+    if isinstance(prompt, int):
+        if isinstance(total, int) and total >= prompt:
+            return prompt, total - prompt, completion == "absent"
+        return prompt, estimate().completion, False
+    if isinstance(completion, int):
+        if isinstance(total, int) and total >= completion:
+            return total - completion, completion, prompt == "absent"
+        return estimate().prompt, completion, False
+    whole = total if isinstance(total, int) else 0
+    part = min(estimate().prompt, whole)
+    return part, whole - part, False
+
+
+def _within(usage: Usage) -> Usage:
+    """With parts that are no more than what they are parts of."""
+    cached, written, reasoning = usage.cached_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+    room = usage.prompt_tokens - min(cached or 0, usage.prompt_tokens)
+    return msgspec.structs.replace(
+        usage,
+        cached_tokens=None if cached is None else min(cached, usage.prompt_tokens),
+        cache_write_tokens=None if written is None else min(written, room),
+        reasoning_tokens=None if reasoning is None else min(reasoning, usage.completion_tokens),
     )
 
 
@@ -152,13 +196,3 @@ def _object(text: msgspec.Raw) -> dict[str, Any] | None:
         return _decode_object(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-
-
-def _first(raw: dict[str, Any], paths: tuple[_Path, ...]) -> int | None:
-    for path in paths:
-        value: Any = raw
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        if type(value) is int and 0 <= value <= _MAX_TOKENS:  # not bool, which is an int too
-            return value
-    return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.usage import MAX_RAW_BYTES, bounded_raw, parse_usage, usage_of_json
+from proxy.usage import MAX_RAW_BYTES, Estimate, bounded_raw, parse_usage, usage_of_json
 from schema.exchanges import Usage
 
 _JSON = st.recursive(
@@ -77,7 +77,16 @@ _NAMES = st.sampled_from(
             (23, 4, 27, 20, None, None),
         ),
         ({"prompt_tokens": 3, "completion_tokens": 4}, (3, 4, 7, None, None, None)),
-        ({"total_tokens": 9}, (0, 0, 9, None, None, None)),
+        # one side is what the total leaves for it
+        ({"prompt_tokens": 3, "total_tokens": 9}, (3, 6, 9, None, None, None)),
+        ({"completion_tokens": 4, "total_tokens": 9}, (5, 4, 9, None, None, None)),
+        ({"prompt_tokens": 5, "total_tokens": 5}, (5, 0, 5, None, None, None)),
+        # whole numbers, however they are written
+        ({"prompt_tokens": 100.0, "completion_tokens": "10", "total_tokens": 110.0}, (100, 10, 110, None, None, None)),
+        (
+            {"prompt_tokens": None, "input_tokens": 3, "completion_tokens": 10**9},
+            (3, 10**9, 10**9 + 3, None, None, None),
+        ),
         (
             {
                 "prompt_tokens": 30,
@@ -112,7 +121,7 @@ _NAMES = st.sampled_from(
 )
 def test_dialects(raw: dict[str, Any], expected: tuple[int | None, ...]) -> None:
     prompt, completion, total, cached, written, reasoning = expected
-    assert parse_usage(raw) == Usage(
+    assert parse_usage(raw, _no_estimate) == Usage(
         source="measured",
         prompt_tokens=prompt or 0,
         completion_tokens=completion or 0,
@@ -123,17 +132,62 @@ def test_dialects(raw: dict[str, Any], expected: tuple[int | None, ...]) -> None
     )
 
 
-@pytest.mark.parametrize("nonsense", [-1, 1.0, "3", True, None, [], {}, 2**53 + 1])
-def test_nonsense_is_ignored_by_itself(nonsense: object) -> None:
-    raw = {"prompt_tokens": nonsense, "completion_tokens": 4, "prompt_tokens_details": nonsense, "cached_tokens": 2}
-    found = parse_usage(raw)
-    assert found == Usage(source="measured", completion_tokens=4, total_tokens=4, cached_tokens=2)
-    assert parse_usage({"prompt_tokens": nonsense}) is None
+_NONSENSE = [-1, 1.5, float("inf"), "3.0", "-3", "", "٣", "9" * 5_000, True, [], {}, 10**9 + 1, 2**53 - 1, 1e30, 10**30]
+
+
+@pytest.mark.parametrize("nonsense", _NONSENSE)
+def test_what_cannot_be_read_is_estimated(nonsense: object) -> None:
+    def of(**counts: object) -> Usage | None:
+        return parse_usage({**counts, "prompt_tokens_details": nonsense}, _estimate)
+
+    assert of(prompt_tokens=nonsense, completion_tokens=4, cached_tokens=2) == _estimated(50, 4, cached_tokens=2)
+    assert of(prompt_tokens=30, completion_tokens=nonsense) == _estimated(30, 6)
+    assert of(prompt_tokens=30, completion_tokens=nonsense, total_tokens=70) == _estimated(30, 40)
+    assert of(prompt_tokens=nonsense, completion_tokens=4, total_tokens=70) == _estimated(66, 4)
+    assert of(prompt_tokens=nonsense, completion_tokens=nonsense, total_tokens=70) == _estimated(50, 20)
+    assert of(prompt_tokens=nonsense, completion_tokens=nonsense, total_tokens=nonsense) is None
+    measured = Usage(source="measured", prompt_tokens=30, completion_tokens=4, total_tokens=34)
+    assert of(prompt_tokens=30, completion_tokens=4, total_tokens=nonsense, reasoning_tokens=nonsense) == measured
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"total_tokens": 70}, (50, 20)),
+        ({"total_tokens": 9}, (9, 0)),
+        ({"total_tokens": 0}, (0, 0)),
+        ({"prompt_tokens": 30}, (30, 6)),
+        ({"prompt_tokens": 30, "total_tokens": 20}, (30, 6)),
+        ({"completion_tokens": 4}, (50, 4)),
+    ],
+)
+def test_what_is_not_said_is_estimated_and_parts_add_up(raw: dict[str, Any], expected: tuple[int, int]) -> None:
+    assert parse_usage(raw, _estimate) == _estimated(*expected)
+
+
+def test_parts_are_no_more_than_an_estimated_whole() -> None:
+    raw = {"total_tokens": 60, "cached_tokens": 40, "cache_write_tokens": 40, "reasoning_tokens": 40}
+    found = parse_usage(raw, _estimate)
+    assert found == _estimated(50, 10, cached_tokens=40, cache_write_tokens=10, reasoning_tokens=10)
+
+
+def _no_estimate() -> Estimate:
+    raise AssertionError("nothing is to be estimated")
+
+
+def _estimate() -> Estimate:
+    return Estimate(50, 6)
+
+
+def _estimated(prompt: int, completion: int, **parts: int) -> Usage:
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return Usage(source="estimated", **counts, **parts)
 
 
 @given(st.dictionaries(_NAMES | st.text(), _JSON))
 def test_no_object_is_too_odd(raw: dict[str, Any]) -> None:
-    parse_usage(raw)
+    found = parse_usage(raw, _estimate)
+    assert found is None or found.total_tokens >= found.prompt_tokens >= 0 <= found.completion_tokens
     kept = bounded_raw(raw)
     assert kept is not None
     assert len(msgspec.json.encode(kept)) <= MAX_RAW_BYTES
