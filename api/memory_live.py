@@ -21,6 +21,7 @@ from context.likeness import levenshtein
 from projections.memory_lists import MemoryRow, get_memory, list_memories, of_session
 from projections.memory_search import Hit, hits, scored_by_words
 from projections.memory_similarity import cosine, jaccard, telling
+from projections.memory_totals import memory_totals
 from schema.recorded import Metadata
 
 _MOST = 500  # memories of one compression
@@ -36,12 +37,17 @@ class Step(BaseModel):
 
 
 class CompressResult(BaseModel):
+    """Counts of all memories that were asked about; `looked_at` of them were compared: a compression takes the newest
+    of a session, or those of all that are used most."""
+
     success: bool
     current_count: int
     projected_count: int
     space_saved: str
     preview: list[Step]
     compression_ratio: float | None = None
+    total: int
+    looked_at: int
 
 
 class LikeMemory(BaseModel):
@@ -91,13 +97,13 @@ class MemoryRequests:
         )
 
     async def preview(self, asked: CompressPreview) -> CompressResult:
-        return _result(await self._plan(asked))
+        return _result(*await self._plan(asked))
 
     async def execute(self, asked: CompressExecute) -> CompressResult:
         """Raises CommandError and ProjectionLagError."""
-        made = await self._plan(asked)
+        made, total = await self._plan(asked)
         if asked.dryRun or not made.merges:
-            return _result(made)
+            return _result(made, total)
         stores = [await self._store(each) for each in made.merges]
         metadata = Metadata(actor="ws", correlation_id=str(asked.requestId))
         outcome = await self._services.handler.execute(CompressMemories(tuple(stores)), metadata)
@@ -109,7 +115,7 @@ class MemoryRequests:
             "timestamp": iso(self._services.clock()),
         }
         self._services.hub.say("memory_compression_completed", asked.session_id, done)
-        return _result(made)
+        return _result(made, total)
 
     async def search(self, asked: SimilaritySearch) -> SimilarityResult:
         """Raises CommandError and ApiError."""
@@ -126,9 +132,11 @@ class MemoryRequests:
             threshold_used=asked.threshold,
         )
 
-    async def _plan(self, asked: CompressPreview) -> Plan:
-        sources = (await self._services.reads.run(_sources, asked.session_id)).value
-        return await asyncio.to_thread(plan, sources, asked.strategy, asked.threshold, self._services.count)
+    async def _plan(self, asked: CompressPreview) -> tuple[Plan, int]:
+        """With the number of all memories. Raises NotFoundError."""
+        sources, total = (await self._services.reads.run(_sources, asked.session_id)).value
+        made = await asyncio.to_thread(plan, sources, asked.strategy, asked.threshold, self._services.count)
+        return made, total
 
     async def _store(self, merged: Merged) -> StoreMemory:
         first = merged.sources[0]
@@ -145,12 +153,12 @@ class MemoryRequests:
         )
 
 
-def _result(made: Plan) -> CompressResult:
+def _result(made: Plan, total: int) -> CompressResult:
     saved = made.tokens_before - made.tokens_after
     return CompressResult(
         success=True,
-        current_count=made.memories,
-        projected_count=made.memories - sum(len(each.sources) - 1 for each in made.merges),
+        current_count=total,
+        projected_count=total - sum(len(each.sources) - 1 for each in made.merges),
         space_saved=f"{saved} tokens",
         preview=[
             Step(
@@ -162,17 +170,20 @@ def _result(made: Plan) -> CompressResult:
             for each in made.merges[:_SHOWN]
         ],
         compression_ratio=round(saved / made.tokens_before, 4) if made.tokens_before else None,
+        total=total,
+        looked_at=made.memories,
     )
 
 
-def _sources(db: sqlite3.Connection, session_id: int | None, *, at: int) -> list[Source]:
-    """The newest memories of a session, or the most used of all. Raises NotFoundError."""
+def _sources(db: sqlite3.Connection, session_id: int | None, *, at: int) -> tuple[list[Source], int]:
+    """The newest memories of a session, or the most used of all, and how many there are. Raises NotFoundError."""
     if session_id is not None:
         living_session(db, session_id, at=at)
         rows: Sequence[MemoryRow] = of_session(db, session_id, at=at, limit=_MOST)
     else:
         rows = list_memories(db, at=at, session_id=None, min_access_count=0, limit=_MOST).rows
-    return [Source(row, _counts(db, row)) for row in sorted(rows, key=lambda row: row.id)]
+    sources = [Source(row, _counts(db, row)) for row in sorted(rows, key=lambda row: row.id)]
+    return sources, memory_totals(db, session_id, at=at).total
 
 
 def _reference(db: sqlite3.Connection, services: Services, asked: SimilaritySearch, *, at: int) -> Reference:

@@ -1,22 +1,21 @@
 """What compressing memories would put in the place of which. Pure.
 
 `token`: each longer memory is said shorter. `semantic`: one takes the place of those of its session that say nearly the
-same; its text is the longest of theirs, with the lines of the others that it does not say, or nearly so.
+same; its text is the longest of theirs, with the sentences of the others that it does not say. So nothing is lost that
+differs in a number, a name or a negation, and where that saves nothing, they stay as they are.
 """
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
+from context.saying import Known, sentences
 from context.shorter import Count, shorter
 from projections.memory_lists import MemoryRow
 from projections.memory_similarity import cosine
 
 Strategy = Literal["token", "semantic"]
-_WORD = re.compile(r"\w+")
 _LONG = 40  # tokens: shorter memories are left as they are
 _LEAST_KEPT, _MOST_KEPT = 0.1, 0.9
 _MOST_BYTES = 4 << 20  # of texts; what is beyond is left for the next time
@@ -36,7 +35,7 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Tokens of all memories that were looked at."""
+    """`memories` were looked at; tokens of all of them."""
 
     memories: int
     tokens_before: int
@@ -84,27 +83,22 @@ def _merged(sources: Sequence[Source], threshold: float, count: Count) -> list[M
             first, *left = left
             same = [each for each in left if cosine(first.counts, each.counts) >= 1 - threshold]
             left = [each for each in left if each not in same]
-            merged = _one(first, same, 1 - threshold, count) if same else None
+            merged = _one(first, same, count) if same else None
             if merged is not None:
                 found.append(merged)
     return found
 
 
-def _one(first: Source, same: Sequence[Source], near: float, count: Count) -> Merged | None:
+def _one(first: Source, same: Sequence[Source], count: Count) -> Merged | None:
     """None where nothing would be saved."""
     rows = sorted(
         (each.row for each in (first, *same)), key=lambda row: (-row.access_count, -len(row.content or ""), row.id)
     )
     longest = max(rows, key=lambda row: (len(row.content or ""), -row.id))
     lines = (longest.content or "").splitlines()
+    known = Known(longest.content or "")
     for row in rows:
-        lines += [line for line in (row.content or "").splitlines() if not _said(line, lines, near)]
+        lines += [each for each in sentences(row.content or "") if not known.says(each)]
     text = "\n".join(lines)
     tokens = count(text)
     return Merged(text, tokens, tuple(rows)) if tokens < sum(row.tokens for row in rows) else None
-
-
-def _said(line: str, lines: Sequence[str], near: float) -> bool:
-    """Whether one of `lines` says it already, or nearly."""
-    words = Counter(_WORD.findall(line.casefold()))
-    return not words or any(cosine(words, Counter(_WORD.findall(other.casefold()))) >= near for other in lines)

@@ -18,6 +18,8 @@ from commands import (
     forking,
     ledgers,
     memory,
+    memory_shelf,
+    memory_undoing,
     moving,
     pins,
     prices,
@@ -152,7 +154,7 @@ class CommandHandler:
         self._listeners: list[Listener] = []
         self.state = workspace.initial_state()
         self.ledgers = ledgers.initial_state()
-        self._shelf: memory.Shelf | None = None  # what is remembered; None until it is needed
+        self._shelf: memory_shelf.Shelf | None = None  # what is remembered; None until it is needed
         self._last_memory_id = 0
         self._memories_in_flight = 0
         self._reload()
@@ -190,6 +192,9 @@ class CommandHandler:
             events = compaction.decide(self.state, command)
         elif isinstance(command, moving.Command):
             events = moving.decide(self.state, command)
+            if isinstance(command, moving.MergeSessions):
+                sessions_of_it = (command.session_id, *command.source_ids)
+                events += memory_undoing.one_of_each(self.state, self._shelf_for(command), sessions_of_it)
         elif isinstance(command, forking.ForkSession):
             events = forking.decide(self.state, command)
         elif isinstance(command, erasure.Command):
@@ -214,7 +219,7 @@ class CommandHandler:
             if event.stream != memory.STREAM:
                 self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
             elif self._shelf is not None:
-                memory.evolve(self._shelf, event.event)
+                memory_shelf.evolve(self._shelf, event.event)
                 self._versions[event.stream] += 1
         return new
 
@@ -239,7 +244,9 @@ class CommandHandler:
             for _ in range(_RETRIES):
                 self._refresh()
                 self._expect(command, expected_position)
-                if isinstance(command, memory.Command) and not isinstance(command, memory.RecallMemories):
+                if isinstance(command, memory.Command | moving.MergeSessions) and not isinstance(
+                    command, memory.RecallMemories
+                ):
                     await self._loaded_shelf()
                 try:
                     return await self._attempt(command, metadata, idempotent)
@@ -308,29 +315,29 @@ class CommandHandler:
         else:
             self.state = workspace.evolve(self.state, event)
 
-    async def _loaded_shelf(self) -> memory.Shelf:
+    async def _loaded_shelf(self) -> memory_shelf.Shelf:
         """What is remembered, folded from the log in a thread when it is first needed. Under the lock, so that nothing
         is decided meanwhile; what was queued by a caller who has left may be missing, and is folded in later."""
         if self._shelf is None:
             in_flight = self._memories_in_flight
             self._take_shelf(*await asyncio.to_thread(self._read_shelf))
             self._behind = self._behind or in_flight > 0
-        return self._shelf or memory.initial_state()
+        return self._shelf or memory_shelf.initial_state()
 
-    def _shelf_for(self, command: Command) -> memory.Shelf:
+    def _shelf_for(self, command: Command) -> memory_shelf.Shelf:
         """Loaded before, but where the state was dropped just now."""
         if self._shelf is None and not isinstance(command, memory.RecallMemories):
             self._take_shelf(*self._read_shelf())
-        return self._shelf or memory.initial_state()
+        return self._shelf or memory_shelf.initial_state()
 
-    def _take_shelf(self, shelf: memory.Shelf, version: int) -> None:
+    def _take_shelf(self, shelf: memory_shelf.Shelf, version: int) -> None:
         self._shelf = shelf
         self._versions[memory.STREAM] = version
 
-    def _read_shelf(self) -> tuple[memory.Shelf, int]:
-        shelf, version = memory.initial_state(), 0
+    def _read_shelf(self) -> tuple[memory_shelf.Shelf, int]:
+        shelf, version = memory_shelf.initial_state(), 0
         for recorded in self._log.scan(types=_MEMORIES):
-            memory.evolve(shelf, recorded.event)
+            memory_shelf.evolve(shelf, recorded.event)
             version = recorded.version
         return shelf, version
 

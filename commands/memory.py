@@ -9,15 +9,14 @@ from typing import Any, assert_never
 
 import msgspec
 
-from commands.errors import ConflictError, NotFoundError
+from commands.errors import NotFoundError
+from commands.memory_shelf import STRENGTH, Kept, Shelf, ever_there, forgotten, same_text
+from commands.memory_undoing import restored
 from commands.workspace import Workspace, family, require, whole
 from schema.memory import (
-    ForgetCause,
     MemoryDemoted,
-    MemoryForgotten,
     MemoryPromoted,
     MemoryRecalled,
-    MemoryRestored,
     MemoryStored,
     MemoryType,
     Origin,
@@ -97,66 +96,6 @@ Command = (
 )
 
 
-class Kept(msgspec.Struct, gc=False):
-    """A memory as decisions need it; `promoted_from` is what it was before its promotion."""
-
-    session_id: int
-    content_ref: str
-    memory_type: MemoryType
-    accesses: int = 1
-    forgotten: bool = False
-    promoted_from: MemoryType | None = None
-
-
-class Shelf(msgspec.Struct):
-    """All memories by their number, and their numbers by session and by text. `evolve` changes it in place."""
-
-    memories: dict[int, Kept] = msgspec.field(default_factory=dict)
-    of_session: dict[int, list[int]] = msgspec.field(default_factory=dict)
-    texts: dict[str, list[int]] = msgspec.field(default_factory=dict)
-    last_id: int = 0
-
-
-def initial_state() -> Shelf:
-    return Shelf()
-
-
-def evolve(shelf: Shelf, event: Event) -> Shelf:
-    if isinstance(event, MemoryStored):
-        _put(shelf, event)
-    elif isinstance(event, MemoryRecalled):
-        for number in event.memory_ids:
-            if number in shelf.memories:
-                shelf.memories[number].accesses += 1
-    elif isinstance(event, MemoryPromoted | MemoryDemoted | MemoryForgotten | MemoryRestored):
-        kept = shelf.memories.get(event.memory_id)
-        if kept is not None:
-            _change(kept, event)
-    return shelf
-
-
-def _put(shelf: Shelf, event: MemoryStored) -> None:
-    number, session_id = event.memory_id, event.session_id
-    shelf.memories[number] = Kept(session_id, event.content_ref, event.memory_type)
-    shelf.of_session.setdefault(session_id, []).append(number)
-    shelf.texts.setdefault(event.content_ref, []).append(number)
-    shelf.last_id = max(shelf.last_id, number)
-
-
-def _change(kept: Kept, event: MemoryPromoted | MemoryDemoted | MemoryForgotten | MemoryRestored) -> None:
-    match event:
-        case MemoryPromoted():
-            kept.memory_type, kept.promoted_from = event.to, event.from_
-        case MemoryDemoted():
-            kept.memory_type, kept.promoted_from = event.to, None
-        case MemoryForgotten():
-            kept.forgotten = True
-        case MemoryRestored():
-            kept.forgotten = False
-        case _:
-            assert_never(event)
-
-
 def decide(workspace: Workspace, shelf: Shelf, command: Command) -> list[Event]:
     """The events that `command` causes, none when all is so already. Raises CommandError."""
     match command:
@@ -171,13 +110,11 @@ def decide(workspace: Workspace, shelf: Shelf, command: Command) -> list[Event]:
             require(workspace, session_id)
             return [_promoted(shelf, number) for number in _of_use(workspace, shelf, session_id)]
         case CleanUpMemories(numbers):
-            return [
-                _forgotten(shelf, number, "cleanup") for number in numbers if _hardly_used(workspace, shelf, number)
-            ]
+            return [forgotten(shelf, number, "cleanup") for number in numbers if _hardly_used(workspace, shelf, number)]
         case ForgetMemory(number):
-            return [] if _known(workspace, shelf, number).forgotten else [_forgotten(shelf, number, "asked")]
+            return [] if _known(workspace, shelf, number).forgotten else [forgotten(shelf, number, "asked")]
         case RestoreMemory(number):
-            return _restore(workspace, shelf, number)
+            return restored(workspace, shelf, number, _known(workspace, shelf, number))
         case DemoteMemory(number):
             return _demote(workspace, shelf, number)
         case _:
@@ -188,9 +125,9 @@ def _store(workspace: Workspace, shelf: Shelf, command: StoreMemory) -> list[Eve
     """The same text in the same session is one memory. What was detected is not taken for a use of it, and does not
     bring back what was forgotten."""
     require(workspace, command.session_id)
-    if command.origin == "detected" and _ever(workspace, shelf, command.session_id, command.body.ref):
+    if command.origin == "detected" and ever_there(workspace, shelf, command.session_id, command.body.ref):
         return []
-    same = _same(workspace, shelf, command.session_id, command.body.ref)
+    same = same_text(workspace, shelf, command.session_id, command.body.ref)
     if same is not None and not command.supersedes:
         return [MemoryRecalled(session_id=command.session_id, memory_ids=(same,), cause="restored")]
     return [_stored(command)]
@@ -201,21 +138,10 @@ def _compress(workspace: Workspace, shelf: Shelf, stores: Iterable[StoreMemory],
     for store in stores:
         require(workspace, store.session_id)
         _all_alive(workspace, shelf, store.supersedes)
-        events.append(_stored(store))
-        events += [_forgotten(shelf, number, "compressed", store.memory_id) for number in store.supersedes]
+        events.append(_standing_for(shelf, store))
+        events += [forgotten(shelf, number, "compressed", store.memory_id) for number in store.supersedes]
     _all_alive(workspace, shelf, forget)
-    return events + [_forgotten(shelf, number, "compressed") for number in forget]
-
-
-def _restore(workspace: Workspace, shelf: Shelf, number: int) -> list[Event]:
-    kept = _known(workspace, shelf, number)
-    if not kept.forgotten:
-        return []
-    same = _same(workspace, shelf, kept.session_id, kept.content_ref)
-    if same is not None:
-        text = f"Memory {same} of the session has the same text."
-        raise ConflictError("already_remembered", text, memory_id=same)
-    return [MemoryRestored(session_id=kept.session_id, memory_id=number)]
+    return events + [forgotten(shelf, number, "compressed") for number in forget]
 
 
 def _demote(workspace: Workspace, shelf: Shelf, number: int) -> list[Event]:
@@ -226,7 +152,18 @@ def _demote(workspace: Workspace, shelf: Shelf, number: int) -> list[Event]:
     return [MemoryDemoted(session_id=kept.session_id, memory_id=number, **change)]
 
 
-def _stored(command: StoreMemory) -> MemoryStored:
+def _standing_for(shelf: Shelf, command: StoreMemory) -> MemoryStored:
+    """It is of as much use as what it takes the place of, so that no cleanup takes it for new."""
+    sources = [shelf.memories[number] for number in command.supersedes]
+    if not sources:
+        return _stored(command)
+    strongest = max((each.memory_type for each in sources), key=STRENGTH.index)
+    kept = msgspec.structs.replace(command, memory_type=strongest)
+    accesses = max(each.accesses for each in sources)
+    return _stored(kept, accesses if accesses > 1 else None)
+
+
+def _stored(command: StoreMemory, accesses: int | None = None) -> MemoryStored:
     ref = command.body.ref
     return MemoryStored(
         session_id=command.session_id,
@@ -239,35 +176,15 @@ def _stored(command: StoreMemory) -> MemoryStored:
         exchange_id=command.exchange_id,
         message_ref=command.message_ref,
         supersedes=command.supersedes,
+        accesses=accesses,
         metadata=command.metadata,
         preview=command.preview,
     )
 
 
-def _forgotten(shelf: Shelf, number: int, cause: ForgetCause, by: int | None = None) -> MemoryForgotten:
-    session_id = shelf.memories[number].session_id
-    return MemoryForgotten(session_id=session_id, memory_id=number, cause=cause, superseded_by=by)
-
-
 def _promoted(shelf: Shelf, number: int) -> MemoryPromoted:
     kept = shelf.memories[number]
     return MemoryPromoted(session_id=kept.session_id, memory_id=number, from_=kept.memory_type, to="frequent")
-
-
-def _same(workspace: Workspace, shelf: Shelf, session_id: int, ref: str) -> int | None:
-    """The memory of the session, or of what became parts of it, that has this text."""
-    sessions = family(workspace, session_id)
-    for number in shelf.texts.get(ref, ()):
-        kept = shelf.memories[number]
-        if kept.session_id in sessions and not kept.forgotten:
-            return number
-    return None
-
-
-def _ever(workspace: Workspace, shelf: Shelf, session_id: int, ref: str) -> bool:
-    """Whether the session has, or had, a memory with this text."""
-    sessions = family(workspace, session_id)
-    return any(shelf.memories[number].session_id in sessions for number in shelf.texts.get(ref, ()))
 
 
 def _of_use(workspace: Workspace, shelf: Shelf, session_id: int) -> list[int]:

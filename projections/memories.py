@@ -91,7 +91,14 @@ class MemoryRows:
             "INSERT INTO memory_index(rowid, content, scope) VALUES (?, ?, ?)",
             (recorded.position, text, scope_of(event.session_id)),
         )
-        version = Version(event.memory_id, recorded.position, event.session_id, event.memory_type, recorded.timestamp)
+        version = Version(
+            event.memory_id,
+            recorded.position,
+            event.session_id,
+            event.memory_type,
+            recorded.timestamp,
+            event.accesses or 1,
+        )
         begin(self._db, version)
         add_totals(self._db, recorded.position, None, version, event.tokens)
 
@@ -181,7 +188,7 @@ class MemoryRows:
 
 MEMORIES = Projection(
     name="memories",
-    version=1,
+    version=2,
     tables=TABLES,
     fold_contents=MemoryRows,
     handles=dict(

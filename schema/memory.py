@@ -14,14 +14,15 @@ from schema.registry import Event, SealedText
 MemoryType = Literal["episodic", "frequent", "semantic"]
 Origin = Literal["api", "detected", "compressed"]
 RecallCause = Literal["search", "similar", "restored"]
-ForgetCause = Literal["cleanup", "compressed", "asked"]
+ForgetCause = Literal["cleanup", "compressed", "asked", "merged", "undone"]
 
 
 class MemoryStored(Event, frozen=True, kw_only=True):
     """A text is remembered. `content_ref` is the sha256 of its UTF-8 bytes, `hash` the first 16 hex digits of that.
     `origin` says who stored it: a client, our own reading of a conversation (then `exchange_id` and `message_ref` name
     the message that it stands in), or a compression, which puts it in the place of the memories `supersedes`.
-    `metadata` is a JSON object. The blob holds the text."""
+    `accesses` is how often it was of use at its beginning, where that is not once: after a compression, as often as
+    what it stands for. `metadata` is a JSON object. The blob holds the text."""
 
     session_id: int
     memory_id: int
@@ -33,6 +34,7 @@ class MemoryStored(Event, frozen=True, kw_only=True):
     exchange_id: int | None = None
     message_ref: str | None = None
     supersedes: tuple[int, ...] = ()
+    accesses: int | None = None
     metadata: SealedText = None
     preview: SealedText = None
     blob: Blob | None = None
@@ -66,7 +68,8 @@ class MemoryDemoted(Event, frozen=True, kw_only=True):
 
 
 class MemoryForgotten(Event, frozen=True, kw_only=True):
-    """A memory leaves lists and searches; it can be restored. `superseded_by` took its place, in a compression."""
+    """A memory leaves lists and searches; it can be restored. `superseded_by` took its place: in a compression, or
+    (`merged`) as it has the same text in what is one session now. `undone`: what it took the place of is back."""
 
     session_id: int
     memory_id: int

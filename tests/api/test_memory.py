@@ -92,6 +92,23 @@ async def test_frequent_pages(two: House) -> None:
     assert (await two.client.get("/api/memory/frequent?session_id=2")).status_code == 404
 
 
+async def test_merged_sessions_have_a_text_once(two: House) -> None:
+    for number in (1, 2, 2):
+        await store(two, "The staging database listens on 5433.", number)
+    await store(two, "Something about cats and dogs", 1)
+    merged = await two.client.post("/api/sessions/1/merge", json={"source_ids": [2]})
+    assert merged.status_code == 200
+    page = (await two.client.get("/api/memory/frequent?min_access_count=0&session_id=1&envelope=true")).json()
+    assert ([(each["id"], each["access_count"]) for each in page["memories"]], page["total"]) == (
+        [("2", 2), ("4", 1)],
+        2,
+    )
+    gone = (await two.client.get("/api/memory/1")).json()
+    assert (gone["forgotten"], gone["superseded_by"]) == ("merged", 2)
+    found = await two.client.post("/api/memory/similarity", json={"query": "staging database", "score_threshold": 0})
+    assert [each["id"] for each in found.json()["results"]] == ["2"]
+
+
 async def test_similar_to_what_was_asked_last(two: House) -> None:
     empty = (await two.client.get("/api/memory/similar/1")).json()
     assert (empty["results"], empty["query"], bool(empty["message"])) == ([], "", True)

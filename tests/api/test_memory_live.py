@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api import memory_live
 from schema.exchanges import MessageRefs
 from tests.api.house import House
 from tests.api.sockets import served
@@ -61,8 +62,8 @@ async def test_what_a_compression_would_do(house: House, client: Page, nested: b
 
 async def test_a_compression_is_done_and_told_and_can_be_undone(house: House, client: Page) -> None:
     await store(house, f"{NEAR} 5433")
-    await store(house, f"{NEAR} 5434\nand more")
-    await store(house, f"{NEAR} 5435", 2)
+    await store(house, f"{NEAR} 5433.\nand more")
+    await store(house, f"{NEAR} 5433", 2)
     head = house.log.head()
     await client.socket.send(json.dumps({
         "type": "memory_compress_execute", "requestId": "r", "strategy": "semantic", "session_id": 1,
@@ -74,15 +75,44 @@ async def test_a_compression_is_done_and_told_and_can_be_undone(house: House, cl
     assert house.types(head) == ["MemoryStored", "MemoryForgotten", "MemoryForgotten"]
     assert {recorded.actor for recorded in house.events(head)} == {"ws"}
     (left,) = (await house.client.get("/api/memory/frequent?session_id=1&min_access_count=0")).json()
-    assert left["content"] == f"{NEAR} 5434\nand more"
+    assert left["content"] == f"{NEAR} 5433.\nand more"
     memory = (await house.client.get(f"/api/memory/{left['id']}")).json()
     assert (memory["provenance"]["origin"], memory["provenance"]["supersedes"]) == ("compressed", [1, 2])
     assert (await house.client.get("/api/memory/1")).json()["superseded_by"] == int(left["id"])
     assert (await house.client.post("/api/memory/1/restore")).json()["changed"]
+    there = (await house.client.get("/api/memory/frequent?session_id=1&min_access_count=0")).json()
+    assert sorted(each["id"] for each in there) == ["1", "2"]
+    assert (await house.client.get(f"/api/memory/{left['id']}")).json()["forgotten"] == "undone"
     again = await ask(client, "memory_compress_execute", requestId="s", strategy="token")
     assert (again["result"]["space_saved"], again["result"]["preview"]) == ("0 tokens", []) or again["result"][
         "success"
     ]
+
+
+async def test_what_contradicts_is_not_merged_away(house: House, client: Page) -> None:
+    texts = (f"{NEAR} 5433", f"{NEAR} 6000", "Always push release tags to main", "Never push release tags to main")
+    for text in texts:
+        await store(house, text)
+    frame = await ask(client, "memory_compress_execute", requestId="r", strategy="semantic", threshold=0.9)
+    assert frame["result"]["projected_count"] == 4
+    both = "They run on the same machine, in the rack next to the window of the office."
+    await store(house, f"{NEAR} 7000. {both}", 2)
+    await store(house, f"{NEAR} 8000. {both}", 2)
+    await ask(client, "memory_compress_execute", requestId="r", strategy="semantic", session_id=2)
+    (left,) = (await house.client.get("/api/memory/frequent?session_id=2&min_access_count=0")).json()
+    assert left["content"] == f"{NEAR} 7000. {both}\n{NEAR} 8000."
+
+
+async def test_a_compression_says_how_many_it_looked_at(
+    house: House, client: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_live, "_MOST", 2)
+    for number in range(3):
+        await store(house, f"memory number {number}")
+    of_one: dict[str, Any] = {"session_id": 1}
+    for fields in ({}, of_one):
+        result = (await ask(client, "memory_compress_preview", requestId="r", **fields))["result"]
+        assert [result[name] for name in ("current_count", "projected_count", "total", "looked_at")] == [3, 3, 3, 2]
 
 
 @pytest.mark.parametrize("method", ["cosine", "jaccard", "levenshtein"])

@@ -1,5 +1,7 @@
 """Memories: rows, versions, totals."""
 
+import msgspec
+
 from projections.memories import MEMORIES
 from projections.timeline import TIMELINE
 from schema.erasure import ErasedCounts, SessionErased
@@ -54,6 +56,13 @@ SPECS = (
             (1, 5, 6, 1, "episodic", 2, "cleanup"),
             (1, 6, None, 1, "episodic", 2, None),
         ],
+    ),
+    Spec(
+        title="what a compression put there was of use before",
+        projection=MEMORIES,
+        given=(msgspec.structs.replace(stored(1), accesses=7), RECALLED),
+        select="SELECT from_position, access_count FROM memory_versions ORDER BY 1",
+        rows=[(1, 7), (2, 8)],
     ),
     Spec(
         title="it was used last when it was recalled, and what took its place is told while it is gone",
