@@ -16,7 +16,7 @@ from api.bodies import RequestBody, documented, read
 from api.context_desk import Planned, subject
 from api.details import invalid
 from api.errors import InvalidFieldError
-from api.fields import FROM_TEXT, MAX_INT, BodyInt, PathId, QueryId
+from api.fields import FROM_TEXT, MAX_INT, BodyInt, PathId, QueryId, TextFlag
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -143,13 +143,15 @@ async def preview(
     services: Use,
     preserve_messages: Annotated[int | None, Interval(ge=0, le=200), FROM_TEXT, Query()] = None,
     exchange_id: QueryId = None,
+    force: Annotated[TextFlag, Query()] = False,
 ) -> shapes.Preview | shapes.NoPreview:
     """What a compaction would do now: the same plan, and nothing is written."""
     preserve = _preserved(services, _CONFIGURED if preserve_messages is None else preserve_messages)
     if not reads.past:  # what a compaction would find; where nothing can be written, what is there
         with contextlib.suppress(UnavailableError):
             await services.waiter.until(await services.handler.flushed())
-    planned = await services.desk.plan(await reads.run(subject, session_id, exchange_id), keep_last(preserve))
+    found = await reads.run(subject, session_id, exchange_id)
+    planned = await services.desk.plan(found, keep_last(preserve), force=force)
     made = planned.made
     if isinstance(made, Refused):
         return shapes.NoPreview(

@@ -10,6 +10,7 @@ from api.times import iso, iso_or_none
 from context.compaction import Plan, Reason, Refused
 from projections.compaction import DecisionRow
 from projections.sessions import SessionRow
+from schema.compaction import Kind
 
 _SUMMARY = 500  # characters of a summary that an answer shows
 
@@ -41,8 +42,10 @@ class HistRow(BaseModel):
 
 
 class HistoryRow(HistRow):
-    """`cumulative_saved` is what those in force had saved by then."""
+    """`cumulative_saved` is what those in force of the kinds asked for had saved by then. The `id` of a compression is
+    its log_id."""
 
+    kind: Kind
     cumulative_saved: int
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from annotated_types import Interval
@@ -46,6 +46,7 @@ from projections.session_stats import session_stats
 from projections.sessions import SessionRow
 from projections.timeline import get_event
 from projections.workspace import active_session_id
+from schema.compaction import Kind
 
 router = APIRouter(prefix="/api/compaction", tags=["compaction"])
 
@@ -128,11 +129,12 @@ async def history(
     reads: Reads,
     limit: Annotated[int, Interval(ge=1, le=1000), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
+    kind: Literal["compaction", "compression", "all"] = "compaction",
 ) -> History:
-    """Compactions, newest first, also those undone since."""
-    page = await reads.run(_history, session_id, limit, offset)
+    """Compactions, newest first, also those undone since; or compressions, or both."""
+    page = await reads.run(_history, session_id, None if kind == "all" else kind, limit, offset)
     rows = [
-        shapes.HistoryRow.model_validate({**shapes.hist_fields(row), "cumulative_saved": saved})
+        shapes.HistoryRow.model_validate({**shapes.hist_fields(row), "kind": row.kind, "cumulative_saved": saved})
         for row, saved in page.rows
     ]
     return History(session_id=session_id, history=rows, total_entries=page.total)
@@ -216,7 +218,7 @@ def _active(db: sqlite3.Connection, *, at: int) -> Found | None:
 
 
 def _history(
-    db: sqlite3.Connection, session_id: int, limit: int, offset: int, *, at: int
+    db: sqlite3.Connection, session_id: int, kind: Kind | None, limit: int, offset: int, *, at: int
 ) -> Page[tuple[DecisionRow, int]]:
     living_session(db, session_id, at=at)
-    return list_decisions(db, session_id, "compaction", at=at, limit=limit, offset=offset)
+    return list_decisions(db, session_id, kind, at=at, limit=limit, offset=offset)

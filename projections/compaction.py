@@ -51,6 +51,7 @@ _SHOWN = (
     " iif(reverted_position <= :at, reverted_at, NULL), exchange_id"
 )
 _OF = "FROM prefix_decisions WHERE kind = :kind AND position <= :at"
+_OF_BOTH = "FROM prefix_decisions WHERE position <= :at"
 _IN_FORCE = "(reverted_position IS NULL OR reverted_position > :at)"
 _SAVED = "tokens_before - tokens_after"
 _encode = msgspec.json.Encoder().encode
@@ -115,11 +116,12 @@ def context_state(db: sqlite3.Connection, session_id: int, *, at: int) -> Contex
 
 
 def list_decisions(
-    db: sqlite3.Connection, session_id: int, kind: Kind, *, at: int, limit: int, offset: int = 0
+    db: sqlite3.Connection, session_id: int, kind: Kind | None, *, at: int, limit: int, offset: int = 0
 ) -> Page[tuple[DecisionRow, int]]:
-    """Newest first, each with the tokens that those in force had saved by then."""
+    """Newest first, each with the tokens that those in force had saved by then; None: of both kinds."""
     values = {"at": at, "kind": kind, "limit": limit, "offset": offset}
-    where = f"{_OF} AND session_id IN ({_numbers(family(db, session_id, at=at))})"
+    of = _OF if kind is not None else _OF_BOTH
+    where = f"{of} AND session_id IN ({_numbers(family(db, session_id, at=at))})"
     rows = db.execute(
         f"SELECT {_SHOWN}, sum(iif({_IN_FORCE}, {_SAVED}, 0)) OVER (ORDER BY position, number) {where}"
         " ORDER BY position DESC, number DESC LIMIT :limit OFFSET :offset",

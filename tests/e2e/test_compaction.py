@@ -178,6 +178,40 @@ def test_a_preview_is_what_happens(proxy: ProxyProcess, mock: MockProcess) -> No
     assert (refused["success"], refused["reason"]) == (False, "not_enough_messages_to_summarize")
 
 
+def test_a_preview_waives_the_minimums_like_the_compaction(proxy: ProxyProcess, mock: MockProcess) -> None:
+    agent = Agent(proxy, mock, "forced", "mock")
+    for _ in range(2):
+        raw = agent.turn(4)
+    path = f"/api/compaction/{int(raw.headers['x-session-id'])}"
+    assert proxy.get(f"{path}/preview", preserve_messages=0)["can_compact"] is False
+    seen = proxy.get(f"{path}/preview", preserve_messages=0, force=True)
+    done = post(proxy, path, {"preserve_messages": 0, "force": True})["result"]
+    assert done["summarized_count"] == seen["preview"]["messages_to_summarize"] > 0
+    assert done["tokens_saved"] == seen["estimate"]["tokens_saved"]
+
+
+def test_one_history_lists_both_kinds(proxy: ProxyProcess, mock: MockProcess) -> None:
+    agent = Agent(proxy, mock, "both", "mock")
+    for _ in range(8):
+        raw = agent.turn()
+    session = int(raw.headers["x-session-id"])
+    path = f"/api/compaction/{session}"
+    log_id = post(proxy, f"/api/compress/{session}", {"force": True})["log_id"]
+    history_id = post(proxy, path, {"preserve_messages": 0, "force": True})["history_id"]
+    both = proxy.get(f"{path}/history", kind="all")
+    assert [(row["kind"], row["id"]) for row in both["history"]] == [
+        ("compaction", history_id),
+        ("compression", log_id),
+    ]
+    assert both["total_entries"] == 2
+    saved = [row["tokens_saved"] for row in both["history"]]
+    assert [row["cumulative_saved"] for row in both["history"]] == [sum(saved), saved[1]]
+    (row,) = proxy.get(f"{path}/history")["history"]
+    assert (row["kind"], row["id"]) == ("compaction", history_id)
+    (row,) = proxy.get(f"{path}/history", kind="compression")["history"]
+    assert (row["kind"], row["id"], row["cumulative_saved"]) == ("compression", log_id, saved[1])
+
+
 def test_undone_it_is_byte_for_byte_what_the_client_sends(proxy: ProxyProcess, mock: MockProcess) -> None:
     agent = Agent(proxy, mock, "undo", "mock-model-2")  # under its own name: nothing else is changed
     for _ in range(6):

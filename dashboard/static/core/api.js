@@ -85,7 +85,8 @@ export async function list(path, how) {
   return { rows, total: Number(answer.headers.get("X-Total-Count") ?? rows.length) };
 }
 
-/** @typedef {{path: string, value: any, position: number, count: number, correlation: string}} Written */
+/** @typedef {{path: string, value: any, position: number, count: number | null, correlation: string}} Written
+ *   `count` is null where the answer does not say how many events were written */
 /** @type {Set<(written: Written) => void>} */
 const writers = new Set();
 
@@ -102,7 +103,7 @@ export async function send(method, path, body) {
     path,
     value: text ? JSON.parse(text) : null,
     position: Number(answer.headers.get("X-Event-Position") ?? 0),
-    count: Number(answer.headers.get("X-Event-Count") ?? 0),
+    count: answer.headers.has("X-Event-Count") ? Number(answer.headers.get("X-Event-Count")) : null,
     correlation: answer.headers.get("X-Request-Id") ?? "",
   };
   for (const listener of writers) listener(written);

@@ -59,8 +59,10 @@ function search(page) {
   const form = element("form", { class: "stack", id: "memory-search", submit: async (/** @type {Event} */ event) => {
     event.preventDefault();
     const data = new FormData(form);
-    const session = Number(data.get("session"));
-    const body = { query: String(data.get("query")), limit: Number(data.get("limit")), score_threshold: Number(data.get("threshold")), ...(session ? { session_id: session } : {}) };
+    /** @type {[string, FormDataEntryValue | null][]} */
+    const numbers = [["limit", data.get("limit")], ["score_threshold", data.get("threshold")], ["session_id", data.get("session")]];
+    const given = numbers.filter(([, value]) => value).map(([name, value]) => [name, Number(value)]);
+    const body = { query: String(data.get("query")), ...Object.fromEntries(given) };
     const done = await doing(form.querySelector("button"), () => post("/api/memory/similarity", body));
     if (done && !page.left) fill(result, found(done.value));
   } }, element("input", { type: "search", name: "query", required: true, maxlength: 8192, placeholder: t("memory.query"), "aria-label": t("memory.query") }),

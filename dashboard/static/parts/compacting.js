@@ -2,17 +2,21 @@
 // Compact, see beforehand what that does, undo: the same three from every page that shows a context.
 
 import { address, get, post } from "../core/api.js";
-import { element } from "../core/dom.js";
+import { element, fill, whenQuiet } from "../core/dom.js";
 import { number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { ask, field, show } from "./dialog.js";
 import { messageView } from "./messages.js";
 import { complain, doing, tell } from "./receipts.js";
-import { note } from "./states.js";
+import { explain, note } from "./states.js";
 
-/** @param {number | string} session @param {string} preserve */
-async function previewOf(session, preserve) {
-  return get(address(`/api/compaction/${session}/preview`, { preserve_messages: preserve }));
+const TYPED_MS = 250;
+
+/** How it is to be done; what is left empty is as configured. @typedef {{preserve?: string, force?: boolean}} How */
+
+/** @param {number | string} session @param {How} [how] */
+async function previewOf(session, { preserve = "", force = false } = {}) {
+  return get(address(`/api/compaction/${session}/preview`, { preserve_messages: preserve, force: force || null }));
 }
 
 /** @param {any} found */
@@ -34,10 +38,10 @@ export function previewView(found) {
       messageView({ role: message.role, preview: message.preview, truncated: message.full_length > message.preview.length }, { kind: "removed", small: true }))));
 }
 
-/** @param {number | string} session @param {string} [preserve] */
-export async function preview(session, preserve = "") {
+/** @param {number | string} session */
+export async function preview(session) {
   try {
-    show(t("compact.preview-title"), previewView(await previewOf(session, preserve)));
+    show(t("compact.preview-title"), previewView(await previewOf(session)));
   } catch (error) {
     complain(error);
   }
@@ -45,15 +49,53 @@ export async function preview(session, preserve = "") {
 
 /** Ask with the preview in sight, then compact. @param {number | string} session @param {HTMLButtonElement | null} button @returns {Promise<boolean>} */
 export async function compact(session, button) {
-  const found = await doing(button, () => previewOf(session, ""));
+  const found = await doing(button, () => previewOf(session));
   if (!found) return false;
-  const kept = field(t("compact.preserve"), "preserve", { type: "number", min: 0, max: 200, value: found.config?.preserved_messages ?? 2 });
+  const shown = element("div", { class: "stack" }, previewView(found));
+  const kept = field(t("compact.preserve"), "preserve", { type: "number", min: 0, max: 200, value: found.config?.preserved_messages ?? "", placeholder: t("compact.as-configured") });
   const force = element("label", { class: "check" }, element("input", { type: "checkbox", name: "force" }), t("compact.force"));
-  const answer = await ask({ title: t("compact.title"), body: [previewView(found), element("div", { class: "row" }, kept, force)], yes: t("compact.do") });
+  const answer = await ask({ title: t("compact.title"), body: [shown, element("div", { class: "row" }, kept, force)], yes: t("compact.do"),
+    follow: (form, yes) => keepShown(session, form, yes, shown, found.can_compact) });
   if (!answer) return false;
-  const done = await doing(button, () => post(`/api/compaction/${session}`, { preserve_messages: Number(answer.preserve), force: answer.force === "on" }));
+  const { preserve, force: forced } = asked(answer);
+  const body = { ...(preserve ? { preserve_messages: Number(preserve) } : {}), force: forced };
+  const done = await doing(button, () => post(`/api/compaction/${session}`, body));
   if (done && !done.value.success) tell(done.value.message);
   return Boolean(done?.value.success);
+}
+
+/** @param {Record<string, any>} fields @returns {{preserve: string, force: boolean}} */
+const asked = (fields) => ({ preserve: String(fields.preserve ?? "").trim(), force: fields.force === "on" });
+
+/**
+ * What is in sight is what would be done: read anew for what is filled in, and until it has come there is nothing to confirm.
+ * @param {number | string} session @param {HTMLFormElement} form @param {HTMLButtonElement} yes @param {HTMLElement} shown @param {boolean} possible
+ */
+function keepShown(session, form, yes, shown, possible) {
+  let turn = 0;
+  yes.disabled = !possible;
+  const read = async () => {
+    const mine = ++turn;
+    shown.classList.remove("stale");
+    if (!form.checkValidity()) return void fill(shown, note("bad", /** @type {HTMLInputElement} */ (form.querySelector(":invalid")).validationMessage));
+    shown.classList.add("stale");
+    try {
+      const found = await previewOf(session, asked(Object.fromEntries(new FormData(form))));
+      if (mine !== turn) return;
+      fill(shown, previewView(found));
+      yes.disabled = !found.can_compact;
+    } catch (error) {
+      if (mine === turn) fill(shown, note("bad", explain(error)));
+    }
+    if (mine === turn) shown.classList.remove("stale");
+  };
+  const later = whenQuiet(() => void read(), TYPED_MS);
+  form.addEventListener("input", () => {
+    turn++;
+    yes.disabled = true;
+    shown.classList.add("stale");
+    later();
+  });
 }
 
 /** @param {number | string} session @param {HTMLButtonElement | null} button @param {{history_id?: number, log_id?: number}} [which] */

@@ -7,8 +7,8 @@ import { duration, number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { mark } from "./badges.js";
 import { field } from "./dialog.js";
-import { complain, doing, tell } from "./receipts.js";
-import { note } from "./states.js";
+import { doing, tell } from "./receipts.js";
+import { explain, note } from "./states.js";
 
 /** @param {string} id @param {any} stats @param {any} auto @param {any} compress @param {() => void} after */
 export function settingsCard(id, stats, auto, compress, after) {
@@ -18,7 +18,7 @@ export function settingsCard(id, stats, auto, compress, after) {
   const toggle = element("button", { type: "button", id: "toggle-auto", click: async () => {
     if (await doing(toggle, () => post(`${path}/toggle-auto`, { enabled: !on }))) after();
   } }, t(on ? "auto.switch-off" : "auto.switch-on"));
-  const reserved = field(t("compactions.reserved"), "reserved", { type: "number", min: 0, value: stats.compaction.reserved_tokens, id: "reserved" });
+  const reserved = field(t("compactions.reserved"), "reserved", { type: "number", min: 0, required: true, value: stats.compaction.reserved_tokens, id: "reserved" });
   const keepFree = element("form", { class: "line", submit: async (/** @type {Event} */ event) => {
     event.preventDefault();
     const value = Number(new FormData(keepFree).get("reserved"));
@@ -56,11 +56,12 @@ export function simulateCard(id) {
   const result = element("div", {});
   const form = element("form", { class: "stack", submit: async (/** @type {Event} */ event) => {
     event.preventDefault();
+    fill(result); // it was that of other messages
     let messages;
     try {
       messages = JSON.parse(text.value);
     } catch (error) {
-      return complain(error);
+      return void fill(result, note("bad", t("simulate.invalid"), " ", explain(error)));
     }
     const done = await doing(form.querySelector("button"), () => post(`/api/compaction/${id}/simulate`, { messages }));
     if (done) fill(result, simulated(done.value.result));

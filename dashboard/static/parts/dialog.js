@@ -6,18 +6,21 @@ import { t } from "../core/texts.js";
 
 /**
  * Ask with fields; the answer holds their values by name, null where it was called off.
- * @param {{title: string, body?: any[], yes: string, danger?: boolean}} what
+ * @param {{title: string, body?: any[], yes: string, danger?: boolean, follow?: (form: HTMLFormElement, yes: HTMLButtonElement) => void}} what
+ *   `follow` is given the form and its button: what is confirmed may depend on what is filled in
  * @returns {Promise<Record<string, string> | null>}
  */
-export function ask({ title, body = [], yes, danger }) {
+export function ask({ title, body = [], yes, danger, follow }) {
   return new Promise((resolve) => {
     /** @type {Record<string, string> | null} */
     let answer = null;
+    const submit = element("button", { type: "submit", class: danger ? "danger" : "primary" }, yes);
     const form = element("form", { method: "dialog" },
       element("h2", { id: "dialog-title" }, title), body,
       element("div", { class: "actions" },
         element("button", { type: "button", click: () => dialog.close() }, t("action.cancel")),
-        element("button", { type: "submit", class: danger ? "danger" : "primary" }, yes)));
+        submit));
+    follow?.(form, submit);
     const dialog = element("dialog", { "aria-labelledby": "dialog-title" }, form);
     form.addEventListener("submit", () => {
       answer = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]));

@@ -32,6 +32,7 @@ const linkTo = (event) => element("div", {}, element("a", { href: to(["event", S
 
 /** @param {import("../core/api.js").Written} written */
 async function receipt({ position, count, correlation }) {
+  if (count === null) return receiptOf(correlation, position);
   if (!position) return;
   if (!count) return tell(t("receipt.nothing"));
   const first = Math.max(1, position - count - 20); // others may have written between ours
@@ -41,9 +42,10 @@ async function receipt({ position, count, correlation }) {
   show([t("receipt.written", { count }), links.length ? links : ` #${position}`]);
 }
 
-/** The same for what was written over the socket. @param {string} correlation */
-export async function receiptOf(correlation) {
-  const { events, total } = await get(address("/api/events", { correlation_id: correlation, order: "asc", limit: 3 })).catch(() => ({ events: [], total: 0 }));
+/** The same where no answer says how much was written: over the socket, through the gateway. @param {string} correlation @param {number} [least] the event that must be there */
+export async function receiptOf(correlation, least = 0) {
+  const path = address("/api/events", { correlation_id: correlation, order: "asc", limit: 3 });
+  const { events, total } = await get(path, { least }).catch(() => ({ events: [], total: 0 }));
   if (total) show([t("receipt.written", { count: total }), events.map(linkTo)]);
 }
 

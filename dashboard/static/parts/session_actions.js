@@ -22,8 +22,9 @@ export function actionsOf(row, after) {
 
 /** @param {any} row @param {HTMLButtonElement} button */
 async function rename(row, button) {
-  const answer = await ask({ title: t("rename.title"), yes: t("action.rename"), body: [field(t("session.name"), "name", { value: row.name, required: true, maxlength: 200 })] });
-  return answer && doing(button, () => send("PATCH", `/api/sessions/${row.id}`, { name: answer.name }));
+  const answer = await ask({ title: t("rename.title"), yes: t("action.rename"), body: [field(t("session.name"), "name", { value: row.name, required: true, maxlength: 200, pattern: ".*\\S.*", title: t("rename.empty") })] });
+  const name = answer?.name.trim();
+  return name && doing(button, () => send("PATCH", `/api/sessions/${row.id}`, { name }));
 }
 
 /** The id has to be typed: nothing brings the contents back. @param {any} row @param {HTMLButtonElement} button */
