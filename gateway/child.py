@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.backend import Down, Invalid, Relayed
+from gateway.ending import ask_to_end, end_all, kill
 from gateway.jsonrpc import METHOD_NOT_FOUND, encode
 from gateway.negotiation import Agreed, negotiate
 
@@ -21,6 +21,7 @@ _THREAD_FROM = 131_072  # bytes; shorter messages are decoded on the loop
 _LAST_WORDS = 400  # characters of its standard error that are told
 _GRACE_S = 2.0
 _LAST_S = 0.2
+_PIECE = 1 << 20
 _INHERITED = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP",
      "USERNAME", "USERPROFILE")
@@ -57,7 +58,7 @@ class Child:
         self._owner: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
-        self._stopping = False
+        self._stopping = self._ending = False
         self._last_words = b""
         self._writing = asyncio.Lock()
         self.agreed: Agreed | None = None
@@ -65,7 +66,8 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self._owner is not None and not self._owner.done() and not self._stopping
+        """Whether it can be called; not so from the moment that it is about to end."""
+        return self._owner is not None and not self._owner.done() and not self._stopping and not self._ending
 
     @property
     def busy(self) -> bool:
@@ -107,13 +109,18 @@ class Child:
             return
         if process.stdin is not None:
             process.stdin.close()
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for end in (ask_to_end, end_all, kill):
             if await self._gone(grace_s):
                 break
-            _kill(process, number)
+            end(process)
         await self._gone(grace_s)
         if self._owner is not None:
             self._owner.cancel()
+            await asyncio.wait({self._owner})
+
+    async def over(self) -> None:
+        """Wait for its end, which has begun."""
+        if self._owner is not None:
             await asyncio.wait({self._owner})
 
     async def _gone(self, within_s: float) -> bool:
@@ -151,42 +158,54 @@ class Child:
                 self._process.stdin.write(encode(message) + b"\n")
                 await self._process.stdin.drain()
             except (OSError, RuntimeError):
+                self._ending = True  # of its own, most likely, and then with a code that tells why
+                asyncio.get_running_loop().call_later(_LAST_S, end_all, self._process)
                 raise Down(self._farewell(), told=True) from None
 
     async def _own(self, process: asyncio.subprocess.Process) -> None:
         """Reads until the program is gone."""
         listening = asyncio.get_running_loop().create_task(self._hear_words(process))
+        by_itself, trusted = True, False
         try:
-            await self._read(process)
+            trusted = await self._read(process)
         finally:
-            await self._bury(process, listening)
+            by_itself, self._ending = not self._stopping, True
+            await self._bury(process, listening, _LAST_S if trusted else 0.0)
             calls = len(self._waiting)
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(Down(self._farewell(), told=True))
             self._waiting.clear()
-            if not self._stopping:
+            if by_itself:
                 self._ended(self, process.returncode, calls)
 
-    async def _bury(self, process: asyncio.subprocess.Process, listening: "asyncio.Task[None]") -> None:
-        """Its output has ended, so it is about to end itself, with a code that tells more than our signal would."""
-        waiting = asyncio.get_running_loop().create_task(process.wait())
-        await asyncio.wait({waiting}, timeout=_LAST_S)
-        _kill(process, signal.SIGKILL)  # and what it has started itself
+    async def _bury(
+        self, process: asyncio.subprocess.Process, listening: "asyncio.Task[None]", patience_s: float
+    ) -> None:
+        """Where its output has ended it is about to end itself, with a code that tells more than our signal would."""
+        loop = asyncio.get_running_loop()
+        waiting = loop.create_task(process.wait())
+        draining = loop.create_task(_drain(process))  # the wait is for its pipes, too
+        for end, wait_s in ((end_all, patience_s), (kill, _GRACE_S)):  # and what it has started itself
+            await asyncio.wait({waiting}, timeout=wait_s)
+            end(process)
         await waiting
+        draining.cancel()
         await asyncio.wait({listening}, timeout=_LAST_S)
         listening.cancel()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process) -> bool:
+        """Until its output ends; False where it cannot be listened to any more."""
         assert process.stdout is not None
         while True:
             try:
                 line = await process.stdout.readline()
             except ValueError:  # longer than MAX_LINE: nothing that follows can be trusted
                 self._spoil(f"{self._name} sent a message of more than {MAX_LINE:,} bytes.")
-                return
+                self._ending = True
+                return False
             if not line:
-                return
+                return True
             await self._heard(line)
 
     async def _heard(self, line: bytes) -> None:
@@ -241,10 +260,8 @@ class Child:
         return f"{self._name} has ended" + (f" with {code}" if code is not None else "") + said
 
 
-def _kill(process: asyncio.subprocess.Process, number: int) -> None:
-    """The process and all that it has started, which are a group of their own."""
-    with contextlib.suppress(OSError, AttributeError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, number)
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    """What it still says is for nobody."""
+    assert process.stdout is not None
+    while await process.stdout.read(_PIECE):
+        pass

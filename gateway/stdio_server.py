@@ -155,6 +155,8 @@ class StdioServer:
     async def _child(self, state_key: str) -> Child:
         """A running program, started where there is none. Raises Down, Invalid and RpcError."""
         place = self._place(state_key)
+        if place.child is not None and not place.child.alive:
+            await place.child.over()  # its end says when the next one may start
         if place.child is not None and place.child.alive:
             return place.child
         if place.starting is None:

@@ -29,6 +29,10 @@ command = "/no/such/program"
 command = "{sys.executable}"
 args = ["-S", "{SERVER}"]
 tools = ["echo", "count"]
+
+[mcp.servers.wrapped]
+command = "/bin/sh"
+args = ["-c", "{sys.executable} -S {SERVER} --deaf; true"]
 """
 
 
@@ -162,8 +166,10 @@ def test_no_program_outlives_the_proxy() -> None:
         with pytest.raises(httpx.HTTPError):
             message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "stuck", "arguments": {}}}
             httpx.post(f"{own.url}/api/mcp-gateway/by-hand/rpc", json=message, timeout=0.3)
+        wrapped = int(text(call(own, "count", "wrapped")).split()[0])
+        others = [int(text(call(own, "spawn", "wrapped", apart=apart))) for apart in (False, True)]
         own.stop(signal.SIGKILL)
-        assert gone(idle) and gone(busy)
+        assert all(map(gone, (idle, busy, wrapped, *others)))
 
 
 @pytest.mark.extra

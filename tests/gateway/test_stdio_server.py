@@ -77,7 +77,7 @@ async def test_one_program_serves_many_calls(making: Making) -> None:
     assert await rig.text("echo", text="meanwhile") == "meanwhile"  # it does not stand in line
     assert await slow == "waited"
     assert [type(fact) for fact in rig.facts] == [McpServerStarted]
-    assert (await rig.server.check()).tools == 12
+    assert (await rig.server.check()).tools == 13
 
 
 async def test_keys_of_ours_do_not_come_to_it(making: Making, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +169,28 @@ async def test_odd_answers(making: Making) -> None:
         await rig.server.request("resources/list", {}, Caller())
 
 
+async def test_a_message_that_is_too_long_ends_the_program_and_not_the_next_call(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.child.MAX_LINE", 100_000)
+    rig = making()
+    pid = await rig.pid()
+    with pytest.raises(Invalid, match="more than 100,000 bytes"):
+        await rig.call("big", size=1_000_000)
+    assert await rig.pid() != pid
+    assert [type(fact) for fact in rig.facts] == [McpServerStarted, McpServerCrashed, McpServerStarted]
+
+
+async def test_one_that_closes_its_input_is_started_anew(making: Making) -> None:
+    rig = making()
+    pid = await rig.pid()
+    await rig.text("close_input")
+    with pytest.raises(Down):
+        await rig.call("big", size=1)
+    assert await rig.pid() != pid
+    await gone(pid)
+
+
 async def test_a_server_of_the_later_era(making: Making) -> None:
     rig = making("--modern")
     assert await rig.text("echo", text="enveloped") == "enveloped"
@@ -190,11 +212,45 @@ async def test_an_idle_one_is_stopped(making: Making) -> None:
     assert not any(isinstance(fact, McpServerCrashed) for fact in rig.facts)
 
 
-async def test_what_it_has_started_ends_with_it(making: Making) -> None:
+def wrapped(rig: Rig) -> Rig:
+    """Its program is started by another one, and hears neither the end of its input nor a signal."""
+    rig.server._program = Program("/bin/sh", ("-c", f"{sys.executable} -S {SERVER} --deaf; exit 7"))
+    return rig
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_what_it_has_started_ends_with_it(making: Making, apart: bool) -> None:
     rig = making()
-    grandchild = int(await rig.text("spawn"))
+    grandchild = int(await rig.text("spawn", apart=apart))
     await rig.server.aclose()
     await gone(grandchild)
+
+
+async def test_what_stands_behind_another_program_ends_with_it(making: Making) -> None:
+    rig = wrapped(making())
+    pids = [await rig.pid(), int(await rig.text("spawn", apart=True))]
+    await rig.server.aclose()
+    for pid in pids:
+        await gone(pid)
+    rig = wrapped(making())
+    pids = [await rig.pid(), int(await rig.text("spawn", apart=True))]
+    os.kill(pids[0], signal.SIGKILL)
+    while len(rig.facts) < 2:
+        await asyncio.sleep(0.01)
+    await gone(pids[1])
+    assert isinstance(rig.facts[1], McpServerCrashed) and rig.facts[1].exit_code == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_the_process_that_is_told_can_be_ended(making: Making, number: signal.Signals) -> None:
+    rig = making()
+    pid = await rig.pid()
+    assert isinstance(rig.facts[0], McpServerStarted) and rig.facts[0].pid is not None
+    os.kill(rig.facts[0].pid, number)
+    await gone(pid)
+    while len(rig.facts) < 2:
+        await asyncio.sleep(0.01)
+    assert isinstance(rig.facts[1], McpServerCrashed) and rig.facts[1].exit_code == -number
 
 
 async def test_one_that_does_not_hear_is_made_to_end(making: Making) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 _READ_ONLY = ("echo", "environment", "count")
 _TOOLS = (
     "echo", "environment", "count", "exit", "exit_once", "wait", "big", "garbage", "error", "spawn", "ask", "stuck",
+    "close_input",
 )  # fmt: skip
 _lock = threading.Lock()
 _cancelled = threading.Event()
@@ -54,12 +56,20 @@ def call(number: int, name: str, arguments: dict[str, Any]) -> None:
         case "error":
             send({"id": number, "error": {"code": -32050, "message": "mine", "data": ["any", {"code": 7}]}})
         case "spawn":
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                [sys.executable, "-c", "import time; time.sleep(600)"],
+                stdin=subprocess.DEVNULL,
+                start_new_session=arguments.get("apart", False),
+            )
             send({"id": number, "result": text(child.pid)})
         case "ask":
             send({"id": "mine", "method": "sampling/createMessage", "params": {}})
             send({"method": "notifications/progress", "params": {}})
             _calls["ask"] = number
+        case "close_input":
+            os.close(0)
+            send({"id": number, "result": text("closed")})
+            threading.Event().wait()
         case "stuck":
             while True:
                 pass
@@ -75,6 +85,8 @@ def wait(number: int, arguments: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    if "--deaf" in sys.argv:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in sys.stdin:
         message = json.loads(line)
         number, method, params = message.get("id"), message.get("method"), message.get("params", {})
@@ -109,6 +121,8 @@ def main() -> None:
             send({"id": _calls.pop("ask"), "result": text(json.dumps(message))})
         elif number is not None:
             send({"id": number, "error": {"code": -32601, "message": f"no {method}"}})
+    while "--deaf" in sys.argv:
+        signal.pause()
 
 
 if __name__ == "__main__":
