@@ -25,6 +25,11 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _NOT_PROSE = re.compile(r"[>|#$@]|[-+]{3}|(?:File|Traceback|import|from|def|class|const|let|var|return|SELECT)\b")
 _BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s+")
 _NO_STATEMENT = ("?", "?)", '?"', ":", ";", "{", ",")
+_GOES_ON = re.compile(  # the last word of a line
+    r"(?:^|\s)(?:that|the|a|an|and|or|my|our|your|is|are|we|i|remember|forget|in mind|note|fyi|reference|que|le|la|les"
+    r"|un|une|et|ou|est|retiens|souviens-toi|rappelle-toi)$",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-ZÀ-Ý0-9])")
 
 
@@ -89,13 +94,21 @@ def _prose(text: str) -> list[str]:
 
 
 def _sentences(lines: list[str]) -> Iterator[str]:
+    """A line that ends before its sentence does goes on in the next one."""
+    begun = ""
     for line in lines:
-        bare = _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
-        if bare and not _NOT_PROSE.match(bare):
-            for part in _SENTENCE.split(bare):
-                sentence = " ".join(part.split())
-                if _LEAST <= len(sentence) <= _MOST:
-                    yield sentence
+        bullet = _BULLET.match(line)
+        bare = line[bullet.end() :] if bullet else line
+        if not bare or bullet or _NOT_PROSE.match(bare):
+            begun = ""
+        if not bare or _NOT_PROSE.match(bare):
+            continue
+        *parts, last = _SENTENCE.split(f"{begun} {bare}" if begun else bare)
+        begun = last if _GOES_ON.search(last) else ""
+        for part in parts if begun else (*parts, last):
+            sentence = " ".join(part.split())
+            if _LEAST <= len(sentence) <= _MOST:
+                yield sentence
 
 
 def _kind(sentence: str) -> Kind | None:

@@ -14,6 +14,8 @@ SAID = {
         "Keep in mind that prod is read-only.",
         "For future reference, the logs are in /var/log/app.",
         "fyi the default branch is develop",
+        "Remember to run the linter before each commit.",
+        "Note that we are on Python 3.11.",
         "Souviens-toi que la base de test est sur le port 5433.",
     ),
     "rule": (
@@ -23,6 +25,8 @@ SAID = {
         "You must never edit generated files.",
         "We always squash before merging.",
         "Désormais, écris les messages en français.",
+        "In this repo, you should never edit generated files.",
+        "Write commit messages in English from now on.",
         "N'utilise jamais de print.",
         "Ne modifie jamais les migrations.",
     ),
@@ -30,6 +34,8 @@ SAID = {
         "I prefer pytest over unittest.",
         "I'd rather you ask before deleting files.",
         "My preferred shell is fish.",
+        "For tests, I prefer pytest.",
+        "Thanks, but I prefer tabs.",
         "Je préfère les fonctions pures.",
     ),
     "decision": (
@@ -64,6 +70,22 @@ NOT_SAID = (
     "What is our main branch?",
     "Why do we use ruff?",
     "The main problem is the loop.",
+    "Fix the test that asserts we decided to use Kafka.",
+    "Fix the test which says you must never push.",
+    "The README says that from now on tabs are used.",
+    "If I prefer tabs then do it.",
+    "Check whether we decided on uv.",
+    "Add a test where my favourite editor is vim.",
+    "Remember, remember the fifth of November",
+    "Remember that time we shipped on Friday.",
+    "Remember the bug in the parser.",
+    "We use remember that pattern",
+    "We use it in three places.",
+    "Remember that.",
+    "Please remember this.",
+    "remember that",
+    "remember that the",
+    "Fyi: done.",
     "Remember:",
     "Remember the following,",
     "always",
@@ -74,6 +96,16 @@ SECRETS = (
     "Note that the token for CI: abc.",
     "Keep in mind that we connect to postgres://ada:pw@db/app.",
     "Remember ghp_16C7e42F292c6912E7710c838347Ae178B4a for later.",
+    "Remember that my SSN is 078-05-1120.",
+    "Remember 078 05 1120, it is mine.",
+    "Remember that my card is 4111 1111 1111 1111.",
+    "Remember that the card is 4111111111111111.",
+    "Keep in mind that my number is +33 6 12 34 56 78.",
+    "Keep in mind that I am at (555) 867-5309.",
+    "Keep in mind that I am at 555-867-5309 after five.",
+    "Retiens que mon téléphone est le 06 12 34 56 78.",
+    "Remember that we pay from GB29 NWBK 6016 1331 9268 19.",
+    "Remember that my passport number is X1234.",
     "Our server has 0123456789abcdef0123456789abcdef in its header.",
 )
 
@@ -131,6 +163,25 @@ def test_what_no_person_wrote(text: str) -> None:
 )
 def test_what_a_person_wrote_among_other_things(text: str) -> None:
     assert [each.text for each in statements(text)] == ["Always use tabs."]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("remember that\nthe staging line is read-only", ["remember that the staging line is read-only"]),
+        ("Remember that the\nstaging line is read-only. Thanks", ["Remember that the staging line is read-only."]),
+        ("remember that\n\nthe staging line is read-only", []),
+        ("remember that\n- the staging line is read-only", []),
+        ("remember that\n```\nx\n```", []),
+        ("never push to main\nand fix the test", ["never push to main"]),
+        (
+            "Remember that port 5433 is staging, since 2026-11-27.",
+            ["Remember that port 5433 is staging, since 2026-11-27."],
+        ),
+    ],
+)
+def test_a_sentence_may_end_in_the_next_line(text: str, said: list[str]) -> None:
+    assert [each.text for each in statements(text)] == said
 
 
 def test_a_text_has_its_first_statements_only() -> None:
