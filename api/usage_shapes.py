@@ -14,7 +14,8 @@ SOURCES: tuple[Kind, ...] = ("measured", "estimated", "imported")
 class Used(BaseModel):
     """`input_tokens` hold those read from the cache and written to it (for five minutes or an hour), `output_tokens`
     those of reasoning. `cost_usd` is of the `priced` exchanges, null where none has a price; of the `unpriced` ones the
-    cost is not known."""
+    cost is not known. `client_cost_usd` is the part of `cost_usd` that clients worked out themselves, for
+    `client_priced` of the priced exchanges: the other part is of our prices."""
 
     exchanges: int
     input_tokens: int
@@ -26,6 +27,8 @@ class Used(BaseModel):
     cost_usd: float | None
     priced: int
     unpriced: int
+    client_cost_usd: float | None
+    client_priced: int
 
 
 class Sources(BaseModel):
@@ -105,4 +108,6 @@ def _used(entries: Sequence[Entry]) -> dict[str, object]:
         "cost_usd": usd(whole.cost) if priced else None,
         "priced": priced,
         "unpriced": whole.unpriced,
+        "client_cost_usd": usd(whole.client_cost) if whole.client_priced else None,
+        "client_priced": whole.client_priced,
     }

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ledgers.tasks import Call, Task
+from ledgers.tasks import Call, Task, by_hour
 from projections.wire_calls import WireCall
 from schema.ledgers import MatchRule, Precision, Tool, WireMatch
 
@@ -46,6 +46,17 @@ class _Sums(NamedTuple):
     prompt: int
     completion: int
     cached: int
+    written: int
+
+
+class _Part(NamedTuple):
+    """Of a task, counted as its ledger counts."""
+
+    tokens_in: int
+    tokens_out: int
+    read: int
+    written: int
+    cost: float | None
 
 
 def span(task: Task) -> tuple[int, int]:
@@ -58,11 +69,12 @@ def match(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch | 
     """`exchanges` are those of the task's span that no other task has."""
     if task.overlaps or not exchanges:
         return None
+    whole = task
     if tool in _ALIASES:
         task = _without_aliases(task, exchanges)
     fitting = [each for each in exchanges if _same_model(task.model_id, each)] if task.model_id else list(exchanges)
     if task.requests:
-        return _by_calls(task, exchanges) or _by_sums(task, fitting)
+        return _by_calls(task, whole, exchanges) or _by_sums(task, fitting)
     return _by_sums(task, fitting) or _by_part(tool, task, fitting)
 
 
@@ -75,30 +87,36 @@ def _without_aliases(task: Task, exchanges: Sequence[WireCall]) -> Task:
     return msgspec.structs.replace(task, model_id=model, requests=tuple(calls))
 
 
-def _by_calls(task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+def _by_calls(task: Task, whole: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
+    """`whole` is the task with all names of models."""
     by_counts: dict[tuple[int, int], list[WireCall]] = {}
     for each in exchanges:
         by_counts.setdefault((each.prompt_tokens, each.completion_tokens), []).append(each)
-    used: set[int] = set()
-    found: list[Call] = []
-    for call in sorted(task.requests, key=lambda call: call.at or 0):
+    used: dict[int, WireCall] = {}
+    places: list[int] = []
+    for place, call in sorted(enumerate(task.requests), key=lambda item: item[1].at or 0):
         near = [each for each in _candidates(task, call, by_counts) if each.id not in used and _fits(call, each)]
         if near:
-            used.add(min(near, key=lambda each: (_distance(call, each), each.id)).id)
-            found.append(call)
-    if not found:
+            nearest = min(near, key=lambda each: (_distance(call, each), each.id))
+            used[nearest.id] = nearest
+            places.append(place)
+    if not places:
         return None
+    found = [task.requests[place] for place in places]
     costs = [call.cost for call in found if call.cost is not None]
-    taken, made = sum(call.tokens_in for call in found), sum(call.tokens_out for call in found)
+    taken = sum(call.tokens_in for call in found)
     return WireMatch(
         rule="calls",
         exchange_ids=tuple(sorted(used)),
         calls=len(found),
         tokens_in=taken,
-        tokens_out=made,
+        tokens_out=sum(call.tokens_out for call in found),
         total_cost=round(sum(costs), 9) if costs else None,
         wire_tokens_in=taken,  # the counts are the same, or they were not found
-        wire_tokens_out=made,
+        wire_tokens_out=sum(each.completion_tokens for each in used.values()),
+        cache_read_tokens=sum(call.cache_read for call in found),
+        cache_write_tokens=sum(call.cache_write for call in found),
+        hours=by_hour(whole.requests, {used.model_id for used in whole.hours}, sorted(places)),
     )
 
 
@@ -126,14 +144,25 @@ def _by_sums(task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
     best: tuple[float, list[WireCall], int] | None = None
     for group in _groups(exchanges):
         sums = _sums(group)
-        wire_in = min((sums.prompt, sums.prompt - sums.cached), key=lambda prompt: _off(task, prompt))
-        off = max(_off(task, wire_in), _relative(sums.completion, task.tokens_out))
+        off_in, wire_in = min(_readings(task, sums))
+        off = max(off_in, _relative(sums.completion, task.tokens_out))
         if off <= _TOLERANCE[task.precision] and (best is None or off < best[0]):
             best = off, group, wire_in
     if best is None or not task.tokens_in or not task.tokens_out:
         return None
     _, group, wire_in = best
-    return _matched("task", task, group, task.tokens_in, task.tokens_out, task.total_cost, wire_in)
+    part = _Part(
+        task.tokens_in, task.tokens_out, task.cache_read_tokens, task.cache_write_tokens, task.total_cost
+    )  # fmt: skip
+    return _matched("task", group, part, wire_in)
+
+
+def _readings(task: Task, sums: _Sums) -> Iterator[tuple[float, int]]:
+    """How far the exchanges' prompts are from the task's, and how many tokens they are as its ledger counts: it may
+    have counted what came from the cache and went to it within its prompts, beside them, or not at all."""
+    beside = 0 if task.includes_cache else task.cache_read_tokens + task.cache_write_tokens
+    for prompt, apart in ((sums.prompt, beside), (sums.prompt, 0), (sums.prompt - sums.cached, 0)):
+        yield _relative(prompt, task.tokens_in + apart), max(prompt - apart, 0)
 
 
 def _by_part(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch | None:
@@ -152,31 +181,30 @@ def _by_part(tool: Tool, task: Task, exchanges: Sequence[WireCall]) -> WireMatch
     if best is None:
         return None
     sums = _sums(best)
-    taken = min(sums.prompt if sums.prompt <= task.tokens_in else sums.prompt - sums.cached, task.tokens_in)
-    made = min(sums.completion, task.tokens_out)
+    read, written = min(sums.cached, task.cache_read_tokens), min(sums.written, task.cache_write_tokens)
+    prompt = sums.prompt
+    if not task.includes_cache and task.cache_read_tokens + task.cache_write_tokens:
+        prompt -= read + written  # the ledger counts them beside its prompts
+    elif prompt > task.tokens_in:
+        prompt -= sums.cached
+    taken, made = min(prompt, task.tokens_in), min(sums.completion, task.tokens_out)
     share = (taken + made) / max(task.tokens_in + task.tokens_out, 1)
     cost = round(task.total_cost * share, 9) if task.total_cost is not None else None
-    return _matched("part", task, best, taken, made, cost, taken)
+    return _matched("part", best, _Part(taken, made, read, written, cost), prompt)
 
 
-def _matched(
-    rule: MatchRule,
-    task: Task,
-    group: Sequence[WireCall],
-    tokens_in: int,
-    tokens_out: int,
-    cost: float | None,
-    wire_in: int,
-) -> WireMatch:
+def _matched(rule: MatchRule, group: Sequence[WireCall], part: _Part, wire_in: int) -> WireMatch:
     return WireMatch(
         rule=rule,
         exchange_ids=tuple(each.id for each in group),
         calls=len(group),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        total_cost=cost,
+        tokens_in=part.tokens_in,
+        tokens_out=part.tokens_out,
+        total_cost=part.cost,
         wire_tokens_in=wire_in,
         wire_tokens_out=_sums(group).completion,
+        cache_read_tokens=part.read,
+        cache_write_tokens=part.written,
     )
 
 
@@ -194,18 +222,13 @@ def _by(exchanges: Iterable[WireCall], key: Callable[[WireCall], object]) -> Ite
 
 
 def _sums(group: Iterable[WireCall]) -> _Sums:
-    prompt = completion = cached = 0
+    prompt = completion = cached = written = 0
     for each in group:
         prompt += each.prompt_tokens
         completion += each.completion_tokens
         cached += each.cached_tokens
-    return _Sums(prompt, completion, cached)
-
-
-def _off(task: Task, prompt: int) -> float:
-    """How far a prompt is from the task's, which may or may not hold what came from the cache."""
-    whole = task.tokens_in if task.includes_cache else task.tokens_in + task.cache_read_tokens + task.cache_write_tokens
-    return min(_relative(prompt, task.tokens_in), _relative(prompt, whole))
+        written += each.cache_write_tokens
+    return _Sums(prompt, completion, cached, written)
 
 
 def _relative(one: int, other: int) -> float:

@@ -62,4 +62,5 @@ def imported(ledger: Ledger, task: Task, match: WireMatch | None) -> TaskUsageIm
     """A task as the event that takes it over."""
     fields = msgspec.structs.asdict(task)
     fields = {name: value for name, value in fields.items() if name not in ("requests", "until")}
+    fields["hours"] = task.hours or None
     return TaskUsageImported(tool=ledger.tool, ledger=ledger.shown, match=match, **fields)

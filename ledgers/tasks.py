@@ -1,14 +1,18 @@
 """What every reader yields: tasks with their numbers, and what could not be read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from ledgers.values import MOST_TOKENS, BadValueError
-from schema.ledgers import ModelUsage, Precision
+from schema.ledgers import HourUsage, ModelUsage, Precision
 
 _MOST_MODELS = 30  # of one task
+_MOST_HOURS = 1_000  # with their models, of one task
+_HOUR_MS = 3_600_000
+_COARSER = (1, 24, 24 * 28)  # hours that are summed up as one where there are too many
+_Key = tuple[int, str | None, bool]  # hour, model, and whether no cost is known
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -46,6 +50,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     precision: Precision = "reported"
     overlaps: bool = False
     models: tuple[ModelUsage, ...] = ()
+    hours: tuple[HourUsage, ...] = ()
     requests: tuple[Call, ...] = ()
 
 
@@ -76,12 +81,52 @@ def summed(task_id: str, calls: Iterable[Call], **fields: Any) -> Task:
         reasoning_tokens=sum(reasoning) if reasoning else None,
         total_cost=total(call.cost for call in calls),
         models=models if len(models) > 1 else (),
+        hours=by_hour(calls, {used.model_id for used in models}),
         requests=calls,
         **fields,
     )
     if max(task.tokens_in, task.tokens_out, task.cache_read_tokens, task.cache_write_tokens) > MOST_TOKENS:
         raise BadValueError("adds up to more tokens than there can be")
     return task
+
+
+def by_hour(
+    calls: Sequence[Call], named: Collection[str | None], chosen: Iterable[int] | None = None
+) -> tuple[HourUsage, ...]:
+    """What each of the `named` models, and the others, took in each hour: of all `calls`, or of those chosen by their
+    places. How finely hours are told apart depends on all of them. One without a time is of the last hour."""
+    keys = _keys(calls, named)
+    found: dict[_Key, list[Call]] = {}
+    for place in range(len(calls)) if chosen is None else chosen:
+        found.setdefault(keys[place], []).append(calls[place])
+    return tuple(_hour(key, found[key]) for key in sorted(found, key=lambda key: (key[0], key[1] or "", key[2])))
+
+
+def _keys(calls: Sequence[Call], named: Collection[str | None]) -> list[_Key]:
+    last = max((call.at or 0 for call in calls), default=0) // _HOUR_MS
+    hours = [call.at // _HOUR_MS if call.at is not None else last for call in calls]
+    for width in _COARSER:
+        keys = [
+            (hour // width * width, call.model if call.model in named else None, call.cost is None)
+            for hour, call in zip(hours, calls, strict=True)
+        ]
+        if len(set(keys)) <= _MOST_HOURS:
+            return keys
+    return [(last, model, free) for _, model, free in keys]
+
+
+def _hour(key: _Key, calls: Sequence[Call]) -> HourUsage:
+    return HourUsage(
+        hour=key[0],
+        model_id=key[1],
+        calls=len(calls),
+        tokens_in=sum(call.tokens_in for call in calls),
+        tokens_out=sum(call.tokens_out for call in calls),
+        cache_read_tokens=sum(call.cache_read for call in calls),
+        cache_write_tokens=sum(call.cache_write for call in calls),
+        reasoning_tokens=sum(call.reasoning or 0 for call in calls),
+        total_cost=total(call.cost for call in calls),
+    )
 
 
 def total(costs: Iterable[float | None]) -> float | None:

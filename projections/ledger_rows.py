@@ -66,6 +66,25 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True):
         return _decode_models(self.models) if self.models else ()
 
 
+class PartRow(msgspec.Struct, frozen=True, gc=False):
+    """What a task counts for with a model (empty: not known) in an hour since the epoch; `input` holds `cached` and
+    `cache_write`. `cost` in millionths of a dollar, None where the client says none; `since` is the event that said it
+    first."""
+
+    tool: Tool
+    provider: str | None
+    hour: int
+    model: str
+    calls: int
+    input: int
+    output: int
+    cached: int
+    cache_write: int
+    reasoning: int
+    cost: int | None
+    since: int
+
+
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of a ledger the last time that something was other than before."""
 
@@ -137,15 +156,14 @@ def get_task(db: sqlite3.Connection, tool: Tool, task_id: str, *, at: int) -> Ta
     return TaskRow(*row) if row else None
 
 
-def tasks_between(db: sqlite3.Connection, *, at: int, from_ms: int, to_ms: int) -> list[TaskRow]:
-    """Tasks used last in a span of time (both ends inclusive) that count for something, by time: for accounts of
-    days and models. What each counts for is its numbers less `matched_*`."""
+def parts_between(db: sqlite3.Connection, *, at: int, from_hour: int, to_hour: int) -> list[PartRow]:
+    """What tasks count for in these hours since the epoch (both ends inclusive): for accounts of days and models."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM ledger_tasks WHERE {_HOLDS} AND NOT overlaps AND ts BETWEEN :from AND :to"
-        " ORDER BY ts, tool, task_id",
-        {"at": at, "from": from_ms, "to": to_ms},
+        "SELECT tool, provider, hour, model, calls, input, output, cached, cache_write, reasoning, cost, since"
+        f" FROM ledger_parts WHERE {_HOLDS} AND hour BETWEEN :from AND :to",
+        {"at": at, "from": from_hour, "to": to_hour},
     )
-    return [TaskRow(*row) for row in rows]
+    return [PartRow(*row) for row in rows]
 
 
 def ledger_totals(db: sqlite3.Connection, *, at: int) -> list[LedgerTotals]:

@@ -1,15 +1,16 @@
 """What was imported from ledgers of clients: tasks as versions, what was read of each ledger, and which exchanges are
-known to be the same requests."""
+known to be the same requests; and what tasks count for, by hour and model."""
 
 import sqlite3
+from typing import Any
 
 import msgspec
 
 from projections.declaration import Projection, on
+from projections.imported_parts import Part, micro_usd, parts
 from schema.ledgers import LedgerImported, TaskUsageImported
 from schema.recorded import Recorded
 
-MICRO = 1_000_000
 TABLES = (
     "CREATE TABLE ledger_tasks("
     "tool TEXT NOT NULL, task_id TEXT NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER,"
@@ -28,18 +29,31 @@ TABLES = (
     "exchange_id INTEGER NOT NULL, from_position INTEGER NOT NULL, to_position INTEGER, tool TEXT NOT NULL,"
     " task_id TEXT NOT NULL, PRIMARY KEY(exchange_id, from_position, tool, task_id)) STRICT, WITHOUT ROWID",
     "CREATE INDEX ledger_matches_of_task ON ledger_matches(tool, task_id)",
+    "CREATE TABLE ledger_parts("
+    "tool TEXT NOT NULL, task_id TEXT NOT NULL, hour INTEGER NOT NULL, model TEXT NOT NULL, costed INTEGER NOT NULL,"
+    " from_position INTEGER NOT NULL, to_position INTEGER, provider TEXT, calls INTEGER NOT NULL,"
+    " input INTEGER NOT NULL, output INTEGER NOT NULL, cached INTEGER NOT NULL, cache_write INTEGER NOT NULL,"
+    " reasoning INTEGER NOT NULL, cost INTEGER, since INTEGER NOT NULL,"
+    " PRIMARY KEY(tool, task_id, hour, model, costed, from_position)) STRICT, WITHOUT ROWID",
+    # model: '' where it is not known; costed: whether the client says what it cost, `cost` in millionths of a dollar;
+    # since: the event whose book of prices holds where it does not
+    "CREATE INDEX ledger_parts_by_hour ON ledger_parts(hour)",
     "CREATE TABLE ledger_imports("
     "ledger TEXT NOT NULL, position INTEGER NOT NULL, imported_at INTEGER NOT NULL, tool TEXT NOT NULL,"
     " kind TEXT NOT NULL, rows INTEGER NOT NULL, skipped INTEGER NOT NULL, errors INTEGER NOT NULL,"
     " latest_ts INTEGER, problems TEXT NOT NULL, PRIMARY KEY(ledger, position)) STRICT, WITHOUT ROWID",
 )
 _INSERT = f"INSERT INTO ledger_tasks VALUES ({', '.join('?' * 31)})"
+_OPEN_PARTS = (
+    "SELECT hour, model, calls, input, output, cached, cache_write, reasoning, cost, since, provider FROM ledger_parts"
+    " WHERE tool = ? AND task_id = ? AND to_position IS NULL ORDER BY hour, model, costed"
+)
+_CLOSE_PART = (
+    "UPDATE ledger_parts SET to_position = ? WHERE tool = ? AND task_id = ? AND hour = ? AND model = ? AND costed = ?"
+    " AND to_position IS NULL"
+)
+_INSERT_PART = f"INSERT INTO ledger_parts VALUES ({', '.join('?' * 16)})"
 _encode = msgspec.json.Encoder().encode
-
-
-def micro_usd(cost: float | None) -> int | None:
-    """Millionths of a dollar."""
-    return None if cost is None else round(cost * MICRO)
 
 
 def _task(db: sqlite3.Connection, recorded: Recorded, event: TaskUsageImported) -> None:
@@ -52,6 +66,39 @@ def _task(db: sqlite3.Connection, recorded: Recorded, event: TaskUsageImported) 
     db.execute(_INSERT, (*key, position, None, recorded.timestamp, *_values(event)))
     for number in dict.fromkeys(event.match.exchange_ids if event.match is not None else ()):
         db.execute("INSERT INTO ledger_matches VALUES (?, ?, NULL, ?, ?)", (number, position, *key))
+    _parts(db, event, position)
+
+
+def _parts(db: sqlite3.Connection, event: TaskUsageImported, position: int) -> None:
+    """Those that are as before stay as they are."""
+    key = event.tool, event.task_id
+    before = {(_part(row), row[-1]) for row in db.execute(_OPEN_PARTS, key)}
+    now = {(part, event.provider) for part in parts(sorted((part for part, _ in before), key=_place), event, position)}
+    for part, _ in before - now:
+        db.execute(_CLOSE_PART, (position, *key, *_place(part)))
+    for part, provider in sorted(now - before, key=lambda each: _place(each[0])):
+        used = part.calls, part.input, part.output, part.cached, part.cache_write, part.reasoning, part.cost, part.since
+        db.execute(_INSERT_PART, (*key, *_place(part), position, None, provider, *used))
+
+
+def _part(row: tuple[Any, ...]) -> Part:
+    hour, model, calls, taken, made, cached, written, reasoning, cost, since, _ = row
+    return Part(
+        hour=hour,
+        model=model or None,
+        calls=calls,
+        input=taken,
+        output=made,
+        cached=cached,
+        cache_write=written,
+        reasoning=reasoning,
+        cost=cost,
+        since=since,
+    )
+
+
+def _place(part: Part) -> tuple[int, str, int]:
+    return part.hour, part.model or "", int(part.cost is not None)
 
 
 def _values(event: TaskUsageImported) -> tuple[object, ...]:
@@ -113,7 +160,7 @@ def _imported(db: sqlite3.Connection, recorded: Recorded, event: LedgerImported)
 
 LEDGERS = Projection(
     name="ledgers",
-    version=1,
+    version=2,
     tables=TABLES,
     handles=dict((on(TaskUsageImported, _task), on(LedgerImported, _imported))),
 )

@@ -102,6 +102,12 @@ class Pricing:
                 return row
         return None
 
+    def sellers(self, position: int, model: str) -> tuple[str, ...]:
+        """The providers that the book for what was said at `position` has rows of a model of."""
+        digest = self.book(position)
+        found = self._books[digest] if digest is not None else {}
+        return tuple(sorted(provider for name, provider in found if name == model and provider is not None))
+
     def book(self, position: int) -> str | None:
         """The hash of the book for an exchange that began at `position`; None before the first."""
         for each in self._repriced:

@@ -44,7 +44,9 @@ def usage(db: sqlite3.Connection, asked: Asked, *, at: int) -> list[Entry]:
 
 def added(key: str, source: Kind, entries: Sequence[Entry]) -> Entry:
     """The sum of entries, as one of `key`."""
-    return _entry(key, source, [bounded(sum(getattr(entry, name) for entry in entries)) for name in COUNTS])
+    names = (*COUNTS, "client_cost", "client_priced")
+    sums = {name: bounded(sum(getattr(entry, name) for entry in entries)) for name in names}
+    return Entry(key=key, source=source, **sums)
 
 
 def _entry(key: str, source: Kind, counts: Sequence[int]) -> Entry:

@@ -24,7 +24,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One group's usage of one kind of count; `cost` in micro-dollars. `input` holds `cached` and `cache_write`, and
-    that `cache_write_1h`; `output` holds `reasoning`. Of `unpriced` exchanges the cost is not known."""
+    that `cache_write_1h`; `output` holds `reasoning`. Of `unpriced` exchanges the cost is not known. `client_cost` is
+    the part of `cost` that clients worked out, of `client_priced` exchanges."""
 
     key: str
     source: Kind
@@ -42,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: int = 0
     cost: int = 0
     unpriced: int = 0
+    client_cost: int = 0
+    client_priced: int = 0
 
     @property
     def exchanges(self) -> int:

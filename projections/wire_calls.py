@@ -8,12 +8,12 @@ from projections.timeline import position_at_time
 
 _COLUMNS = (
     "exchange_id, session_id, started_at, finished_at, model_requested, model_sent, model_answered, client_family,"
-    " prompt_tokens, completion_tokens, coalesce(cached_tokens, 0)"
+    " prompt_tokens, completion_tokens, coalesce(cached_tokens, 0), coalesce(cache_write_tokens, 0)"
 )
 
 
 class WireCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Times in ms since the epoch; cached tokens are a part of the prompt's."""
+    """Times in ms since the epoch; tokens from the cache and to it are parts of the prompt's."""
 
     id: int
     session_id: int
@@ -26,6 +26,7 @@ class WireCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+    cache_write_tokens: int = 0
 
 
 def wire_calls(db: sqlite3.Connection, *, at: int, from_ms: int, to_ms: int, limit: int) -> list[WireCall]:

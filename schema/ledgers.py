@@ -28,6 +28,21 @@ class ModelUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_cost: float | None = None
 
 
+class HourUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model took in an hour, counted from the epoch; requests whose cost is known are apart from the others.
+    Cached tokens are a part of `tokens_in` as they are in the task."""
+
+    hour: int
+    model_id: str | None = None
+    calls: int = 1
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    total_cost: float | None = None
+
+
 class WireMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a task that went through this proxy and is in the log already, and how that was found out:
 
@@ -35,7 +50,8 @@ class WireMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by rule `task`, exchanges of the task's time and model add up to the task's tokens; by rule `part`, exchanges of
     one session lie in the task's time, have its model, and add up to less, so that the rest went elsewhere.
     `exchange_ids` are the evidence. `tokens_in`, `tokens_out` and `total_cost` are what the ledger says of this part,
-    `wire_tokens_in` and `wire_tokens_out` what the exchanges say.
+    `wire_tokens_in` and `wire_tokens_out` what the exchanges say, counted as the ledger counts. `cache_read_tokens` and
+    `cache_write_tokens` are the ledger's in this part (none: not worked out), `hours` where it lies, as far as known.
     """
 
     rule: MatchRule
@@ -46,6 +62,9 @@ class WireMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_cost: float | None = None
     wire_tokens_in: int
     wire_tokens_out: int
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    hours: tuple[HourUsage, ...] = ()
 
 
 class TaskUsageImported(Event, frozen=True, kw_only=True):
@@ -54,7 +73,8 @@ class TaskUsageImported(Event, frozen=True, kw_only=True):
     `ledger` is the path, `~` for the home directory; times are milliseconds since the epoch, `ts` that of the last
     use. Cached tokens are a part of `tokens_in` where `includes_cache`. `total_cost` is in USD, as the client worked it
     out. `precision`: estimated by the client itself, or rounded where it wrote it down. `overlaps` marks a task that
-    other tasks of the tool hold already: it counts for nothing. `calls` is the number of requests, where known."""
+    other tasks of the tool hold already: it counts for nothing. `calls` is the number of requests, where known. `hours`
+    are the whole task by hour and model, where the ledger knows the times of requests."""
 
     tool: Tool
     task_id: str
@@ -75,6 +95,7 @@ class TaskUsageImported(Event, frozen=True, kw_only=True):
     precision: Precision = "reported"
     overlaps: bool = False
     models: tuple[ModelUsage, ...] = ()
+    hours: tuple[HourUsage, ...] | None = None
     match: WireMatch | None = None
 
 

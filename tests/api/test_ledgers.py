@@ -227,3 +227,31 @@ async def test_the_sums_of_a_tool(house: House, home: Path) -> None:
     assert (await house.client.get("/api/ledgers/usage?tool=codex")).json()["total"] == 0
     assert (await house.client.get("/api/ledgers/usage?tool=nano")).status_code == 422
     assert (await house.client.get("/api/ledgers?at=0")).json()["tools"] == []
+
+
+def transcript(home: Path, name: str, *answers: tuple[str, str, str, int]) -> Path:
+    """Of Claude Code: each answer's id, day, model and tokens."""
+    path = home / f".claude/projects/-x/{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (
+        {
+            "type": "assistant", "timestamp": f"{day}T10:00:00Z", "sessionId": name, "requestId": f"r-{number}",
+            "message": {"id": number, "model": model, "usage": {"input_tokens": tokens, "output_tokens": tokens}},
+        }
+        for number, day, model, tokens in answers
+    )  # fmt: skip
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+async def spent(house: House, query: str) -> dict[str, int]:
+    groups = (await house.client.get(f"/api/usage?{query}")).json()["groups"]
+    return {group["key"]: group["input_tokens"] for group in groups}
+
+
+async def test_usage_of_a_session_lies_on_its_days_and_models(house: House, home: Path) -> None:
+    transcript(home, "s1", ("a", "2026-11-10", "opus", 1_000), ("b", "2026-11-12", "haiku", 2_000))
+    await take(house, "/api/ledgers/import")
+    assert await spent(house, "group_by=day") == {"2026-11-10": 1_000, "2026-11-12": 2_000}
+    assert await spent(house, "group_by=model") == {"claude_code/opus": 1_000, "claude_code/haiku": 2_000}
+    assert await spent(house, "group_by=model&from=2026-11-10&to=2026-11-10") == {"claude_code/opus": 1_000}

@@ -69,6 +69,8 @@ async def test_totals_say_what_is_measured_and_what_has_no_price(house: House) -
         "cost_usd": 0.00002,
         "priced": 1,
         "unpriced": 3,
+        "client_cost_usd": None,
+        "client_priced": 0,
     }
     assert (sources["measured"]["input_tokens"], sources["measured"]["exchanges"]) == (111, 3)
     assert (sources["estimated"]["input_tokens"], sources["estimated"]["exchanges"]) == (7, 1)
@@ -128,9 +130,9 @@ async def test_a_table_for_spreadsheets(house: House) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     lines = answer.text.split("\r\n")
     assert lines[0].startswith("key,name,source,exchanges,input_tokens,")
-    assert lines[1] == "2,'=child,measured,2,11,6,0,0,0,0,0.000020,1,1"
-    assert lines[2] == "2,'=child,estimated,1,7,1,0,0,0,0,,0,1"
-    assert lines[3] == "1,Session 1,measured,1,100,20,60,30,0,5,,0,1"
+    assert lines[1] == "2,'=child,measured,2,11,6,0,0,0,0,0.000020,1,1,,0"
+    assert lines[2] == "2,'=child,estimated,1,7,1,0,0,0,0,,0,1,,0"
+    assert lines[3] == "1,Session 1,measured,1,100,20,60,30,0,5,,0,1,,0"
 
 
 @pytest.mark.parametrize("query", ["from=x", "from=2026-13-01", "to=1", "rollup=yes", "limit=0", "format=xml", "at=99"])

@@ -110,6 +110,37 @@ def test_a_part_went_through() -> None:
     assert match("cline", task(50, 40), exchanges[:1]) is None
 
 
+def test_a_part_is_counted_as_the_ledger_counts() -> None:
+    """Its cached tokens stand beside its prompts; at the wire they are parts of them."""
+    exchanges = [wire(1, 11_000, 100, cached_tokens=1_000, cache_write_tokens=500)]
+    cached = {"cache_read_tokens": 1_000, "cache_write_tokens": 500}
+    whole = match("cline", task(9_500, 100, **cached), exchanges)
+    assert whole is not None
+    assert (whole.rule, whole.tokens_in, whole.wire_tokens_in) == ("task", 9_500, 9_500)
+    grown = match("cline", task(14_500, 300, **cached), exchanges)
+    assert grown is not None
+    assert (grown.rule, grown.tokens_in, grown.wire_tokens_in) == ("part", 9_500, 9_500)
+    assert (grown.cache_read_tokens, grown.cache_write_tokens) == (1_000, 500)
+
+
+def test_what_the_exchanges_say_is_theirs() -> None:
+    found = match("opencode", summed("t", [call(100, 4, reasoning=6)]), [wire(1, 100, 10)])
+    assert found is not None and (found.tokens_out, found.wire_tokens_out) == (4, 10)
+
+
+def test_requests_that_were_found_are_told_by_their_hours() -> None:
+    later = T + 3_600_000
+    calls = [call(100, 10, cost=0.5), call(7, 7), call(200, 20, later)]
+    done = summed("t", [*calls, Call(at=later, model="alias", tokens_in=5, tokens_out=5)])
+    found = match("llm", done, [wire(1, 100, 10), wire(3_600, 200, 20), wire(3_601, 5, 5)])
+    assert found is not None
+    assert [(each.hour, each.model_id, each.tokens_in, each.total_cost) for each in found.hours] == [
+        (T // 3_600_000, "openai/gpt-5", 100, 0.5),
+        (later // 3_600_000, "alias", 5, None),
+        (later // 3_600_000, "openai/gpt-5", 200, None),
+    ]
+
+
 def test_what_overlaps_is_not_looked_for() -> None:
     assert match("continue", task(300, 30, overlaps=True), [wire(1, 300, 30)]) is None
     assert match("continue", task(300, 30), []) is None

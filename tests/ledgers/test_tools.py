@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -101,6 +102,29 @@ def test_several_models(home: Home) -> None:
     assert (task.model_id, [(used.model_id, used.tokens_out) for used in task.models]) == (
         "claude-y", [("claude-y", 90), ("claude-x", 1)],
     )  # fmt: skip
+
+
+def test_models_and_times_of_answers(home: Home) -> None:
+    other = answer("b", 90)
+    other["message"]["model"] = "claude-y"
+    later = {**answer("c", 7), "timestamp": "2026-11-24T01:00:00Z"}
+    home.lines(f"{CLAUDE}/s1.jsonl", answer("a", 1), other, later, answer("d", 2))
+    (task,) = home.read("claude_code_projects").tasks
+    hour, last = AT_MS // 3_600_000, AT_MS // 3_600_000 + 26
+    assert [(each.hour, each.model_id, each.calls, each.tokens_out) for each in task.hours] == [
+        (hour, "claude-x", 2, 3), (hour, "claude-y", 1, 90), (last, "claude-x", 1, 7),
+    ]  # fmt: skip
+    assert (sum(each.cache_read_tokens for each in task.hours), task.hours[0].tokens_in) == (400, 20)
+
+
+def test_a_task_of_more_hours_than_are_told_apart(home: Home) -> None:
+    begun = 1_780_000_000  # seconds
+    times = (datetime.fromtimestamp(begun + 3_600 * number, UTC).isoformat() for number in range(1_100))
+    home.lines(f"{CLAUDE}/s1.jsonl", *({**answer(str(n), 1), "timestamp": time} for n, time in enumerate(times)))
+    (task,) = home.read("claude_code_projects").tasks
+    assert len(task.hours) == 47  # days
+    assert all(each.hour % 24 == 0 for each in task.hours)
+    assert sum(each.tokens_in for each in task.hours) == task.tokens_in
 
 
 def meta(name: str, at: str = AT, **fields: Any) -> dict[str, Any]:

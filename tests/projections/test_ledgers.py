@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.exchanges import EXCHANGES
+from projections.imported_parts import micro_usd
+from projections.imported_usage import imported_usage
 from projections.ledger_rows import (
     claims,
     get_task,
@@ -13,9 +16,9 @@ from projections.ledger_rows import (
     ledger_totals,
     list_tasks,
     task_count,
-    tasks_between,
 )
-from projections.ledgers import LEDGERS, micro_usd
+from projections.ledgers import LEDGERS
+from projections.usage_entries import Asked
 from schema.ledgers import LedgerImported, TaskUsageImported, Tool, WireMatch
 from schema.recorded import Recorded
 from schema.registry import Event
@@ -85,7 +88,7 @@ def _counted(task: TaskUsageImported) -> tuple[int, int]:
 def test_at_every_position(events: list[Recorded]) -> None:
     db = memory()
     try:
-        assert all(progress.error is None for progress in apply(db, [LEDGERS], events))
+        assert all(progress.error is None for progress in apply(db, [EXCHANGES, LEDGERS], events))
         for at in range(len(events) + 1):
             known = _known(events[:at])
             page = list_tasks(db, at=at, limit=100, offset=0)
@@ -111,9 +114,11 @@ def test_at_every_position(events: list[Recorded]) -> None:
                 assert totals.cost_micro_usd == sum(micro_usd(task.total_cost) or 0 for task in own)
                 assert latest_use(db, totals.tool, at=at) == totals.latest_ts == max(task.ts for task in own)
                 assert task_count(db, totals.tool, at=at) == len(own)
-            assert len(tasks_between(db, at=at, from_ms=3, to_ms=6)) == sum(
-                3 <= task.ts <= 6 and not task.overlaps for task in known.values()
-            )
+            entries = imported_usage(db, Asked(), at=at)
+            every = [_counted(task) for task in known.values()]
+            assert (sum(entry.input for entry in entries), sum(entry.output for entry in entries)) == (
+                sum(taken for taken, _ in every), sum(made for _, made in every),
+            )  # fmt: skip
             claimed = {(number, key) for number, keys in claims(db, 1, 5, at=at).items() for key in keys}
             assert claimed == {
                 (number, key) for key, task in known.items() if task.match for number in task.match.exchange_ids
