@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 
 from gateway.backend import Down, Invalid, Relayed
 from gateway.ending import ask_to_end, end_all, kill
+from gateway.flood import Flood
 from gateway.jsonrpc import METHOD_NOT_FOUND, encode
 from gateway.negotiation import Agreed, negotiate
 
@@ -22,6 +24,10 @@ _LAST_WORDS = 400  # characters of its standard error that are told
 _GRACE_S = 2.0
 _LAST_S = 0.2
 _PIECE = 1 << 20
+_AT_ONCE = 64  # messages that are read without letting others work
+_UNHEARD = 32_768  # bytes that wait for the program; at 64 KiB writing waits, too
+_WORDS = 65_536
+_WORDS_S = 0.02  # so that a flood of words waits in the pipe and not in memory
 _INHERITED = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP",
      "USERNAME", "USERPROFILE")
@@ -197,6 +203,7 @@ class Child:
     async def _read(self, process: asyncio.subprocess.Process) -> bool:
         """Until its output ends; False where it cannot be listened to any more."""
         assert process.stdout is not None
+        flood, heard = Flood(time.monotonic), 0
         while True:
             try:
                 line = await process.stdout.readline()
@@ -206,40 +213,50 @@ class Child:
                 return False
             if not line:
                 return True
-            await self._heard(line)
+            if not await self._heard(line) and flood.heard(len(line)):
+                self._spoil(f"{self._name} floods its output with what nobody has asked it for.")
+                self._ending = True
+                return False
+            heard += 1
+            if heard % _AT_ONCE == 0:  # what is there already can be read without ever waiting
+                await asyncio.sleep(0)
 
-    async def _heard(self, line: bytes) -> None:
+    async def _heard(self, line: bytes) -> bool:
+        """Whether somebody has waited for it."""
         text = line.strip()
         if not text.startswith((b"{", b"[")):
-            return  # some programs talk beside the protocol
+            return False  # some programs talk beside the protocol
         try:
             message = json.loads(text) if len(text) < _THREAD_FROM else await asyncio.to_thread(json.loads, text)
         except (ValueError, RecursionError):
             self._spoil(f"{self._name} answered with what is no JSON.")
-            return
-        if isinstance(message, dict):
-            await self._understood(message)
+            return False
+        return isinstance(message, dict) and await self._understood(message)
 
-    async def _understood(self, message: Mapping[str, Any]) -> None:
+    async def _understood(self, message: Mapping[str, Any]) -> bool:
         number, method = message.get("id"), message.get("method")
         if isinstance(method, str):
             if "id" in message:
                 await self._answer(number, method)
-            return  # notifications of progress and logs have nobody to go to
+            return False  # notifications of progress and logs have nobody to go to
         future = self._waiting.get(number) if isinstance(number, int) else None
         if future is None or future.done():
-            return
+            return False
         if isinstance(message.get("error"), dict):
             future.set_exception(Relayed(message["error"]))
         elif isinstance(message.get("result"), dict):
             future.set_result(message["result"])
         else:
             future.set_exception(Invalid(f"{self._name} answered with what is no JSON-RPC."))
+        return True
 
     async def _answer(self, number: object, method: str) -> None:
         """What servers ask: there is no user behind us, and no model."""
         refused = {"code": METHOD_NOT_FOUND, "message": f"The gateway does not answer {method[:80]}."}
         answer = {"result": {}} if method == "ping" else {"error": refused}
+        stdin = self._process.stdin if self._process is not None else None
+        if stdin is not None and stdin.transport.get_write_buffer_size() > _UNHEARD:
+            return  # it asks without listening, and to wait for that would make both wait for ever
         with contextlib.suppress(Down):
             await self._send({"jsonrpc": "2.0", "id": number, **answer})
 
@@ -250,8 +267,10 @@ class Child:
 
     async def _hear_words(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        while chunk := await process.stderr.read(4_096):
+        while chunk := await process.stderr.read(_WORDS):
             self._last_words = (self._last_words + chunk)[-_LAST_WORDS * 4 :]
+            if len(chunk) == _WORDS:
+                await asyncio.sleep(_WORDS_S)
 
     def _farewell(self) -> str:
         code = self._process.returncode if self._process is not None else None

@@ -8,12 +8,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.backend import Down, Invalid, Relayed
-from gateway.child import Program
+from gateway.child import Child, Program
 from gateway.stdio_server import StdioServer
 from gateway.tools import Caller
 from schema.gateway import McpServerCrashed, McpServerStarted
@@ -77,7 +78,7 @@ async def test_one_program_serves_many_calls(making: Making) -> None:
     assert await rig.text("echo", text="meanwhile") == "meanwhile"  # it does not stand in line
     assert await slow == "waited"
     assert [type(fact) for fact in rig.facts] == [McpServerStarted]
-    assert (await rig.server.check()).tools == 13
+    assert (await rig.server.check()).tools == 15
 
 
 async def test_keys_of_ours_do_not_come_to_it(making: Making, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +180,42 @@ async def test_a_message_that_is_too_long_ends_the_program_and_not_the_next_call
         await rig.call("big", size=1_000_000)
     assert await rig.pid() != pid
     assert [type(fact) for fact in rig.facts] == [McpServerStarted, McpServerCrashed, McpServerStarted]
+
+
+@pytest.mark.parametrize("line", ["y", '{"jsonrpc":"2.0","method":"notifications/progress","params":{}}'])
+async def test_a_flood_is_broken_off(making: Making, line: str) -> None:
+    rig = making()
+    pid = await rig.pid()
+    with pytest.raises(Invalid, match="floods its output"):
+        await rig.call("flood", line=line)
+    assert await rig.pid() != pid
+    await gone(pid)
+
+
+async def test_a_flood_of_words_disturbs_nobody(making: Making) -> None:
+    rig = making()
+    assert await rig.text("words", times=100_000) == "said"
+    assert await rig.text("echo", text="still there") == "still there"
+
+
+async def test_others_work_while_a_flood_is_read() -> None:
+    output = asyncio.StreamReader()
+    output.feed_data(b"y\n" * 6_400)
+    output.feed_eof()
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    working = asyncio.get_running_loop().create_task(work())
+    child = Child("by-hand", Program("none"), lambda *_: None)
+    program: Any = SimpleNamespace(stdout=output)
+    assert await child._read(program)
+    working.cancel()
+    assert turns >= 99
 
 
 async def test_one_that_closes_its_input_is_started_anew(making: Making) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 _READ_ONLY = ("echo", "environment", "count")
 _TOOLS = (
     "echo", "environment", "count", "exit", "exit_once", "wait", "big", "garbage", "error", "spawn", "ask", "stuck",
-    "close_input",
+    "close_input", "flood", "words",
 )  # fmt: skip
 _lock = threading.Lock()
 _cancelled = threading.Event()
@@ -66,6 +66,14 @@ def call(number: int, name: str, arguments: dict[str, Any]) -> None:
             send({"id": "mine", "method": "sampling/createMessage", "params": {}})
             send({"method": "notifications/progress", "params": {}})
             _calls["ask"] = number
+        case "flood":
+            lines = (arguments["line"] + "\n") * 1_000
+            while True:
+                sys.stdout.write(lines)
+        case "words":
+            for _ in range(arguments["times"] // 1_000):
+                sys.stderr.write("words\n" * 1_000)
+            send({"id": number, "result": text("said")})
         case "close_input":
             os.close(0)
             send({"id": number, "result": text("closed")})
