@@ -243,7 +243,7 @@ class Beginner:
             arrived=incoming.arrived,
             body=sending.body,
             decided=bool(sending.events or sending.decided),
-            reserved=budgeting.reserve(match.session_id, incoming, wanted) if budgeting and wanted else None,
+            reserved=budgeting.reserve(match.session_id, incoming, tokens, wanted) if budgeting and wanted else None,
         )
         self._registry.add(running)
         return running

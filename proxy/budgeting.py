@@ -1,12 +1,14 @@
 """Budgets on the way of a request: what it may come to, whether there is enough, and what it did come to."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from proxy.budgets import Budgets, Reservation, Wanted
 from proxy.envelope import around
+from proxy.providers import Route
 from proxy.running import Held, Incoming
 from proxy.spending import session_account
 from schema.exchanges import Usage
@@ -24,7 +26,7 @@ class _Longest(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Longest).decode
-_decode_int = msgspec.json.Decoder(int).decode
+_decode_number = msgspec.json.Decoder(int | float).decode
 
 
 class Budgeting:
@@ -59,36 +61,54 @@ class Budgeting:
         self.budgets.check(session_id, incoming.key, wanted)
         return wanted
 
-    def reserve(self, session_id: int, incoming: Incoming, wanted: Wanted) -> Held:
+    def reserve(self, session_id: int, incoming: Incoming, tokens: int, wanted: Wanted) -> Held:
         """Nothing may be awaited between `affordable` and this."""
-        return Reserved(self.budgets, incoming, self.budgets.reserve(session_id, incoming.key, wanted))
+        return Reserved(self, incoming, tokens, self.budgets.reserve(session_id, incoming.key, wanted))
+
+    def elsewhere(self, incoming: Incoming, tokens: int, route: Route) -> Wanted:
+        """The most that it may come to on another route than its first one."""
+        output = self._output(around(incoming.request.envelope), route.model_key)
+        return self.budgets.wanted(route.provider.key, route.upstream_model, tokens, output)
 
     def _output(self, body: bytes, model_key: str) -> int:
         try:
             said = _decode(body)
         except (msgspec.MsgspecError, RecursionError):
             said = _Longest()
-        longest = _int(said.max_completion_tokens) or _int(said.max_tokens) or self._longest(model_key)
-        return min((longest or self.budgets.limits.output_tokens) * (_int(said.n) or 1), _MOST)
+        longest = _claim(said.max_completion_tokens) or _claim(said.max_tokens) or self._longest(model_key)
+        return min((longest or self.budgets.limits.output_tokens) * (_claim(said.n) or 1), _MOST)
 
 
 class Reserved:
     """What is held for one exchange, until it is settled."""
 
-    def __init__(self, budgets: Budgets, incoming: Incoming, reservation: Reservation) -> None:
-        self._budgets, self._reservation, self._began = budgets, reservation, budgets.now()
-        self._provider, self._model = incoming.provider, incoming.model_sent
+    def __init__(self, budgeting: Budgeting, incoming: Incoming, tokens: int, reservation: Reservation) -> None:
+        self._budgeting, self._incoming, self._tokens = budgeting, incoming, tokens
+        self._reservation, self._began = reservation, budgeting.budgets.now()
+
+    def affords(self, route: Route) -> bool:
+        """As Held says."""
+        return self._budgeting.budgets.affords(self._reservation, self._wanted(route))
+
+    def change(self, route: Route) -> None:
+        """As Held says."""
+        self._reservation.change(self._wanted(route).amount)
+
+    def _wanted(self, route: Route) -> Wanted:
+        return self._budgeting.elsewhere(self._incoming, self._tokens, route)
 
     def settle(self, usage: Usage, provider: str | None, model: str | None) -> None:
         """As Held says."""
-        amount, priced = self._budgets.price(provider or self._provider, model or self._model, usage, self._began)
+        budgets, first = self._budgeting.budgets, self._incoming
+        amount, priced = budgets.price(provider or first.provider, model or first.model_sent, usage, self._began)
         self._reservation.settle(amount, priced=priced)
 
 
-def _int(raw: msgspec.Raw) -> int | None:
-    """A positive number, else nothing."""
+def _claim(raw: msgspec.Raw) -> int | None:
+    """A positive number, however it is written; else nothing. What is too large to be read, or to be true, is the most
+    that we count to: a claim that nobody could pay is not taken for none."""
     try:
-        value = _decode_int(raw)
+        value = _decode_number(raw)
     except (msgspec.MsgspecError, RecursionError):
-        return None
-    return value if 0 < value <= _MOST else None
+        return _MOST if bytes(raw)[:1].isdigit() else None
+    return math.ceil(min(value, _MOST)) if value > 0 else None

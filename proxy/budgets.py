@@ -77,6 +77,26 @@ class Reservation:
         for account in accounts:
             account.reserved = account.reserved.plus(amount)
 
+    def limits_money(self) -> bool:
+        return any(account.limit.micro_usd for account in self._accounts)
+
+    def has_room(self, amount: Amount) -> bool:
+        """Whether there is enough left to hold `amount` instead. What is no more of a unit than is held always fits."""
+        more = amount.plus(self._amount, -1)
+        return not any(
+            most and extra > 0 and used + held + extra > most
+            for account in self._accounts
+            for used, held, extra, most in zip(account.used, account.reserved, more, account.limit, strict=True)
+        )
+
+    def change(self, amount: Amount) -> None:
+        """Hold `amount` instead."""
+        if not self._open:
+            return
+        for account in self._accounts:
+            account.reserved = account.reserved.plus(self._amount, -1).plus(amount)
+        self._amount = amount
+
     def settle(self, used: Amount, *, priced: bool) -> None:
         if not self._open:
             return
@@ -141,6 +161,11 @@ class Budgets:
     def reserve(self, session_id: int, key: str | None, wanted: Wanted) -> Reservation:
         """Nothing may be awaited between `check` and this."""
         return Reservation(self._accounts(session_id, key), wanted.amount)
+
+    def affords(self, held: Reservation, wanted: Wanted) -> bool:
+        """Whether `wanted` may be held instead of what is: for a request that goes elsewhere."""
+        refused = self.limits.priced_only and not wanted.priced and held.limits_money()
+        return not refused and held.has_room(wanted.amount)
 
     def spent(self, key: str | None, used: Amount, *, priced: bool) -> None:
         """Of an exchange that began today, as the log has it."""

@@ -115,8 +115,13 @@ class _Run:
             anew: Anew = forward_anew(self._incoming, self._running.body, route)
         except EnvelopeError:
             return False
+        held = self._running.reserved
+        if held is not None and not held.affords(route):
+            return False
         if not self._retrier.may_ask(self._incoming, route):
             return False
+        if held is not None:
+            held.change(route)
         self._body, self._injected = anew.body, anew.injected
         self._ending.elsewhere = Elsewhere(route.provider.key, route.upstream_model, anew.envelope)
         return True

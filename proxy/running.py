@@ -8,6 +8,7 @@ import msgspec
 from proxy.answers import Answer
 from proxy.chains import Chain
 from proxy.facts import RequestFacts
+from proxy.providers import Route
 from proxy.resolution import Scope
 from proxy.wire import ChatRequest
 from schema.appends import Committed
@@ -19,6 +20,12 @@ Kind = Literal["completed", "failed", "cancelled", "interrupted"]
 
 class Held(Protocol):
     """What is held of budgets for an exchange."""
+
+    def affords(self, route: Route) -> bool:
+        """Whether the budgets let the request go there instead."""
+
+    def change(self, route: Route) -> None:
+        """Hold what it may come to there instead. Nothing may be awaited between `affords` and this."""
 
     def settle(self, usage: Usage, provider: str | None, model: str | None) -> None:
         """By what was used, of the provider and model that were asked last (None: the first)."""

@@ -250,3 +250,46 @@ async def test_the_log_says_it_all(proxy: ProxyProcess, first: Scripted, second:
     assert event["data"]["sent_last"]["provider"] == "second"
     changed = {change["field"]: change["after"] for change in event["changes"]}
     assert (changed["provider"], len(changed["tries"])) == ("second", 4)
+
+
+PRICED = """
+[budgets]
+day = {{ usd = 1.0 }}
+unpriced = "refuse"
+
+[providers.first]
+base_url = "http://127.0.0.1:{first}/v1"
+
+[providers.second]
+base_url = "http://127.0.0.1:{second}/v1"
+
+[models.cheap]
+provider = "first"
+price = {{ input = 1.0, output = 1.0 }}
+max_output_tokens = 1000
+fallback = ["unpriced", "dear", "fair"]
+
+[models.unpriced]
+provider = "second"
+
+[models.dear]
+provider = "second"
+price = {{ input = 1000.0, output = 1000.0 }}
+max_output_tokens = 1000
+
+[models.fair]
+provider = "second"
+price = {{ input = 100.0, output = 100.0 }}
+max_output_tokens = 1000
+"""
+
+
+async def test_what_a_budget_refuses_is_passed_over(ports: tuple[int, int], first: Scripted, second: Scripted) -> None:
+    first.script = [DOWN, DOWN]
+    with ProxyProcess(PRICED.format(first=ports[0], second=ports[1])) as proxy:
+        answer = await ask(proxy, "cheap")
+        assert (answer.status_code, [body["model"] for body in second.bodies()]) == (200, ["fair"])
+        exchange = recorded(proxy, answer)
+        assert [each["model"] for each in exchange["tries"]] == ["cheap", "fair"]
+        (budget,) = proxy.get("/api/budgets")["budgets"]
+        assert (budget["usd"]["used"], budget["usd"]["reserved"]) == (exchange["cost_usd"], 0)
