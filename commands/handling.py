@@ -72,6 +72,8 @@ _SETTINGS = {  # the events of each global switch, by its commands
 }
 
 _MEMORIES = tuple(cls.__name__ for cls in memory_events.EVENTS)
+_OF_SESSIONS = (*_FOLDED, *_MEMORIES)
+_OF_MEMORIES = (memory.ForgetMemory, memory.RestoreMemory, memory.DemoteMemory)
 _UNEXPECTED = (  # facts: nothing is decided on what was before them
     ContentRetrieved,
     memory_events.MemoryRecalled,
@@ -243,11 +245,11 @@ class CommandHandler:
         async with self._lock:
             for _ in range(_RETRIES):
                 self._refresh()
-                self._expect(command, expected_position)
                 if isinstance(command, memory.Command | moving.MergeSessions) and not isinstance(
                     command, memory.RecallMemories
                 ):
                     await self._loaded_shelf()
+                self._expect(command, expected_position)
                 try:
                     return await self._attempt(command, metadata, idempotent)
                 except VersionConflictError:
@@ -346,11 +348,21 @@ class CommandHandler:
             return
         if isinstance(command, sessions.DeleteSessions):
             raise InvalidCommandError("invalid_field", "X-Expected-Position is of writes on one session or setting.")
-        session_id = getattr(command, "session_id", None)
-        if session_id is not None and session_id not in self.state.sessions:
+        about = self._session_of(command)
+        if about is not None and about not in self.state.sessions:
             return  # that there is no such session comes before any conflict about it
-        types = _FOLDED if session_id is not None else _SETTINGS.get(type(command), _FOLDED)
-        actual = self._log.last_position(types=types, session_id=session_id)
+        if about is None:
+            actual = self._log.last_position(types=_SETTINGS.get(type(command), _FOLDED))
+        else:
+            family = workspace.family(self.state, about)
+            actual = max(self._log.last_position(types=_OF_SESSIONS, session_id=each) for each in family)
         if expected != actual:
             message = f"The last change was event {actual}, not {expected}."
             raise ConflictError("version_conflict", message, expected=expected, actual=actual)
+
+    def _session_of(self, command: Command) -> int | None:
+        """Of a memory: what its session is a part of by now."""
+        if not isinstance(command, _OF_MEMORIES):
+            return getattr(command, "session_id", None)
+        kept = self._shelf_for(command).memories.get(command.memory_id)
+        return workspace.whole(self.state, kept.session_id) if kept is not None else 0

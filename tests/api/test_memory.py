@@ -92,6 +92,26 @@ async def test_frequent_pages(two: House) -> None:
     assert (await two.client.get("/api/memory/frequent?session_id=2")).status_code == 404
 
 
+async def test_memories_count_where_a_position_is_expected(two: House) -> None:
+    await store(two)  # event 3, after one of each session
+    url = "/api/sessions/1"
+
+    async def rename(name: str, expected: int) -> Any:
+        return await two.client.patch(url, json={"name": name}, headers={"X-Expected-Position": str(expected)})
+
+    stale = await rename("x", 1)
+    assert (stale.status_code, stale.json()["actual"]) == (409, 3)
+    assert (await rename("x", 3)).status_code == 200
+    for expected, status in ((3, 409), (4, 200)):
+        answer = await two.client.delete("/api/memory/1", headers={"X-Expected-Position": str(expected)})
+        assert answer.status_code == status
+    assert (await rename("y", 4)).json()["actual"] == 5
+    unknown = await two.client.delete("/api/memory/9", headers={"X-Expected-Position": "1"})
+    assert unknown.status_code == 404
+    other = {"X-Expected-Position": "2"}
+    assert (await two.client.patch("/api/sessions/2", json={"name": "z"}, headers=other)).status_code == 200
+
+
 async def test_merged_sessions_have_a_text_once(two: House) -> None:
     for number in (1, 2, 2):
         await store(two, "The staging database listens on 5433.", number)
