@@ -11,6 +11,7 @@ import { Page } from "./core/page.js";
 import { here, to } from "./core/router.js";
 import { LANGUAGES, speak, t } from "./core/texts.js";
 import { dark, dress, wear } from "./core/theme.js";
+import { keepAside } from "./parts/receipt_place.js";
 import { complain, giveReceipts } from "./parts/receipts.js";
 import { followNames } from "./parts/session_head.js";
 import { empty, failure } from "./parts/states.js";
@@ -122,6 +123,7 @@ async function begin() {
   await speak();
   dress();
   giveReceipts();
+  keepAside(byId("receipts"));
   followNames();
   drawRail();
   listenToKeys(byId("main"));

@@ -37,3 +37,18 @@ def test_the_token_is_asked_for_and_used(browser: Any) -> None:
         assert TOKEN not in page.content()
         watched.close()
         assert [each for each in watched.wrong if "/ws" not in each] == []
+
+
+def test_what_no_header_carries_is_not_the_token(browser: Any) -> None:
+    expect: Any = sync_api.expect
+    with ProxyProcess(f'[server]\ntoken = "{TOKEN}"\n') as proxy:
+        watched = Watched(browser, proxy.url)
+        page = watched.page
+        page.goto(f"{proxy.url}/#/sessions")
+        page.locator("#token").fill("日本語")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text("This is not the token.")
+        page.locator("#token").fill(TOKEN)
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("dialog")).to_have_count(0)
+        watched.close()

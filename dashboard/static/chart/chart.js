@@ -122,7 +122,7 @@ export class Chart {
   /** @param {CanvasRenderingContext2D} context */
   #strokes(context) {
     const { size, data } = this;
-    timeAxis(context, size, this.places, data.times, axisTime(data.times[data.times.length - 1] - data.times[0]));
+    timeAxis(context, size, this.places, data.times, axisTime(data.times[data.times.length - 1] - data.times[0]), Boolean(data.byTime));
     const xs = this.places.map((place) => LEFT + place * this.inner);
     for (const index of data.marks ?? []) {
       rule(context, xs[index], size.height - BOTTOM - 7, xs[index], size.height - BOTTOM, colour("--series-2"), [], 1.5);

@@ -2,7 +2,7 @@
 // The strokes of a chart.
 
 import { colour } from "../core/theme.js";
-import { BOTTOM, LEFT, RIGHT, TOP, decimated } from "./scale.js";
+import { BOTTOM, LEFT, RIGHT, TOP, decimated, timeLabels } from "./scale.js";
 
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {{width: number, height: number}} Size */
@@ -33,27 +33,28 @@ export function axis(context, size, values, format, right) {
   }
 }
 
-/** Times below. @param {Context} context @param {Size} size @param {number[]} places @param {number[]} times @param {(time: number) => string} format */
-export function timeAxis(context, size, places, times, format) {
+/** Times below. @param {Context} context @param {Size} size @param {number[]} places @param {number[]} times @param {(time: number) => string} format @param {boolean} byTime */
+export function timeAxis(context, size, places, times, format, byTime) {
   const inner = size.width - LEFT - RIGHT;
-  const count = Math.max(2, Math.floor(inner / 110));
   context.textBaseline = "top";
   context.fillStyle = colour("--muted");
   let said = "";
-  for (let step = 0; step <= count; step++) {
-    const place = step / count;
-    let index = places.findIndex((each) => each >= place - 1e-9);
-    if (index < 0) index = places.length - 1;
-    const text = format(times[index]);
-    if (text === said) continue;
+  let end = -Infinity;
+  for (const { place, time } of timeLabels(places, times, Math.max(2, Math.floor(inner / 110)), byTime)) {
+    const text = format(time);
+    const width = context.measureText(text).width;
+    const x = LEFT + place * inner;
+    context.textAlign = place === 0 ? "left" : place === 1 ? "right" : "center";
+    const start = place === 0 ? x : place === 1 ? x - width : x - width / 2;
+    if (text === said || start < end + 8) continue;
     said = text;
-    context.textAlign = step === 0 ? "left" : step === count ? "right" : "center";
-    context.fillText(text, LEFT + place * inner, size.height - BOTTOM + 7);
+    end = start + width;
+    context.fillText(text, x, size.height - BOTTOM + 7);
   }
 }
 
 /** @param {number} value @param {number} most @param {Size} size */
-export const yOf = (value, most, size) => TOP + (1 - value / (most || 1)) * (size.height - TOP - BOTTOM);
+export const yOf = (value, most, size) => TOP + (1 - Math.max(value, 0) / (most || 1)) * (size.height - TOP - BOTTOM);
 
 /** @param {Context} context @param {Size} size @param {number[]} xs @param {(number | null)[]} values @param {number} most @param {{tone: string, step?: boolean, fill?: boolean}} how */
 export function line(context, size, xs, values, most, { tone, step, fill }) {

@@ -32,6 +32,18 @@ export function nearest(sorted, place) {
   return place - sorted[after - 1] <= sorted[after] - place ? after - 1 : after;
 }
 
+/**
+ * Where times stand below a chart: of a time axis at even places, else at points, since between two of them any time may
+ * have passed. @param {number[]} places @param {number[]} times @param {number} count @param {boolean} byTime
+ * @returns {{place: number, time: number}[]}
+ */
+export function timeLabels(places, times, count, byTime) {
+  const last = times.length - 1;
+  const grid = Array.from({ length: count + 1 }, (_, step) => step / count);
+  if (byTime && times[last] > times[0]) return grid.map((place) => ({ place, time: times[0] + place * (times[last] - times[0]) }));
+  return [...new Set(grid.map((place) => nearest(places, place)))].map((index) => ({ place: places[index], time: times[index] }));
+}
+
 /** The index of the first value that is not less; the length where there is none. @param {number[]} sorted @param {number} value */
 export function firstAtLeast(sorted, value) {
   let [low, high] = [0, sorted.length];

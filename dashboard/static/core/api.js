@@ -25,6 +25,8 @@ export function onLockedOut(listener) {
   lockedOut.add(listener);
 }
 
+/** Whether a header can carry it: what none can carry is not the token. @param {string} token */
+export const sendable = (token) => /^[\t\x20-\x7e\x80-\xff]*$/.test(token);
 /** @param {string} token */
 export const remember = (token) => sessionStorage.setItem(KEY, token);
 export const token = () => sessionStorage.getItem(KEY) ?? "";

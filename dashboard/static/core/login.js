@@ -1,7 +1,7 @@
 // @ts-check
 // The form of a proxy that wants its token. The token stays in this tab.
 
-import { Refused, remember, request, token } from "./api.js";
+import { Refused, remember, request, sendable, token } from "./api.js";
 import { element, say } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -21,6 +21,7 @@ export function login(then) {
   dialog.addEventListener("cancel", (/** @type {Event} */ event) => event.preventDefault());
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (!sendable(field.value)) return say(wrong, t("login.wrong"));
     remember(field.value);
     try {
       await request("/api/sessions/auto-status");

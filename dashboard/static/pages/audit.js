@@ -101,8 +101,11 @@ class Audit {
 
   #link() {
     const path = this.#address({ limit: 1000 });
-    const csv = csvButton("events.csv", () => ({ head: ["position", "timestamp", "session_id", "type", "actor", "correlation_id", "summary"],
-      rows: this.events.map((each) => [each.position, each.timestamp, each.session_id, each.type, each.actor, each.correlation_id, each.summary]) }));
+    const csv = csvButton("events.csv", async () => {
+      const { events } = await get(path, { signal: this.page.signal }); // as many as the JSON has
+      return { head: ["position", "timestamp", "session_id", "type", "actor", "correlation_id", "summary"],
+        rows: events.map((/** @type {any} */ each) => [each.position, each.timestamp, each.session_id, each.type, each.actor, each.correlation_id, each.summary]) };
+    });
     fill(this.links, fileLink("JSON", path, "events.json"), fileLink("JSONL", this.#address({ limit: 1000, format: "jsonl" }), "events.jsonl"), csv, curlButton(path));
   }
 

@@ -13,7 +13,7 @@ import { compact, compactButtons, preview } from "../parts/compacting.js";
 import { tokenChart } from "../parts/context_charts.js";
 import { eventTable, prepend } from "../parts/events.js";
 import { gauge, tiles } from "../parts/gauge.js";
-import { fileLink } from "../parts/links.js";
+import { csvButton, fileLink } from "../parts/links.js";
 import { sessionHead } from "../parts/session_head.js";
 import { empty, note } from "../parts/states.js";
 import { forecast } from "../parts/forecast.js";
@@ -77,6 +77,8 @@ function draw(page, found, timeline, events) {
   const elsewhere = element("div", { class: "elsewhere", hidden: true });
   const open = (/** @type {any} */ event) => go(to(["event", String(event.position)]));
   const list = eventTable(events, { open });
+  const csv = csvButton("events.csv", () => ({ head: ["position", "timestamp", "session_id", "type", "summary"],
+    rows: events.map((event) => [event.position, event.timestamp, event.session_id, event.type, event.summary]) }));
   const body = list.querySelector("tbody");
   const state = { used: found.context.current_tokens, most: found.context.max_context, reserved: session.reserved_tokens };
   let moved = true;
@@ -130,13 +132,14 @@ function draw(page, found, timeline, events) {
     chart.node,
     element("section", { class: "card", "aria-label": t("list.events") },
       element("header", {}, element("h2", {}, t("live.last-events")),
-        element("div", { class: "tools" }, element("a", { href: to(["audit"]) }, t("live.all-events")), fileLink("JSON", `/api/events?limit=${EVENTS}`, "events.json"))),
+        element("div", { class: "tools" }, element("a", { href: to(["audit"]) }, t("live.all-events")), fileLink("JSON", `/api/events?limit=${EVENTS}`, "events.json"), csv)),
       list));
   settle();
   page.follow((message) => {
     if (message.type === "resync" || (message.type === "session_activated" && message.session_id !== session.id)) return anew();
     if (message.type === "reserved_tokens_updated" || message.type === "compaction_reverted") later();
     if (message.type !== "event") return;
+    if (message.event.position > (events[0]?.position ?? 0)) events = [message.event, ...events].slice(0, EVENTS);
     prepend(body, message.event, EVENTS, { open });
     if (message.event.session_id !== session.id) return other(message.event.session_id);
     if (timeline.push(message.event, message.state)) moved = true;

@@ -14,6 +14,7 @@ import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
 
 const BUILTIN = ["context-compression", "sequential-thinking", "fast-filesystem", "json-query", "pruner"];
+const SHOWN = 30;
 const CALLS = ["McpCallCompleted", "McpCallFailed", "McpCallRefused", "McpServerStarted", "McpServerCrashed", "BreakerOpened"];
 
 /** @param {import("../core/page.js").Page} page */
@@ -27,6 +28,10 @@ export async function show(page) {
   const calls = element("div", { class: "fixed-height" });
   const state = element("span", {});
   const csv = csvButton("mcp-servers.csv", () => ({ head: ["name", "type", "connected", "latency_ms", "errors", "tools", "last_check"], rows: rows.map((row) => [row.name, row.type, row.connected, row.latency_ms, row.error_count, row.tool_count, row.last_check]) }));
+  /** @type {any[]} */
+  let called = [];
+  const callsCsv = csvButton("mcp-calls.csv", () => ({ head: ["position", "timestamp", "server", "method", "tool", "status", "outcome", "duration_ms", "bytes"],
+    rows: called.map((row) => [row.position, row.timestamp, row.server, row.method, row.tool, row.status, row.outcome, row.duration_ms, row.bytes]) }));
   const draw = (/** @type {any} */ found) => {
     rows = [...new Map(found.all.map((/** @type {any} */ row) => [row.name, row])).values()]; // some serve both purposes
     fill(state, badge(t("mcp.connected", { n: number(rows.filter((row) => row.connected).length), total: number(rows.length) }), found.all_connected ? "ok" : "warn"));
@@ -38,10 +43,10 @@ export async function show(page) {
     element("section", { class: "card", "aria-label": t("mcp.servers") }, element("header", {}, element("h2", {}, t("mcp.servers")), element("div", { class: "tools" }, fileLink("JSON", "/api/memory/all-servers", "mcp-servers.json"), csv)), servers),
     tryCard(choose.map(String)),
     element("section", { class: "card half", "aria-label": t("mcp.calls") }, element("header", {}, element("h2", {}, t("mcp.calls")), element("div", { class: "tools" },
-      fileLink("JSON", "/api/mcp/calls?limit=500", "mcp-calls.json"))), calls));
+      fileLink("JSON", `/api/mcp/calls?limit=${SHOWN}`, "mcp-calls.json"), callsCsv)), calls));
   const load = () => page.into(calls, async () => {
-    const found = await get("/api/mcp/calls?limit=30", how);
-    return found.calls.length ? callTable(found.calls) : empty(t("mcp.no-calls"));
+    called = (await get(`/api/mcp/calls?limit=${SHOWN}`, how)).calls;
+    return called.length ? callTable(called) : empty(t("mcp.no-calls"));
   });
   const quiet = whenQuiet(() => { void load(); void optional("/api/memory/all-servers", how).then((found) => found && draw(found)).catch(() => undefined); }, 800);
   page.whenLeft(quiet.stop);

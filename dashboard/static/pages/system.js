@@ -24,6 +24,10 @@ export async function show(page) {
   /** @type {any[]} */
   let rows = [];
   const csv = csvButton("settings.csv", () => ({ head: ["key", "value", "source"], rows: rows.map((row) => [row.key, JSON.stringify(row.value), row.source]) }));
+  /** @type {any[]} */
+  let states = [];
+  const statesCsv = csvButton("projections.csv", () => ({ head: ["name", "state", "position", "lag_events", "rows", "version", "checksum", "error"],
+    rows: states.map((row) => [row.name, row.state, row.position, row.lag_events, row.rows, row.version, row.checksum, row.error]) }));
   const rebuild = element("button", { type: "button", class: "small", id: "rebuild", click: async () => {
     const done = await doing(rebuild, () => post("/api/projections/rebuild", { wait: true }));
     if (done) tell(t(done.value.equal ? "system.rebuilt-equal" : "system.rebuilt-other", { n: number(done.value.events), time: duration(done.value.duration_ms) }));
@@ -31,14 +35,18 @@ export async function show(page) {
   } }, t("system.rebuild"));
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.system"))),
     card("switches", "five stretch", holders.switches), card("disk", "seven stretch", holders.disk, fileLink("JSON", "/api/sessions/diagnostic", "diagnostic.json")),
-    card("tables", "", holders.tables, rebuild, fileLink("JSON", "/api/projections", "projections.json")),
+    card("tables", "", holders.tables, rebuild, fileLink("JSON", "/api/projections", "projections.json"), statesCsv),
     card("settings", "seven", holders.settings, fileLink("JSON", "/api/settings", "settings.json"), csv), card("keys", "five", helpTable()));
   const how = { signal: page.signal };
   const verified = element("div", {});
   const load = async () => {
     await Promise.all([
       page.into(holders.switches, () => switches(page, load)),
-      page.into(holders.tables, async () => tables(await get("/api/projections", how))),
+      page.into(holders.tables, async () => {
+        const found = await get("/api/projections", how);
+        states = found.projections;
+        return tables(found);
+      }),
       page.into(holders.disk, async () => disk(page, await get("/api/sessions/diagnostic", how), verified, load)),
       page.into(holders.settings, async () => {
         const found = await get("/api/settings", how);
@@ -103,7 +111,7 @@ function disk(page, found, result, after) {
 
 /** @param {any} found */
 function settings(found) {
-  return element("div", { class: "stack" }, found.warnings.map((/** @type {string} */ text) => note("warn", text)),
+  return element("div", { class: "stack" }, found.warnings.map((/** @type {string} */ text) => note("warn", element("span", { lang: "en" }, text))),
     element("p", { class: "muted small" }, found.config_file ? t("system.file", { path: found.config_file }) : t("system.no-file")),
     element("div", { class: "fixed-height" }, table({ caption: t("system.settings"), rows: found.settings, key: (row) => row.key, columns: [
       { label: t("system.key"), show: (row) => element("code", {}, row.key) }, { label: t("system.value"), show: (row) => element("bdi", {}, said(row.value)) },

@@ -20,10 +20,17 @@ export async function budgets(signal) {
   return element("section", { class: "card", "aria-label": t("usage.budgets") }, element("header", {}, element("h2", {}, t("usage.budgets")),
     element("div", { class: "tools" }, fileLink("JSON", "/api/budgets", "budgets.json"), csv)),
   table({ caption: t("usage.budgets"), rows, key: (row) => row.name, columns: [
-    { label: t("session.name"), show: (row) => named(row.name) },
+    { label: t("session.name"), show: (row) => whose(row.name) },
     { label: t("usage.budget-tokens"), show: (row) => unit(row.tokens, number) }, { label: t("tile.cost"), show: (row) => unit(row.usd, money) },
     { label: t("tile.requests"), show: (row) => unit(row.requests, number) },
     { label: t("usage.resets"), className: "wide", show: (row) => (row.resets_at ? moment(row.resets_at) : "–") }] }));
+}
+
+/** Whose budget it is. @param {string} name as the proxy says it in English */
+function whose(name) {
+  const [, key] = /^key (.+)$/s.exec(name) ?? [];
+  if (key) return [t("usage.budget-key"), " ", named(key)];
+  return name === "the day" ? t("usage.budget-day") : named(name);
 }
 
 /** @param {any} of @param {(value: any) => string} format */

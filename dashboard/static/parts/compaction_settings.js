@@ -25,7 +25,7 @@ export function settingsCard(id, stats, auto, compress, after) {
     if (await doing(keepFree.querySelector("button"), () => post(`${path}/reserved`, { reserved_tokens: value }))) after();
   } }, reserved, element("button", { type: "submit" }, t("action.set")));
   return element("div", { class: "stack" },
-    alert ? note(alert.level === "critical" ? "bad" : "warn", alert.message) : null,
+    alert ? note(alert.level === "critical" ? "bad" : "warn", t("alert.used", { n: number(alert.tokens), most: number(alert.max_context), percent: percent(alert.percentage) })) : null,
     element("div", { class: "row" }, mark(t(on ? "auto.on" : "auto.off"), on ? "ok" : ""), toggle),
     element("dl", { class: "facts small" }, [
       [t("auto.threshold"), percent(100 * status.threshold)], [t("auto.ready"), percent(stats.context.threshold)],

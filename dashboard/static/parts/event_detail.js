@@ -25,7 +25,7 @@ export function view(event) {
   return element("div", { class: "stack", "data-event": event.position },
     element("div", { class: "row" }, eventName(event.type), eventLink(event.position),
       element("span", { class: "muted small" }, moment(event.timestamp))),
-    element("p", {}, event.summary),
+    element("p", { lang: "en" }, event.summary),
     element("dl", { class: "facts small" }, facts(event)),
     event.changes.length ? [element("h3", {}, t("event.changes")), paged(event.changes, CHANGES, change)] : element("p", { class: "muted small" }, t("event.no-changes")),
     event.refs.length ? [element("h3", {}, t("event.refs", { count: event.refs.length, n: number(event.refs.length) })),

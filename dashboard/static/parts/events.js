@@ -15,7 +15,7 @@ export function eventColumns({ session = true } = {}) {
     { label: t("event.time"), className: "nowrap wide", show: (event) => element("time", { datetime: event.timestamp, title: moment(event.timestamp) }, clock(event.timestamp)) },
     ...(session ? [{ label: t("event.session"), className: "number wide", show: (/** @type {any} */ event) => sessionLink(event.session_id) }] : []),
     { label: t("event.type"), className: "nowrap", show: (event) => eventName(event.type) },
-    { label: t("event.summary"), show: (event) => element("bdi", { class: "clamp" }, event.summary) },
+    { label: t("event.summary"), show: (event) => element("bdi", { class: "clamp", lang: "en" }, event.summary) },
   ];
 }
 

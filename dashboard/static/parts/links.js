@@ -35,13 +35,15 @@ export function save(blob, file) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-/** A table as CSV, where no route makes one. @param {string} file @param {() => {head: string[], rows: any[][]}} what */
+/** @typedef {{head: string[], rows: any[][]}} Sheet */
+
+/** A table as CSV, where no route makes one. @param {string} file @param {() => Sheet | Promise<Sheet>} what */
 export function csvButton(file, what) {
-  const work = () => {
-    const { head, rows } = what();
+  const work = async () => {
+    const { head, rows } = await what();
     save(new Blob([[head, ...rows].map(csvLine).join("")], { type: "text/csv" }), file);
   };
-  return element("button", { type: "button", class: "link", click: work }, "CSV");
+  return element("button", { type: "button", class: "link", click: () => void work().catch(complain) }, "CSV");
 }
 
 /** The same as JSON, where no route answers it. @param {string} file @param {() => any} what */

@@ -1,5 +1,6 @@
 // @ts-check
-// Each compaction of a session: what it saved, what all saved together, how much of the context that was.
+// Each compaction of a session: what it saved, what all saved together, how much of the context that was. Undoing one
+// takes back what it saved and is no share of anything.
 
 import { Chart, legend } from "../chart/chart.js";
 import { element } from "../core/dom.js";
@@ -14,13 +15,17 @@ export function savedChart() {
   ];
   const chart = new Chart({ label: t("chart.compactions"), height: 180, series });
   const names = legend(series);
+  const undone = element("span", { class: "muted", hidden: true }, t("chart.undone"));
   const node = element("section", { class: "card", "aria-label": t("chart.compactions") },
-    element("header", {}, element("h2", {}, t("chart.compactions")), element("div", { class: "tools" }, names.node)), chart.node);
+    element("header", {}, element("h2", {}, t("chart.compactions")), element("div", { class: "tools" }, names.node, undone)), chart.node);
   /** @param {any} found of route 46 */
   const set = (found) => {
     node.hidden = found.timestamps.length < 2;
     const [each = [], saved = [], ratio = []] = found.datasets.map((/** @type {any} */ dataset) => dataset.data);
-    const values = { each: each.map((/** @type {number} */ value) => Math.max(value, 0)), saved, ratio };
+    const reverted = found.kinds.map((/** @type {string} */ kind) => kind === "reverted");
+    const made = (/** @type {number[]} */ column) => column.map((value, index) => (reverted[index] ? null : value));
+    const values = { each: made(each), saved, ratio: made(ratio) };
+    undone.hidden = !reverted.at(-1);
     chart.set({ times: found.timestamps.map((/** @type {any} */ time) => new Date(time).getTime()), values, marks: found.positions.map((/** @type {any} */ _, /** @type {number} */ index) => index) });
     if (saved.length) names.set(values, saved.length - 1);
   };

@@ -14,8 +14,12 @@ export const empty = (title, ...more) => element("div", { class: "empty" }, elem
 export function explain(error) {
   if (error instanceof Unreachable) return t("state.unreachable");
   if (error instanceof Refused && error.status === 401) return t("state.locked");
+  if (error instanceof Refused && error.status === 422) return error.message.replace(FIELD, "").replace("Value error, ", "");
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Where in a request something was wrong; the name of the field stays. */
+const FIELD = /^(?:body|query|path|header)\.(?=\S+: )/;
 
 /** @param {any} error @param {(() => void) | null} again */
 export function failure(error, again) {

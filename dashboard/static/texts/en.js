@@ -549,4 +549,8 @@ export const TEXTS = {
   "usage.imported-tasks": "Imported tasks",
   "usage.imported-cost": "Cost of imported",
   "usage.imported-sum": "in {input}, out {output}, {cost}; not counted here",
+  "chart.undone": "the last was undone: no share",
+  "usage.budget-day": "the day",
+  "usage.budget-key": "key",
+  "alert.used": "{n} of {most} tokens are in use ({percent}).",
 };

@@ -549,4 +549,8 @@ export const TEXTS = {
   "usage.imported-tasks": "Tâches importées",
   "usage.imported-cost": "Coût des importées",
   "usage.imported-sum": "entrée {input}, sortie {output}, {cost} ; non comptées ici",
+  "chart.undone": "la dernière a été annulée : aucune part",
+  "usage.budget-day": "la journée",
+  "usage.budget-key": "clé",
+  "alert.used": "{n} jetons sur {most} sont utilisés ({percent}).",
 };
