@@ -20,6 +20,7 @@ from gateway.sessions import McpSessions
 from gateway.stdio_server import StdioServer
 from gateway.tools import Caller, InProcessServer
 from projections.store import ReadPool
+from projections.waiting import Waiter
 from schema.appending import Appender
 from schema.gateway import McpServerCrashed, McpServerStarted
 from schema.keys import KeyStore
@@ -32,10 +33,11 @@ def open_gateway(
     appender: Appender,
     keys: KeyStore,
     count: Callable[[str], int],
+    waiter: Waiter,
     builtin: Iterable[InProcessServer] = (),
 ) -> Gateway:
     """The servers in process, and those of the configuration, which may take the place of one."""
-    recorder = Recorder(appender, count, contents=configuration.recording.contents)
+    recorder = Recorder(appender, count, contents=configuration.recording.contents, waiter=waiter)
     mcp = configuration.mcp
     backends: dict[str, Backend] = {server.name: InProcess(server) for server in builtin}
     for name, entry in mcp.servers.items():

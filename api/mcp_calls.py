@@ -1,5 +1,7 @@
 """What was called through the gateway, and how the servers behind it are."""
 
+import asyncio
+import contextlib
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,12 +11,15 @@ from pydantic import BaseModel
 
 from api.fields import FROM_TEXT, Offset, QueryId, QueryText
 from api.reading import PAST, Reads
-from api.services import Use
+from api.services import Services, Use
 from api.times import iso
+from commands.errors import CommandError
 from projections.gateway import McpCallRow, list_mcp_calls
+from projections.waiting import ProjectionLagError
 
 router = APIRouter(prefix="/api/mcp", tags=["mcp"])
 _SHORT = 16
+_PATIENCE_S = 1.0
 Status = Literal["completed", "failed", "refused"]
 
 
@@ -55,11 +60,20 @@ async def calls(
     limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
 ) -> McpCalls:
-    """Newest first."""
+    """Newest first; with all calls that have been answered."""
+    if not reads.past:
+        await _caught_up(services)
     page = await reads.run(
         list_mcp_calls, server=server, tool=tool, status=status, session_id=session_id, limit=limit, offset=offset
     )
     return McpCalls(calls=[_shown(services, row) for row in page.rows], total=page.total)
+
+
+async def _caught_up(services: Services) -> None:
+    """Calls do not wait until they are shown. A log that takes nothing any more can still be read."""
+    with contextlib.suppress(CommandError, ProjectionLagError, TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await services.waiter.until(await services.handler.flushed(), _PATIENCE_S)
 
 
 def _shown(services: Use, row: McpCallRow) -> McpCall:

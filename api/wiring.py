@@ -128,7 +128,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         servers = servers_in_process(
             configuration, directory, store.handler, store.reads, store.waiter, store.log, count
         )
-        gateway = open_gateway(configuration, store.appender, store.keys, count, servers)
+        gateway = open_gateway(configuration, store.appender, store.keys, count, store.waiter, servers)
         stack.push_async_callback(gateway.aclose)
         services = _services(
             configuration, store, catalogue, rate, registry, background, count, facts, erasures, gateway

@@ -1,20 +1,23 @@
 """Calls on their way into the log."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from commands.gateway import Asked, Command, Masked, decide
+from commands.gateway import Asked, Command, Masked, RecordMcpCall, decide
 from gateway.masking import Original
 from gateway.tools import Caller
+from projections.waiting import ProjectionLagError, Waiter
 from schema.appending import Appender
 from schema.appends import Append, StoreUnavailableError
 from schema.blobs import content_ref
 from schema.recorded import Body, Metadata
 
 _PATIENCE_S = 0.25  # a log that takes no commit for so long does not hold calls up (decisions 1.15)
+_SHOWN_S = 1.0  # nor do read tables that are behind; they take a moment else
 _ARGUMENTS = 16_384  # characters that are kept
 _PREVIEW = 200
 _COUNTED = 400_000  # characters; longer texts are estimated
@@ -22,10 +25,13 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Recorder:
-    """Without `contents` neither arguments nor originals are kept, so that nothing may be shortened either."""
+    """Without `contents` neither arguments nor originals are kept, so that nothing may be shortened either. With a
+    `waiter` originals can be had back from the moment that an answer names them; other calls do not pay for that."""
 
-    def __init__(self, appender: Appender, count: Callable[[str], int], *, contents: bool) -> None:
-        self._appender = appender
+    def __init__(
+        self, appender: Appender, count: Callable[[str], int], *, contents: bool, waiter: Waiter | None = None
+    ) -> None:
+        self._appender, self._waiter = appender, waiter
         self._count = count
         self.contents = contents
 
@@ -47,13 +53,18 @@ class Recorder:
         self._appender.append_later(_append(command, caller))
 
     async def now(self, command: Command, caller: Caller) -> int | None:
-        """The position of the last event once it is committed; None where the log does not take it in time."""
+        """The position of the last event once it is committed, and shown where it has masked something; None where the
+        log does not take it in time."""
         future = self._appender.append(_append(command, caller))
         try:
             committed = await asyncio.wait_for(asyncio.shield(future), _PATIENCE_S)
         except (TimeoutError, StoreUnavailableError):
             return None
-        return committed.positions[-1]
+        position = committed.positions[-1]
+        if self._waiter is not None and isinstance(command, RecordMcpCall) and command.masked:
+            with contextlib.suppress(ProjectionLagError):
+                await self._waiter.until(position, _SHOWN_S)
+        return position
 
     async def masked(self, originals: Sequence[Original]) -> tuple[Masked, ...]:
         """The texts with what is recorded of them; off the loop, because they are long."""

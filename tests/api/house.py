@@ -169,7 +169,7 @@ async def open_house(
         handler = CommandHandler(log, appender)
         gateway = Gateway(
             {server.name: (InProcess(server), ServerSettings()) for server in servers},
-            Recorder(appender, len, contents=True),
+            Recorder(appender, len, contents=True, waiter=waiter),
             McpSessions(keys.secret("mcp sessions")),
             version="1.2.3",
         )

@@ -159,7 +159,6 @@ async def test_long_texts_are_shortened_and_kept(house: House) -> None:
     mark = text[2_000:-2_000]
     assert mark.startswith("\n... [CHRONOPROXY_OBSERVATION_MASKED original_chars=7000 head=2000 tail=2000 mask=")
     digest = mark.partition("mask=")[2][:16]
-    await caught_up(house)
     found = (await house.client.get(f"/api/mask/{digest}?peek=true")).json()
     assert (found["original_content"], found["session_id"], found["tags"]) == (whole, session, ["echo/long"])
     assert house.types()[-2:] == ["McpCallCompleted", "ContentMasked"]
@@ -170,10 +169,23 @@ async def test_long_texts_are_shortened_and_kept(house: House) -> None:
     ] == "x" * 9_000
 
 
+async def test_what_was_answered_can_be_read_at_once(house: House) -> None:
+    for number in range(10):
+        answer = (await tool(house, "long", {"text": f"{number} ", "times": 3_000})).json()["result"]
+        digest = answer["content"][0]["text"].partition("mask=")[2][:16]
+        assert (await house.client.get(f"/api/mask/{digest}?peek=true")).status_code == 200
+        await rpc(house, "ping")
+        failed = number % 2 == 1
+        await tool(house, "raise" if failed else "echo", {"rpc": True} if failed else {"text": "x"})
+        listed = (await house.client.get("/api/mcp/calls")).json()
+        assert (listed["total"], listed["calls"][0]["status"]) == (
+            2 * number + 2, "failed" if failed else "completed"
+        )  # fmt: skip
+
+
 async def test_without_a_session_originals_are_kept_too(house: House) -> None:
     answer = (await tool(house, "long", {"text": "abc", "times": 3_000})).json()["result"]
     digest = answer["content"][0]["text"].partition("mask=")[2][:16]
-    await caught_up(house)
     found = (await house.client.get(f"/api/mask/{digest}?lines=1-1")).json()
     assert (found["original_content"], found["session_id"]) == ("abc" * 3_000, 0)
     sizes = (await house.client.get("/api/log/sizes")).json()["sessions"]
