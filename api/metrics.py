@@ -16,7 +16,7 @@ from api.disk import disk_of
 from api.reading import LIVE
 from api.services import Services, Use
 from projections.gateway import mcp_outcomes
-from projections.metrics import ExchangeTally, Histogram, Requests
+from projections.metrics import Calls, ExchangeTally, Histogram, Requests
 from projections.timeline import events_by_type
 from projections.usage import wire_usage
 from projections.usage_entries import Asked
@@ -47,19 +47,22 @@ def _counted(db: sqlite3.Connection, tally: ExchangeTally, catalogue: Catalogue,
 
 
 def _costs(db: sqlite3.Connection, catalogue: Catalogue, *, at: int) -> Iterator[Metric]:
-    """As priced now: history priced anew at lower prices looks to Prometheus like a counter that began again."""
-    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    """As priced now: history priced anew at lower prices looks to Prometheus like a counter that began again. What has
+    no price has no cost, rather than one of 0."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for entry in wire_usage(db, Asked(group_by="model"), at=at):
         provider, _, model = entry.key.partition("/")
         sums = found[_labels(catalogue, provider, model)]
         sums[0] += entry.cost
-        sums[1] += entry.unpriced
+        sums[1] += entry.priced
+        sums[2] += entry.unpriced
     names = ("provider", "model")
     cost = CounterMetricFamily("chronoproxy_cost_usd", "Cost of finished exchanges that have a price.", labels=names)
     text = "Finished exchanges that used something of which the price is not known."
     unpriced = CounterMetricFamily("chronoproxy_unpriced_exchanges", text, labels=names)
-    for labels, (micros, without) in sorted(found.items()):
-        cost.add_metric(labels, micros / 1_000_000)
+    for labels, (micros, priced, without) in sorted(found.items()):
+        if priced:
+            cost.add_metric(labels, micros / 1_000_000)
         unpriced.add_metric(labels, without)
     yield cost
     yield unpriced
@@ -93,6 +96,7 @@ def _exchanges(tally: ExchangeTally, catalogue: Catalogue) -> Iterator[Metric]:
     for labels, count in sorted(_bounded(tally.requests, catalogue).items()):
         requests.add_metric(labels, count)
     yield requests
+    yield from _calls(tally, catalogue)
     yield _histogram("request_seconds", "From the request to the end of its answer.", tally.request_seconds)
     yield _histogram("ttft_seconds", "From the request to the first byte of the answer's body.", tally.ttft_seconds)
     yield _histogram("overhead_seconds", "The proxy's own share before the upstream call.", tally.overhead_seconds)
@@ -106,6 +110,22 @@ def _exchanges(tally: ExchangeTally, catalogue: Catalogue) -> Iterator[Metric]:
     for stage, count in tally.saved.items():
         saved.add_metric((stage,), max(count, 0))
     yield saved
+
+
+def _calls(tally: ExchangeTally, catalogue: Catalogue) -> Iterator[Metric]:
+    found: dict[str, Calls] = defaultdict(Calls)
+    for provider, calls in tally.calls.items():
+        found[provider if catalogue.provider_known(provider) else _OTHER].add(calls)
+    families = {
+        "attempts": ("upstream_attempts", "Calls of a provider, of finished exchanges."),
+        "retries": ("upstream_retries", "Those that repeat a call that failed, of the same provider and model."),
+        "fallbacks": ("upstream_fallbacks", "Those in the place of another provider or model that failed."),
+    }
+    for name, (family, text) in families.items():
+        counter = CounterMetricFamily(f"chronoproxy_{family}", text, labels=("provider",))
+        for provider, calls in sorted(found.items()):
+            counter.add_metric((provider,), getattr(calls, name))
+        yield counter
 
 
 def _bounded(requests: dict[Requests, int], catalogue: Catalogue) -> dict[Requests, int]:

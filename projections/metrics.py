@@ -8,11 +8,12 @@ import sqlite3
 import threading
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from schema.exchanges import ReductionStep
+from schema.exchanges import ReductionStep, Try
 
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 OVERHEAD_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
@@ -21,7 +22,7 @@ _BATCH = 20_000
 _FINISHED = (
     "SELECT t.position, coalesce(e.last_provider, e.provider), coalesce(e.last_model, e.model_sent), e.outcome,"
     " e.duration_ms, e.ttft_ms, e.overhead_ms, e.steps,"
-    " e.prompt_tokens,"
+    " e.attempts, e.tries, e.prompt_tokens,"
     " e.completion_tokens, e.cached_tokens, e.cache_write_tokens, e.reasoning_tokens"
     " FROM timeline t JOIN exchanges e ON e.exchange_id = t.exchange_id"
     " WHERE t.type = ? AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
@@ -31,6 +32,7 @@ KINDS = ("input", "output", "cached", "cache_write", "reasoning")
 
 
 _decode_steps = msgspec.json.Decoder(tuple[ReductionStep, ...]).decode
+_decode_tries = msgspec.json.Decoder(tuple[Try, ...]).decode
 
 
 class Requests(NamedTuple):
@@ -39,6 +41,20 @@ class Requests(NamedTuple):
     provider: str
     model: str
     outcome: str
+
+
+class Calls(msgspec.Struct):
+    """Of one provider: all calls, those that repeat a call of the same model there, and those in the place of
+    another one."""
+
+    attempts: int = 0
+    retries: int = 0
+    fallbacks: int = 0
+
+    def add(self, other: "Calls") -> None:
+        self.attempts += other.attempts
+        self.retries += other.retries
+        self.fallbacks += other.fallbacks
 
 
 class Histogram:
@@ -63,6 +79,7 @@ class ExchangeTally:
         self.requests: dict[Requests, int] = defaultdict(int)
         self.tokens: dict[str, int] = dict.fromkeys(KINDS, 0)
         self.saved: dict[str, int] = dict.fromkeys(STAGES, 0)
+        self.calls: dict[str, Calls] = defaultdict(Calls)
         self.request_seconds = Histogram(SECONDS)
         self.ttft_seconds = Histogram(SECONDS)
         self.overhead_seconds = Histogram(OVERHEAD_SECONDS)
@@ -84,6 +101,8 @@ class ExchangeTally:
         ttft_ms: float | None,
         overhead_ms: float | None,
         steps: str | None,
+        attempts: int,
+        tries: str | None,
         *tokens: int | None,
     ) -> None:
         self.requests[Requests(provider, model, outcome)] += 1
@@ -94,7 +113,22 @@ class ExchangeTally:
         ):
             if value is not None:
                 histogram.add(value / 1_000)
+        self._called(provider, attempts, _decode_tries(tries) if tries else ())
         for step in _decode_steps(steps) if steps else ():
             self.saved[step.stage] += step.tokens_saved
         for kind, count in zip(KINDS, tokens, strict=True):
             self.tokens[kind] += count or 0
+
+    def _called(self, provider: str, attempts: int, tries: Sequence[Try]) -> None:
+        """`attempts` may be more than the tries that a log of old tells of: those were of the first one."""
+        first = self.calls[tries[0].provider if tries else provider]
+        untold = max(attempts - len(tries), 0)
+        first.attempts += untold
+        first.retries += untold if tries else max(untold - 1, 0)
+        for before, each in zip((None, *tries), tries, strict=False):
+            calls = self.calls[each.provider]
+            calls.attempts += 1
+            if before is not None:
+                same = (before.provider, before.model) == (each.provider, each.model)
+                calls.retries += same
+                calls.fallbacks += not same

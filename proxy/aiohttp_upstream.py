@@ -3,6 +3,7 @@
 import asyncio
 import io
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -30,12 +31,12 @@ _reused: ContextVar[bool] = ContextVar("reused")
 
 
 class _AiohttpAnswer:
-    __slots__ = ("_origin", "_response", "attempts", "headers", "status")
+    __slots__ = ("_origin", "_response", "attempts", "headers", "lost_s", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, origin: str, attempts: int) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, origin: str, attempts: int, lost_s: float) -> None:
         self._response = response
         self._origin = origin
-        self.attempts = attempts
+        self.attempts, self.lost_s = attempts, lost_s
         self.status = response.status
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
 
@@ -76,18 +77,20 @@ class AiohttpUpstream:
     async def open(self, request: UpstreamRequest) -> UpstreamAnswer:
         origin, proxy = self._way(request.url)
         _reused.set(False)
-        attempts = 1
+        attempts, lost_s, began = 1, 0.0, time.perf_counter()
         try:
             try:
                 response = await self._send(self._session, request, proxy)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 if not _reused.get() or not _untouched(error):
                     raise
-                attempts = 2
+                attempts, lost_s = 2, time.perf_counter() - began
                 response = await self._send(self._fresh, request, proxy)
         except (*_ANSWER_FAILED, ValueError) as error:
-            raise explained(error, origin, attempts) from error
-        return _AiohttpAnswer(response, origin, attempts)
+            failed = explained(error, origin, attempts)
+            failed.lost_s = lost_s
+            raise failed from error
+        return _AiohttpAnswer(response, origin, attempts, lost_s)
 
     async def aclose(self) -> None:
         await self._session.close()

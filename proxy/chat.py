@@ -25,6 +25,7 @@ from proxy.rate import RequestRate
 from proxy.retrying import Retrier
 from proxy.running import Incoming, Running
 from proxy.sse import SseStream
+from proxy.tries import calls
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
 from proxy.wire import ChatRequest, WireError, check_messages, decode_chat
@@ -179,13 +180,19 @@ class ChatHandler:
         request = self._upstream_request(incoming, running.body, route)
         ending.overhead_ms = (time.perf_counter() - running.arrived) * 1_000
         ending.reached = True
+        called = time.perf_counter()
         try:
             if route.fallbacks or route.provider.retry is not None:
                 opened = await self._retrier.open(incoming, running, route, ending, injected=passing.injected)
                 answer, route, passing.injected = opened.answer, opened.route, opened.injected
             else:
                 answer = await self._upstream(route).open(request)
+                took_s = time.perf_counter() - called
+                ending.tries += calls(route, answer.attempts, answer.lost_s, took_s, http_status=answer.status)
         except UpstreamError as error:
+            if not ending.tries:
+                took_s = time.perf_counter() - called
+                ending.tries += calls(route, error.attempts, error.lost_s, took_s, error_code=error.code)
             await _fail_before(passing, error)
             return
         try:

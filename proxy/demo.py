@@ -23,7 +23,7 @@ _JSON_START = 40  # bytes
 class _DemoAnswer:
     """`stall_s`: after the pieces, wait for so many seconds to be closed, as a real upstream's silence would last."""
 
-    __slots__ = ("_closed", "_pieces", "_stall_s", "attempts", "headers", "status")
+    __slots__ = ("_closed", "_pieces", "_stall_s", "attempts", "headers", "lost_s", "status")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class _DemoAnswer:
     ) -> None:
         self.status = status
         self.headers = headers
-        self.attempts = 1
+        self.attempts, self.lost_s = 1, 0.0
         self._pieces = pieces
         self._closed = closed
         self._stall_s = stall_s

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from urllib.parse import quote, unquote, urlsplit
@@ -42,11 +43,13 @@ class Target(msgspec.Struct, frozen=True):
 class DirectAnswer:
     """An answer whose head has come, on a connection of its own."""
 
-    __slots__ = ("_connection", "_pool", "_target", "attempts", "headers", "status")
+    __slots__ = ("_connection", "_pool", "_target", "attempts", "headers", "lost_s", "status")
 
-    def __init__(self, pool: "DirectUpstream", target: Target, connection: Connection, attempts: int) -> None:
+    def __init__(
+        self, pool: "DirectUpstream", target: Target, connection: Connection, attempts: int, lost_s: float
+    ) -> None:
         self._pool, self._target, self._connection = pool, target, connection
-        self.attempts = attempts
+        self.attempts, self.lost_s = attempts, lost_s
         self.status, self.headers = connection.status, connection.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -85,17 +88,29 @@ class DirectUpstream:
         if target.proxied:
             return await self._by_proxy.open(request)
         head = _head(target, request)
-        connection, attempts = self._take(target.origin), 1
-        if connection is not None:
-            try:
-                return await self._exchange(target, connection, head, request, attempts)
-            except BrokenError as error:
-                if not error.untouched:
-                    raise _told(error, target, attempts) from error
-            attempts = 2
+        connection = self._take(target.origin)
+        if connection is None:
+            return await self._anew(target, head, request, 1, 0.0)
+        began = time.perf_counter()
+        try:
+            return await self._exchange(target, connection, head, request, 1, 0.0)
+        except BrokenError as error:
+            if not error.untouched:
+                raise _told(error, target, 1) from error
+        lost_s = time.perf_counter() - began
+        try:
+            return await self._anew(target, head, request, 2, lost_s)
+        except UpstreamError as error:
+            error.lost_s = lost_s
+            raise
+
+    async def _anew(
+        self, target: Target, head: bytes, request: UpstreamRequest, attempts: int, lost_s: float
+    ) -> DirectAnswer:
+        """On a connection that was not used before."""
         connection = await self._connect(target, request.connect_timeout_s, attempts)
         try:
-            return await self._exchange(target, connection, head, request, attempts)
+            return await self._exchange(target, connection, head, request, attempts, lost_s)
         except BrokenError as error:
             raise _told(error, target, attempts) from error
 
@@ -123,7 +138,13 @@ class DirectUpstream:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
 
     async def _exchange(
-        self, target: Target, connection: Connection, head: bytes, request: UpstreamRequest, attempts: int
+        self,
+        target: Target,
+        connection: Connection,
+        head: bytes,
+        request: UpstreamRequest,
+        attempts: int,
+        lost_s: float,
     ) -> DirectAnswer:
         self._busy.add(connection)
         try:
@@ -132,7 +153,7 @@ class DirectUpstream:
             self._busy.discard(connection)
             connection.close()
             raise
-        return DirectAnswer(self, target, connection, attempts)
+        return DirectAnswer(self, target, connection, attempts, lost_s)
 
     def _take(self, origin: str) -> Connection | None:
         """The connection used last that is still open."""

@@ -16,6 +16,7 @@ from proxy.finishing import Elsewhere, Ending
 from proxy.forwarding import Anew, forward_anew
 from proxy.providers import Retry, Route
 from proxy.running import Incoming, Running
+from proxy.tries import calls
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
 from schema.exchanges import Try
@@ -39,6 +40,7 @@ class _Begun:
     def __init__(self, answer: UpstreamAnswer, chunks: AsyncIterator[bytes], first: bytes, attempts: int) -> None:
         self._answer, self._chunks, self._first = answer, chunks, first
         self.status, self.headers, self.attempts = answer.status, answer.headers, attempts
+        self.lost_s = answer.lost_s
 
     async def chunks(self) -> AsyncIterator[bytes]:
         if self._first:
@@ -161,27 +163,24 @@ class _Run:
         await self._release()
         began, ending, self._route = time.perf_counter(), self._ending, route
         ending.http_status, ending.reached, code = None, True, None
+        attempts, lost_s = 1, 0.0
         try:
             answer = await self._retrier.call(self._incoming, self._body, route)
-            self._attempts += answer.attempts
+            attempts, lost_s = answer.attempts, answer.lost_s
+            self._attempts += attempts
             self._held, ending.http_status = answer, answer.status
             if answer.status < 400:
                 self._held = await _begun(answer, self._attempts)
         except UpstreamError as error:
-            self._attempts += error.attempts if self._held is None else 0
+            if self._held is None:
+                attempts, lost_s = error.attempts, error.lost_s
+                self._attempts += attempts
             await self._release()
             self._held, code = error, error.code
             ending.reached = code == "upstream_timeout"
-        made = Try(
-            provider=route.provider.key,
-            model=route.upstream_model,
-            http_status=ending.http_status,
-            error_code=code,
-            duration_ms=round((time.perf_counter() - began) * 1_000, 3),
-            waited_ms=round(waited_s * 1_000, 3) or None,
-        )
-        self.tries.append(made)
-        return (made.http_status if code is None else _STATUS.get(code, 502)) not in retry.on
+        took_s, status = time.perf_counter() - began, ending.http_status
+        self.tries += calls(route, attempts, lost_s, took_s, waited_s=waited_s, http_status=status, error_code=code)
+        return (status if code is None else _STATUS.get(code, 502)) not in retry.on
 
     async def _release(self) -> None:
         held, self._held = self._held, None

@@ -24,7 +24,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
 
 class UpstreamAnswer(Protocol):
     """An answer whose head has come. `headers` in the order and case of the wire, latin-1 decoded, repeats kept;
-    `attempts` counts the connections it took (1 or 2)."""
+    `attempts` counts the connections it took (1 or 2), `lost_s` are the seconds that the first of two took."""
 
     @property
     def status(self) -> int: ...
@@ -34,6 +34,9 @@ class UpstreamAnswer(Protocol):
 
     @property
     def attempts(self) -> int: ...
+
+    @property
+    def lost_s(self) -> float: ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, still compressed if it is. Raises UpstreamError when it breaks off or stalls."""

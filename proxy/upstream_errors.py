@@ -16,8 +16,10 @@ class UpstreamError(Exception):
 
     `code`: unreachable (no connection, or it was closed before an answer), timeout (connecting, or silence between
     bytes) or invalid (not HTTP, or an answer that ends early). `message` holds no secret. `attempts` counts the
-    connections on which the request was tried, from 1.
+    connections on which the request was tried, from 1; `lost_s` are the seconds that the first of two took.
     """
+
+    lost_s = 0.0
 
     def __init__(self, code: UpstreamErrorCode, message: str, attempts: int = 1) -> None:
         super().__init__(message)

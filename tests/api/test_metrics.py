@@ -1,13 +1,17 @@
 """/metrics, read with the parser of Prometheus' own library."""
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from commands.prices import AdoptPriceBook
+from schema.exchanges import SentLast, Try
 from schema.prices import PriceRow
 from schema.recorded import Metadata
 from tests.api.house import House
 from tests.projections.building import completed, failed, measured, started
+
+_TRIES = (("demo", "echo"), ("demo", "echo"), ("acme", "big"), ("acme", "small"), ("gone", "x"))
 
 
 async def samples(house: House) -> dict[tuple[str, ...], float]:
@@ -69,8 +73,25 @@ async def test_costs_are_those_of_now_and_say_what_has_no_price(house: House) ->
     assert found["unpriced_exchanges_total", "other", "other"] == 1
     await house.client.post("/api/prices/reprice", json={})
     found = await samples(house)
+    assert ("cost_usd_total", "other", "other") not in found
     assert found["cost_usd_total", "echo", "demo"] == 0.00118
     assert found["unpriced_exchanges_total", "echo", "demo"] == 0
+
+
+async def test_calls_of_providers(house: House) -> None:
+    await house.client.post("/api/sessions", json={})
+    await _finish(house, 1, completed(1, 1))
+    await _finish(house, 2, msgspec.structs.replace(failed(2, 1), attempts=2))  # as it was once told
+    tries = [Try(provider=name, model=model, duration_ms=1.0) for name, model in _TRIES]
+    last = SentLast(provider="gone", model="x", envelope_ref="e1")
+    end = msgspec.structs.replace(completed(3, 1), attempts=6, tries=tuple(tries), sent_last=last)
+    await _finish(house, 3, end)
+    found = await samples(house)
+    counted = {
+        name: [found.get((f"upstream_{kind}_total", name)) for kind in ("attempts", "retries", "fallbacks")]
+        for name in ("demo", "acme", "other")
+    }
+    assert counted == {"demo": [6, 3, 0], "acme": [2, 0, 2], "other": [1, 0, 1]}
 
 
 async def test_all_that_the_contract_names_is_there(house: House) -> None:

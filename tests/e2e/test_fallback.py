@@ -252,6 +252,33 @@ async def test_the_log_says_it_all(proxy: ProxyProcess, first: Scripted, second:
     assert (changed["provider"], len(changed["tries"])) == ("second", 4)
 
 
+async def test_a_connection_that_was_closed_meanwhile_is_a_call_too(proxy: ProxyProcess, first: Scripted) -> None:
+    await ask(proxy, "stubborn")
+    cut = Plan(cut="before_headers")
+    first.script = [cut]
+    exchange = recorded(proxy, await ask(proxy, "stubborn"))
+    tries = [(each["http_status"], each["error_code"]) for each in exchange["tries"]]
+    assert (exchange["attempts"], tries) == (2, [(None, "upstream_unreachable"), (200, None)])
+    first.script = [cut, cut, cut]
+    exchange = recorded(proxy, await ask(proxy, "stubborn"))
+    tries = [(each["http_status"], each["error_code"]) for each in exchange["tries"]]
+    assert (exchange["attempts"], tries) == (4, [(None, "upstream_unreachable")] * 3 + [(200, None)])
+
+
+async def test_the_same_of_a_provider_that_is_asked_once(ports: tuple[int, int], second: Scripted) -> None:
+    with ProxyProcess(PRICED.format(first=ports[0], second=ports[1])) as proxy:
+        await ask(proxy, "fair")
+        second.script = [Plan(cut="before_headers")]
+        exchange = recorded(proxy, await ask(proxy, "fair"))
+        assert (exchange["attempts"], len(exchange["tries"]), exchange["outcome"]) == (2, 2, "completed")
+        second.script = [Plan(cut="before_headers")] * 2
+        exchange = recorded(proxy, await ask(proxy, "fair"))
+        codes = [each["error_code"] for each in exchange["tries"]]
+        assert (exchange["attempts"], codes) == (2, ["upstream_unreachable"] * 2)
+        metrics = httpx.get(f"{proxy.url}/metrics").text
+        assert 'chronoproxy_upstream_attempts_total{provider="second"} 5.0' in metrics
+
+
 PRICED = """
 [budgets]
 day = {{ usd = 1.0 }}
