@@ -17,7 +17,7 @@ from ledgers.matching import match, span
 from ledgers.places import Machine, Shelf
 from ledgers.reading import Trouble, imported, pieces
 from ledgers.tasks import Task
-from projections.ledger_rows import claims
+from projections.ledger_rows import answers, claims
 from projections.store import ReadPool
 from projections.waiting import ProjectionLagError, Waiter
 from projections.wire_calls import wire_calls
@@ -99,7 +99,10 @@ class LedgerDesk:
     async def _reading(self, ledger: Ledger) -> Reading:
         trouble, rows, duplicates = Trouble(), dict[str, Row](), 0
         taken: set[int] = set()  # exchanges that a task of this reading has
-        found = pieces(ledger, self._shelf.places, trouble) if await asyncio.to_thread(there, ledger) else iter(())
+        owners = (await self._reads.run(answers, ledger.tool)).value
+        found = (
+            pieces(ledger, self._shelf.places, trouble, owners) if await asyncio.to_thread(there, ledger) else iter(())
+        )
         while piece := await asyncio.to_thread(next, found, None):
             for each in (await self._reads.run(_rows, ledger, piece, taken)).value:
                 before = rows.get(each.event.task_id)

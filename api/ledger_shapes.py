@@ -102,7 +102,8 @@ class TaskUsages(BaseModel):
 class ToolTotals(BaseModel):
     """`imported` is what the ledgers say, `matched` the part of it that went through this proxy, `counted` what is left
     to be added to what the proxy measured; `wire` is what the exchanges say of the matched part, `difference` how much
-    more the ledgers say. Costs in USD."""
+    more the ledgers say. Costs in USD, of the tasks whose client knows them: null where no client of
+    any task does."""
 
     class Part(BaseModel):
         tokens_in: int
@@ -132,7 +133,7 @@ def import_answer(
         imported_count=sum(each.rows for each in new),
         skipped_count=sum(each.skipped + (0 if each in new else each.rows) for each in found),
         error_count=sum(each.errors for each in found),
-        latest_ts=max((ts for tool in tools if (ts := latest_use(db, tool, at=at)) is not None), default=None),
+        latest_ts=_latest(db, found if names is not None else None, tools, at=at),
         problems=[f"{each.ledger}: {problem}" for each in found for problem in each.problems],
     )
 
@@ -156,18 +157,34 @@ def task_usage(row: TaskRow) -> TaskUsage:
 
 def tool_totals(row: LedgerTotals) -> ToolTotals:
     part = ToolTotals.Part
+    imported = _cost(row.cost_micro_usd, row.tasks, row.costed_tasks)
+    matched = _cost(row.matched_cost_micro_usd, row.matched_tasks, row.costed_matched)
+    counted = _cost(row.counted_cost_micro_usd, row.counted_tasks, row.costed_counted)
     return ToolTotals(
         tool=row.tool,
         tasks=row.tasks,
         matched_tasks=row.matched_tasks,
         overlapping_tasks=row.overlapping_tasks,
         latest_ts=row.latest_ts,
-        imported=part(tokens_in=row.tokens_in, tokens_out=row.tokens_out, cost=row.cost_micro_usd / _MICRO),
-        matched=part(tokens_in=row.matched_in, tokens_out=row.matched_out, cost=row.matched_cost_micro_usd / _MICRO),
-        counted=part(tokens_in=row.counted_in, tokens_out=row.counted_out, cost=row.counted_cost_micro_usd / _MICRO),
+        imported=part(tokens_in=row.tokens_in, tokens_out=row.tokens_out, cost=imported),
+        matched=part(tokens_in=row.matched_in, tokens_out=row.matched_out, cost=matched),
+        counted=part(tokens_in=row.counted_in, tokens_out=row.counted_out, cost=counted),
         wire=part(tokens_in=row.wire_in, tokens_out=row.wire_out, cost=None),
         difference=part(tokens_in=row.matched_in - row.wire_in, tokens_out=row.matched_out - row.wire_out, cost=None),
     )
+
+
+def _latest(
+    db: sqlite3.Connection, ledgers: Sequence[ImportRow] | None, tools: Sequence[Tool], *, at: int
+) -> int | None:
+    """The last use in these ledgers, or of these tools."""
+    if ledgers is not None:
+        return max((each.latest_ts for each in ledgers if each.latest_ts is not None), default=None)
+    return max((ts for tool in tools if (ts := latest_use(db, tool, at=at)) is not None), default=None)
+
+
+def _cost(micro_usd: int, tasks: int, costed: int) -> float | None:
+    return micro_usd / _MICRO if costed or not tasks else None
 
 
 def _asked(each: ImportRow, names: Sequence[str] | None, tools: Sequence[Tool]) -> bool:

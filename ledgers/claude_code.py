@@ -1,9 +1,11 @@
 """Claude Code: a file of JSON lines for each session, and for each of its agents.
 
 An answer stands in a line for each of its blocks, with the usage repeated and growing: the last counts. A session that
-is resumed begins with the lines of the one before: an answer counts once, in the first file that has it.
+is resumed begins with the lines of the one before: an answer counts once, in the task that holds it on record, else in
+the first file that has it. Clients delete old files: what was theirs does not become another's.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from ledgers.opening import RefusedError, Source
 from ledgers.scanning import BrokenError, decoded, lines
 from ledgers.tasks import Call, Problem, Task, summed
 from ledgers.values import BadValueError, identifier, identifier_or_none, label, money, time_ms, tokens
+from schema.ledgers import ANSWER_BYTES
 
 _SYNTHETIC = "<synthetic>"  # made by the client itself, without a request
 _MOST_ANSWERS = 2_000_000
@@ -88,10 +91,11 @@ def _session(source: Source, path: Path, seen: set[bytes]) -> Iterator[Task | Pr
     except (OSError, RefusedError):
         yield Problem(f"{name} cannot be read")
         return
-    own = [call for key, call in answers.calls.items() if key not in seen]
+    try:
+        yield from _task(source, path, answers, seen)
+    except BadValueError as error:
+        yield Problem(f"{name} {error}")
     seen.update(answers.calls)
-    if own or answers.nameless:
-        yield _task(path, answers, [*own, *answers.nameless])
 
 
 def _add(answers: _Answers, data: bytes) -> None:
@@ -121,13 +125,15 @@ def _add(answers: _Answers, data: bytes) -> None:
         answers.calls[key] = call
 
 
-def _task(path: Path, answers: _Answers, calls: list[Call]) -> Task | Problem:
-    """A session is named by its file; an agent's file tells of the session that it belongs to."""
-    try:
-        name = identifier(path.stem, "the file's name")
-        if not name.startswith("agent-") or answers.session_id is None:
-            return summed(name, calls)
-        task_id = identifier(f"{answers.session_id}/{name}", "the file's name")
-        return summed(task_id, calls, parent_id=answers.session_id)
-    except BadValueError as error:
-        return Problem(f"{path.stem[:60]} {error}")
+def _task(source: Source, path: Path, answers: _Answers, seen: set[bytes]) -> Iterator[Task]:
+    """A session is named by its file; an agent's file tells of the session that it belongs to. Raises BadValueError."""
+    task_id, parent_id = identifier(path.stem, "the file's name"), None
+    if task_id.startswith("agent-") and answers.session_id is not None:
+        task_id, parent_id = identifier(f"{answers.session_id}/{task_id}", "the file's name"), answers.session_id
+    owners = {key: source.owners.get(key[:ANSWER_BYTES]) for key in answers.calls}
+    own = [key for key, owner in owners.items() if owner == task_id or (owner is None and key not in seen)]
+    calls = [*(answers.calls[key] for key in own), *answers.nameless]
+    if calls:
+        task = summed(task_id, calls, parent_id=parent_id)
+        new = b"".join(key[:ANSWER_BYTES] for key in own if owners[key] is None)
+        yield msgspec.structs.replace(task, answers=base64.b64encode(new).decode() or None)

@@ -6,9 +6,10 @@ in its place, or in a folder that is a place, leads nowhere unless its target is
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from ledgers.tasks import Problem
@@ -44,10 +45,10 @@ class Places:
 
 
 class Source:
-    """One ledger, a file or a folder."""
+    """One ledger, a file or a folder. `owners` are the answers on record by their digests: which task holds them."""
 
-    def __init__(self, path: Path, places: Places) -> None:
-        self.path, self._places = path, places
+    def __init__(self, path: Path, places: Places, owners: Mapping[bytes, str] = MappingProxyType({})) -> None:
+        self.path, self._places, self.owners = path, places, owners
 
     def real(self, path: Path | None = None) -> Path:
         """Raises RefusedError."""

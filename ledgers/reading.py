@@ -1,6 +1,7 @@
 """Reading one ledger: tasks in pieces of bounded size, what stands there twice, and what could not be taken over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -28,11 +29,14 @@ class Trouble(msgspec.Struct):
             self.problems.append(text[:200])
 
 
-def pieces(ledger: Ledger, places: Places, trouble: Trouble) -> Iterator[list[Task]]:
-    """The tasks of a ledger; what is wrong goes to `trouble`. Never raises for what a file holds."""
+def pieces(
+    ledger: Ledger, places: Places, trouble: Trouble, owners: Mapping[bytes, str] = MappingProxyType({})
+) -> Iterator[list[Task]]:
+    """The tasks of a ledger; what is wrong goes to `trouble`. `owners` are the answers that tasks on record hold. Never
+    raises for what a file holds."""
     piece: list[Task] = []
     calls = 0
-    for count, task in enumerate(_tasks(ledger, places, trouble)):
+    for count, task in enumerate(_tasks(ledger, Source(ledger.path, places, owners), trouble)):
         if count == MOST_TASKS:
             trouble.add(f"there are more than {MOST_TASKS:,} tasks")
             break
@@ -45,9 +49,9 @@ def pieces(ledger: Ledger, places: Places, trouble: Trouble) -> Iterator[list[Ta
         yield piece
 
 
-def _tasks(ledger: Ledger, places: Places, trouble: Trouble) -> Iterator[Task]:
+def _tasks(ledger: Ledger, source: Source, trouble: Trouble) -> Iterator[Task]:
     try:
-        for found in ledger.kind.read(Source(ledger.path, places)):
+        for found in ledger.kind.read(source):
             if isinstance(found, Problem):
                 trouble.add(found.text)
             else:

@@ -51,6 +51,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     overlaps: bool = False
     models: tuple[ModelUsage, ...] = ()
     hours: tuple[HourUsage, ...] = ()
+    answers: str | None = None
     requests: tuple[Call, ...] = ()
 
 

@@ -102,7 +102,8 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class LedgerTotals(msgspec.Struct, frozen=True):
     """Sums over the tasks of a tool. `counted_*` are without what went through this proxy and what overlaps;
-    `wire_*` are what the exchanges say of the `matched_*` part. Costs in millionths of a dollar."""
+    `wire_*` are what the exchanges say of the `matched_*` part. Costs in millionths of a dollar: those of
+    the tasks whose client knows them (`costed_*`)."""
 
     tool: Tool
     tasks: int
@@ -120,6 +121,10 @@ class LedgerTotals(msgspec.Struct, frozen=True):
     wire_in: int
     wire_out: int
     latest_ts: int
+    costed_tasks: int
+    costed_matched: int
+    costed_counted: int
+    counted_tasks: int
 
 
 def list_tasks(
@@ -179,15 +184,15 @@ def ledger_totals(db: sqlite3.Connection, *, at: int) -> list[LedgerTotals]:
             *("wire_in", "wire_out"),
         )
     )
+    left = "NOT overlaps AND (match_rule IS NULL OR tokens_in > matched_in OR tokens_out > matched_out)"
     rows = db.execute(
-        f"SELECT tool, max(ts), count(*), count(match_rule), sum(overlaps), {sums}"
+        "SELECT tool, count(*), count(match_rule), sum(overlaps), max(ts), count(cost_micro_usd),"
+        " count(iif(match_rule IS NULL, NULL, cost_micro_usd)),"
+        f" count(iif({left}, cost_micro_usd, NULL)), sum({left}), {sums}"
         f" FROM ledger_tasks WHERE {_HOLDS} GROUP BY tool ORDER BY tool",
         {"at": at},
     )
-    return [
-        LedgerTotals(*(tool, tasks, matched, overlapping, *whole_sums(halves), latest))
-        for tool, latest, tasks, matched, overlapping, *halves in rows
-    ]
+    return [LedgerTotals(*row[:4], *whole_sums(row[9:]), *row[4:9]) for row in rows]
 
 
 def latest_use(db: sqlite3.Connection, tool: Tool, *, at: int) -> int | None:
@@ -220,6 +225,12 @@ def last_imports(db: sqlite3.Connection, *, at: int) -> list[ImportRow]:
 def _import_row(*values: Any) -> ImportRow:
     fields = dict(zip(_IMPORT_COLUMNS, values, strict=True))
     return ImportRow(**{**fields, "problems": _decode_problems(fields["problems"])})
+
+
+def answers(db: sqlite3.Connection, tool: Tool, *, at: int) -> dict[bytes, str]:
+    """The digests of a tool's answers on record, and the tasks that held them first."""
+    rows = db.execute("SELECT answer, task_id FROM ledger_answers WHERE tool = ? AND position <= ?", (tool, at))
+    return dict(rows.fetchall())
 
 
 def claims(db: sqlite3.Connection, low: int, high: int, *, at: int) -> dict[int, set[tuple[str, str]]]:

@@ -1,6 +1,7 @@
 """What was imported from ledgers of clients: tasks as versions, what was read of each ledger, and which exchanges are
-known to be the same requests; and what tasks count for, by hour and model."""
+known to be the same requests; which answers a task held first; and what tasks count for, by hour and model."""
 
+import base64
 import sqlite3
 from typing import Any
 
@@ -8,7 +9,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.imported_parts import Part, micro_usd, parts
-from schema.ledgers import LedgerImported, TaskUsageImported
+from schema.ledgers import ANSWER_BYTES, LedgerImported, TaskUsageImported
 from schema.recorded import Recorded
 
 TABLES = (
@@ -38,6 +39,9 @@ TABLES = (
     # model: '' where it is not known; costed: whether the client says what it cost, `cost` in millionths of a dollar;
     # since: the event whose book of prices holds where it does not
     "CREATE INDEX ledger_parts_by_hour ON ledger_parts(hour)",
+    "CREATE TABLE ledger_answers("
+    "tool TEXT NOT NULL, answer BLOB NOT NULL, position INTEGER NOT NULL, task_id TEXT NOT NULL,"
+    " PRIMARY KEY(tool, answer)) STRICT, WITHOUT ROWID",  # which task held it first
     "CREATE TABLE ledger_imports("
     "ledger TEXT NOT NULL, position INTEGER NOT NULL, imported_at INTEGER NOT NULL, tool TEXT NOT NULL,"
     " kind TEXT NOT NULL, rows INTEGER NOT NULL, skipped INTEGER NOT NULL, errors INTEGER NOT NULL,"
@@ -66,7 +70,20 @@ def _task(db: sqlite3.Connection, recorded: Recorded, event: TaskUsageImported) 
     db.execute(_INSERT, (*key, position, None, recorded.timestamp, *_values(event)))
     for number in dict.fromkeys(event.match.exchange_ids if event.match is not None else ()):
         db.execute("INSERT INTO ledger_matches VALUES (?, ?, NULL, ?, ?)", (number, position, *key))
+    db.executemany(
+        "INSERT OR IGNORE INTO ledger_answers VALUES (?, ?, ?, ?)",
+        [(event.tool, answer, position, event.task_id) for answer in _answers(event.answers or "")],
+    )
     _parts(db, event, position)
+
+
+def _answers(text: str) -> list[bytes]:
+    """A text that is none tells of nothing."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return []
+    return [data[start : start + ANSWER_BYTES] for start in range(0, len(data), ANSWER_BYTES)]
 
 
 def _parts(db: sqlite3.Connection, event: TaskUsageImported, position: int) -> None:
@@ -160,7 +177,7 @@ def _imported(db: sqlite3.Connection, recorded: Recorded, event: LedgerImported)
 
 LEDGERS = Projection(
     name="ledgers",
-    version=2,
+    version=3,
     tables=TABLES,
     handles=dict((on(TaskUsageImported, _task), on(LedgerImported, _imported))),
 )

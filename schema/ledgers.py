@@ -11,6 +11,7 @@ import msgspec
 from schema.registry import Event
 
 STREAM = "ledgers"
+ANSWER_BYTES = 6  # of the digest of an answer's id
 
 Tool = Literal["cline", "roo", "kilo", "continue", "claude_code", "codex", "opencode", "aider", "llm"]
 Precision = Literal["reported", "estimated", "rounded"]
@@ -74,7 +75,9 @@ class TaskUsageImported(Event, frozen=True, kw_only=True):
     use. Cached tokens are a part of `tokens_in` where `includes_cache`. `total_cost` is in USD, as the client worked it
     out. `precision`: estimated by the client itself, or rounded where it wrote it down. `overlaps` marks a task that
     other tasks of the tool hold already: it counts for nothing. `calls` is the number of requests, where known. `hours`
-    are the whole task by hour and model, where the ledger knows the times of requests."""
+    are the whole task by hour and model, where the ledger knows the times of requests. `answers` are digests of the
+    ids of answers that the task is the first to hold, six bytes each in base64, without those that earlier events of it
+    have told: copies of these in other tasks count for nothing, also when this one's file is gone."""
 
     tool: Tool
     task_id: str
@@ -96,6 +99,7 @@ class TaskUsageImported(Event, frozen=True, kw_only=True):
     overlaps: bool = False
     models: tuple[ModelUsage, ...] = ()
     hours: tuple[HourUsage, ...] | None = None
+    answers: str | None = None
     match: WireMatch | None = None
 
 

@@ -62,6 +62,16 @@ async def test_a_task_that_went_through_counts_for_nothing(house: House, home: P
     assert (matched["counted_in"], matched["counted_out"]) == (0, 0)
 
 
+async def test_a_known_cost_that_went_through_says_nothing_of_the_rest(house: House, home: Path) -> None:
+    began = now() - 1
+    await exchange(house, 1, 100, 10)
+    other = {**task(began + 5_000_000, 7, 7), "ts": began + 5_000_001, "totalCost": None}
+    history(home, [task(began, 100, 10), other])
+    await import_all(house)
+    totals = await sums(house)
+    assert [totals[part]["cost"] for part in ("imported", "matched", "counted")] == [1, 1, None]
+
+
 async def test_usage_has_the_rest_of_it_beside_what_went_through(house: House, home: Path) -> None:
     """One task went through the proxy but for half of it, another one did not."""
     began = now() - 1

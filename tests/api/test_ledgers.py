@@ -255,3 +255,39 @@ async def test_usage_of_a_session_lies_on_its_days_and_models(house: House, home
     assert await spent(house, "group_by=day") == {"2026-11-10": 1_000, "2026-11-12": 2_000}
     assert await spent(house, "group_by=model") == {"claude_code/opus": 1_000, "claude_code/haiku": 2_000}
     assert await spent(house, "group_by=model&from=2026-11-10&to=2026-11-10") == {"claude_code/opus": 1_000}
+
+
+async def test_an_answer_counts_once_also_when_its_transcript_is_gone(house: House, home: Path) -> None:
+    """Sessions that were resumed hold copies of what came before; clients delete old transcripts."""
+    shared = ("a", "2026-11-10", "opus", 1_000)
+    first = transcript(home, "s1", shared)
+    transcript(home, "s2", shared, ("b", "2026-11-12", "opus", 20))
+    await take(house, "/api/ledgers/import")
+    first.unlink()
+    third = transcript(home, "s3", shared, ("c", "2026-11-12", "opus", 3))
+    await take(house, "/api/ledgers/import")
+    found = (await house.client.get("/api/ledgers/usage")).json()["items"]
+    assert {task["task_id"]: task["tokens_in"] for task in found} == {"s1": 1_000, "s2": 20, "s3": 3}
+    head = house.log.head()
+    third.unlink()
+    await take(house, "/api/ledgers/import")
+    assert (await house.client.get("/api/ledgers/usage")).json()["items"] == found
+    assert "TaskUsageImported" not in house.types()[head:]
+
+
+async def test_a_cost_that_no_client_knows_is_null(house: House, home: Path) -> None:
+    transcript(home, "s1", ("a", "2026-11-10", "opus", 1_000))
+    history(home, [item(1)])
+    await take(house, "/api/ledgers/import")
+    tools = {each["tool"]: each for each in (await house.client.get("/api/ledgers")).json()["tools"]}
+    costs = {tool: [tools[tool][part]["cost"] for part in ("imported", "matched", "counted")] for tool in tools}
+    assert costs == {"claude_code": [None, 0.0, None], "cline": [0.25, 0.0, 0.25]}
+
+
+async def test_the_last_use_of_an_import_by_path_is_that_ledgers(house: House, home: Path) -> None:
+    transcript(home, "s1", ("a", "2026-12-10", "opus", 1_000))
+    path = history(home, [item(1)])
+    await take(house, "/api/ledgers/import")
+    for _ in range(2):
+        answer = await take(house, "/api/ledgers/import", path=str(path))
+        assert answer.json()["latest_ts"] == FIRST_MS + 1_001

@@ -32,6 +32,11 @@ def test_each_task_is_taken_over_once() -> None:
     given(*before).when(ImportLedgers((reading(task("1"), task("2")),))).then_nothing()
 
 
+def test_answers_are_told_of_once() -> None:
+    told = task("1", answers="AAAAAAAA")
+    given(told, imported(1)).when(ImportLedgers((reading(task("1")),))).then_nothing()
+
+
 def test_what_changed_is_taken_over_anew() -> None:
     before = (task("1"), task("2"), imported(2))
     later = task("1", tokens_in=20, ts=7)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ledgers.places import Machine, shelf
@@ -29,14 +30,14 @@ class Home:
         self.path = Path(os.path.realpath(path))
         self.machine = Machine(self.path, environment or {}, "linux")
 
-    def read(self, kind: str) -> Found:
-        """All ledgers of a kind that are there."""
+    def read(self, kind: str, owners: Mapping[bytes, str] = MappingProxyType({})) -> Found:
+        """All ledgers of a kind that are there; `owners` are the answers on record."""
         stand, trouble = shelf(self.machine), Trouble()
         tasks = [
             task
             for ledger in stand.ledgers
             if ledger.kind.name == kind and (ledger.path.exists() or ledger.path.is_symlink())
-            for piece in pieces(ledger, stand.places, trouble)
+            for piece in pieces(ledger, stand.places, trouble, owners)
             for task in piece
         ]
         return Found(tasks, trouble.problems, trouble.errors)

@@ -1,5 +1,9 @@
 """What was imported from ledgers."""
 
+import base64
+
+import msgspec
+
 from projections.ledgers import LEDGERS
 from projections.timeline import TIMELINE
 from schema.ledgers import LedgerImported, TaskUsageImported, WireMatch
@@ -15,7 +19,17 @@ IMPORTED = LedgerImported(
     ledger="~/a", tool="cline", kind="cline_history", rows=1, skipped=0, errors=1, latest_ts=5, problems=("why",)
 )
 
+ANSWERS = msgspec.structs.replace(FIRST, answers=base64.b64encode(b"answer" + b"second").decode())
+COPIES = msgspec.structs.replace(LATER, task_id="copy", answers=base64.b64encode(b"answer" + b"third!").decode())
+
 SPECS = (
+    Spec(
+        title="an answer is of the task that held it first",
+        projection=LEDGERS,
+        given=(ANSWERS, COPIES, msgspec.structs.replace(FIRST, answers="no digests!")),
+        select="SELECT * FROM ledger_answers ORDER BY answer",
+        rows=[("cline", b"answer", 1, "t"), ("cline", b"second", 1, "t"), ("cline", b"third!", 2, "copy")],
+    ),
     Spec(
         title="tasks are versions",
         projection=LEDGERS,
