@@ -75,6 +75,8 @@ def _add(chat: _Chat, line: bytes) -> None:
                 cost=_decimal(cost) if cost else None,
             )
         )
+    elif line.startswith(b"> Tokens: ") and b" sent" in line:
+        raise BadValueError("the tokens are no numbers")
 
 
 def _task(place: str, chat: _Chat | None, until: int) -> Iterator[Task | Problem]:

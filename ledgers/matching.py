@@ -123,8 +123,9 @@ def _by_calls(task: Task, whole: Task, exchanges: Sequence[WireCall]) -> WireMat
 def _candidates(task: Task, call: Call, by_counts: Mapping[tuple[int, int], Sequence[WireCall]]) -> Iterator[WireCall]:
     whole = call.tokens_in if task.includes_cache else call.tokens_in + call.cache_read + call.cache_write
     for prompt in {whole, call.tokens_in}:
-        for completion in {call.tokens_out, call.tokens_out + (call.reasoning or 0)}:
-            if prompt and completion:
+        thought = call.reasoning or 0  # within the output, beside it, or taken to be beside it
+        for completion in {call.tokens_out, call.tokens_out + thought, call.tokens_out - thought}:
+            if prompt and completion > 0:
                 yield from by_counts.get((prompt, completion), ())
 
 

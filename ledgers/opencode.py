@@ -1,5 +1,5 @@
 """opencode and its descendants: a message for each answer, as a JSON file (`message/SESSION/MESSAGE.json`) or as a row
-of a database."""
+of a database. Reasoning stands beside the output since some version, without a word of which that is."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ class Cache(msgspec.Struct):
 
 
 class Tokens(msgspec.Struct):
+    total: Any = None
     input: Any = None
     output: Any = None
     reasoning: Any = None
@@ -61,6 +62,7 @@ class _Gathered(msgspec.Struct):
         if message.role != "assistant" or message.tokens is None or message.time is None:
             return
         used, cache = message.tokens, message.tokens.cache or Cache()
+        reasoning = tokens_or_none(used.reasoning, "tokens.reasoning")
         call = Call(
             at=time_ms(message.time.created, "time.created"),
             model=label(message.modelID, "modelID"),
@@ -68,9 +70,11 @@ class _Gathered(msgspec.Struct):
             tokens_out=tokens(used.output, "tokens.output"),
             cache_read=tokens(cache.read, "tokens.cache.read"),
             cache_write=tokens(cache.write, "tokens.cache.write"),
-            reasoning=tokens_or_none(used.reasoning, "tokens.reasoning"),
+            reasoning=reasoning,
             cost=money(message.cost, "cost"),
         )
+        if reasoning and not _within(call, tokens_or_none(used.total, "tokens.total")):
+            call = msgspec.structs.replace(call, tokens_out=call.tokens_out + reasoning)
         if call.tokens_in or call.tokens_out or call.cache_read or call.cache_write:
             self.provider = label(message.providerID, "providerID") or self.provider
             self.calls.append(call)
@@ -83,6 +87,11 @@ class _Gathered(msgspec.Struct):
             yield summed(self.session_id, self.calls, provider=self.provider, parent_id=parents.get(self.session_id))
         except BadValueError as error:
             yield Problem(f"session {self.session_id[:60]} {error}")
+
+
+def _within(call: Call, total: int | None) -> bool:
+    """Whether the output holds the reasoning, as it did in older versions: the total tells, where there is one."""
+    return total == call.tokens_in + call.cache_read + call.cache_write + call.tokens_out
 
 
 def read_files(source: Source) -> Iterator[Task | Problem]:

@@ -1,5 +1,6 @@
 """The ledgers of the other tools, each in its own format."""
 
+import base64
 import json
 import sqlite3
 from contextlib import closing
@@ -60,6 +61,19 @@ def test_claude_code_counts_an_answer_once(home: Home) -> None:
         "s1": (20, 10, 200, 10), "s2": (10, 4, 100, 5), "s1/agent-1": (10, 5, 100, 5),
     }  # fmt: skip
     assert (tasks["s1/agent-1"].parent_id, tasks["s1"].calls, tasks["s1"].ts) == ("s1", 2, AT_MS)
+
+
+def test_claude_code_leaves_answers_to_the_tasks_that_hold_them(home: Home) -> None:
+    first = home.lines(f"{CLAUDE}/s1.jsonl", answer("a", 7))
+    home.lines(f"{CLAUDE}/s2.jsonl", answer("a", 7), answer("b", 3, "s2"))
+    home.lines(f"{CLAUDE}/s0.jsonl", answer("b", 3, "s0"))
+    tasks = by_id(home.read("claude_code_projects").tasks)
+    assert {name: numbers(task)[1] for name, task in tasks.items()} == {"s0": 3, "s1": 7}
+    owners = {base64.b64decode(task.answers or ""): name for name, task in tasks.items()}
+    owners = {key: {"s0": "s2"}.get(name, name) for key, name in owners.items()}  # s2 held it before there was an s0
+    first.unlink()
+    tasks = by_id(home.read("claude_code_projects", owners).tasks)
+    assert {name: (numbers(task)[1], task.answers) for name, task in tasks.items()} == {"s2": (3, None)}
 
 
 def test_claude_code_grows(home: Home) -> None:
@@ -185,6 +199,15 @@ def message(at: int = AT_MS, **tokens: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("total", "output"), [(None, 7), (24, 7), (22, 5), (999, 7)])
+def test_the_reasoning_of_opencode(home: Home, total: int | None, output: int) -> None:
+    """Beside the output, unless the total says that it is within."""
+    used: dict[str, Any] = {"input": 10, "output": 5, "reasoning": 2, "cache": {"read": 4, "write": 3}, "total": total}
+    home.json(f"{STORAGE}/message/ses_a/msg_1.json", message(**used))
+    (task,) = home.read("opencode_storage").tasks
+    assert (task.tokens_out, task.reasoning_tokens) == (output, 2)
+
+
 def test_opencode_files(home: Home) -> None:
     home.json(f"{STORAGE}/session/p/ses_b.json", {"id": "ses_b", "parentID": "ses_a", "title": "secret"})
     home.json(f"{STORAGE}/message/ses_a/msg_1.json", {"role": "user", "time": {"created": 1}})
@@ -195,7 +218,7 @@ def test_opencode_files(home: Home) -> None:
     home.json(f"{STORAGE}/part/msg_5/prt_1.json", {"text": "secret"})
     found = home.read("opencode_storage")
     tasks = by_id(found.tasks)
-    assert (numbers(tasks["ses_a"]), tasks["ses_a"].total_cost) == ((30, 6, 8, 4), 1.0)
+    assert (numbers(tasks["ses_a"]), tasks["ses_a"].total_cost) == ((30, 8, 8, 4), 1.0)
     assert (tasks["ses_a"].started_at, tasks["ses_a"].ts, tasks["ses_a"].reasoning_tokens) == (AT_MS, AT_MS + 5, 2)
     assert (tasks["ses_b"].parent_id, tasks["ses_b"].provider) == ("ses_a", "acme")
     assert found.problems == ["msg_5 is not taken: is no JSON"]
@@ -220,7 +243,7 @@ def test_opencode_database(home: Home) -> None:
     home.database(DATA, *_TABLES, rows=rows)
     found = home.read("opencode_database")
     tasks = by_id(found.tasks)
-    assert (numbers(tasks["ses_a"]), tasks["ses_b"].parent_id, found.errors) == ((20, 6, 8, 4), "ses_a", 2)
+    assert (numbers(tasks["ses_a"]), tasks["ses_b"].parent_id, found.errors) == ((20, 8, 8, 4), "ses_a", 2)
 
 
 def test_a_database_that_is_being_written_to(home: Home) -> None:
@@ -363,6 +386,14 @@ def test_aider(home: Home) -> None:
     )  # fmt: skip
     assert (numbers(second), second.total_cost, second.precision) == ((1_234, 5, 0, 0), None, "rounded")
     assert (first.until, found.errors) == (second.ts, 1)
+
+
+@pytest.mark.parametrize("sent", ["999999999999999999999M", "abc", "-1"])
+def test_a_line_of_aider_with_an_impossible_number(home: Home, sent: str) -> None:
+    home.write(".aider.chat.history.md", f"{CHATS}> Tokens: {sent} sent, 5 received.\n")
+    found = home.read("aider_history")
+    assert len(found.tasks) == 2
+    assert found.errors == 1 and found.problems[0].endswith("is not taken: the tokens are no numbers")
 
 
 def test_aiders_analytics(home: Home) -> None:
