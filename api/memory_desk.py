@@ -71,7 +71,7 @@ class MemoryDesk:
         is the memory's vector, by default the one that is kept."""
         if meaning is None and (matrix := self.matrix([memory.position])) is not None:
             meaning = matrix[0]
-        found = dict(near_duplicates(db, self.words, memory.id, memory.session_id, at=at))
+        found = dict(near_duplicates(db, memory.id, memory.session_id, at=at))
         if meaning is not None and self.vectors is not None:
             near = [each for each in self.vectors.nearest(meaning, _LISTED) if each.score >= NEARLY_THE_SAME]
             for hit in hits(db, [each for each in near if each.position <= at], at=at):

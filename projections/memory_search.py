@@ -23,10 +23,11 @@ _WORD = re.compile(r"[^\W_]+")
 _MOST_WORDS = 32
 _COMMON = 20_000  # memories: more are not ranked for one query
 _CANDIDATES = 128
+_RARE, _LEAST_RARE, _SHARING = 64, 3, 32
 _MOST_CANDIDATES = 4_096
 _K1, _B = 1.2, 0.75
 _COUNTS = (  # of a memory that is there
-    "SELECT m.terms, m.words FROM memories m JOIN memory_versions v ON v.memory_id = m.memory_id"
+    "SELECT m.terms, m.words, m.memory_id FROM memories m JOIN memory_versions v ON v.memory_id = m.memory_id"
     " WHERE m.position = :position AND v.gone IS NULL AND v.from_position <= :at"
     " AND (v.to_position IS NULL OR v.to_position > :at)"
 )
@@ -116,16 +117,36 @@ def words_of(query: str) -> list[str]:
     return ([word for word in every if word not in STOP_WORDS] or every)[:_MOST_WORDS]
 
 
+def sharing_rare_words(db: sqlite3.Connection, words: Sequence[str], session_id: int, *, at: int) -> list[int]:
+    """Positions of memories of a session that hold some of the rarest of these words: those that hold all of these,
+    then the newest. However many there are, few are looked at."""
+    counted = sorted((_count(db, f'"{word}"', at, _RARE), number, word) for number, word in enumerate(words))
+    rarest = [f'"{word}"' for _, _, word in counted[: max(_LEAST_RARE, len(words) // 4 + 1)]]
+    if not rarest:
+        return []
+    scope = _scope(scopes(db, session_id, at=at))
+    every = _newest(db, f"content : ({' AND '.join(rarest)}){scope}", at, _SHARING)
+    some = _newest(db, f"content : ({' OR '.join(rarest)}){scope}", at, _SHARING)
+    return list(dict.fromkeys((*every, *some)))
+
+
+def counts_of(db: sqlite3.Connection, position: int, *, at: int) -> tuple[int, dict[str, int]] | None:
+    """The memory that was stored by an event, and how often it holds each stem; None where it is gone."""
+    row = db.execute(_COUNTS, {"position": position, "at": at}).fetchone()
+    return (int(row[2]), _decode_counts(row[0])) if row is not None and row[0] else None
+
+
 def _terms(db: sqlite3.Connection, words: Words, query: str, at: int) -> list[Term]:
     surface = words_of(query)
     by_stems = {stems: f'"{word}"' for word, stems in zip(surface, words.stems(surface), strict=True) if stems}
-    return [Term(phrase, stems, _count(db, phrase, at)) for stems, phrase in by_stems.items()]
+    return [Term(phrase, stems, _count(db, phrase, at, _COMMON)) for stems, phrase in by_stems.items()]
 
 
-def _count(db: sqlite3.Connection, phrase: str, at: int) -> int:
+def _count(db: sqlite3.Connection, phrase: str, at: int, most: int) -> int:
+    """How many memories hold it; one more than `most` stands for all that are more."""
     inner = "SELECT 1 FROM memory_index WHERE memory_index MATCH ? AND rowid <= ? LIMIT ?"
     query = f"SELECT count(*) FROM ({inner})"
-    return int(db.execute(query, (f"content : {phrase}", at, _COMMON + 1)).fetchone()[0])
+    return int(db.execute(query, (f"content : {phrase}", at, most + 1)).fetchone()[0])
 
 
 def _candidates(
@@ -142,7 +163,7 @@ def _candidates(
         return []
     scope = ""
     if within is not None:
-        scope = f" AND scope : ({' OR '.join(scope_of(number) for number in within)})"
+        scope = _scope(within)
         if memory_totals(db, session_id, at=at).total <= _COMMON:
             return _ranked(db, _any(known) + scope, at, most)
     if known[0].memories > _COMMON:
@@ -161,6 +182,10 @@ def _rare(known: Sequence[Term]) -> Iterator[Term]:
         yield term
 
 
+def _scope(within: Sequence[int]) -> str:
+    return f" AND scope : ({' OR '.join(scope_of(number) for number in within)})"
+
+
 def _any(terms: Sequence[Term]) -> str:
     return f"content : ({' OR '.join(term.phrase for term in terms)})"
 
@@ -174,9 +199,9 @@ def _ranked(db: sqlite3.Connection, match: str, at: int, most: int) -> list[int]
     return [int(row[0]) for row in rows]
 
 
-def _newest(db: sqlite3.Connection, match: str, at: int) -> list[int]:
-    query = "SELECT rowid FROM memory_index WHERE memory_index MATCH ? AND rowid <= ? ORDER BY rowid DESC LIMIT 1000"
-    return [int(row[0]) for row in db.execute(query, (match, at))]
+def _newest(db: sqlite3.Connection, match: str, at: int, most: int = 1_000) -> list[int]:
+    query = "SELECT rowid FROM memory_index WHERE memory_index MATCH ? AND rowid <= ? ORDER BY rowid DESC LIMIT ?"
+    return [int(row[0]) for row in db.execute(query, (match, at, most))]
 
 
 def _scored(db: sqlite3.Connection, terms: Sequence[Term], positions: Sequence[int], at: int) -> list[Scored]:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from projections.memory_search import STOP_WORDS, scored_by_words
-from projections.words import Words
+from projections.memory_search import STOP_WORDS, counts_of, sharing_rare_words, words_of
 
 NEARLY_THE_SAME = 0.9
-_LOOKED_AT = 10
+_MOST = 10
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -38,25 +37,24 @@ def jaccard(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return len(one.keys() & other.keys()) / every if every else 0.0
 
 
-def near_duplicates(
-    db: sqlite3.Connection, words: Words, memory_id: int, session_id: int, *, at: int
-) -> list[tuple[int, float]]:
+def near_duplicates(db: sqlite3.Connection, memory_id: int, session_id: int, *, at: int) -> list[tuple[int, float]]:
     """Other memories of the session that say nearly the same, with their cosine, the nearest first. They are found by
-    the rarer of the memory's first words."""
+    the rarest of the memory's first words: texts so near share most of them."""
     query = "SELECT position, preview, terms FROM memories WHERE memory_id = ?"
     row = db.execute(query, (memory_id,)).fetchone()
     if row is None or row[2] is None:
         return []
     own = telling(_decode_counts(row[2]))
-    found = scored_by_words(db, words, row[1] or "", at=at, session_id=session_id, limit=_LOOKED_AT + 1)
+    every = words_of(row[1] or "")
     near: list[tuple[int, float]] = []
-    for each in found[: _LOOKED_AT + 1]:
-        query = "SELECT memory_id, terms FROM memories WHERE position = ?"
-        number, terms = db.execute(query, (each.position,)).fetchone()
-        alike = round(cosine(own, telling(_decode_counts(terms))), 4) if number != memory_id else 0.0
+    for position in sharing_rare_words(db, [word for word in every if _tells(word)] or every, session_id, at=at):
+        found = counts_of(db, position, at=at)
+        if found is None or found[0] == memory_id:
+            continue
+        alike = round(cosine(own, telling(found[1])), 4)
         if alike >= NEARLY_THE_SAME:
-            near.append((number, alike))
-    return sorted(near, key=lambda pair: (-pair[1], pair[0]))
+            near.append((found[0], alike))
+    return sorted(near, key=lambda pair: (-pair[1], pair[0]))[:_MOST]
 
 
 def _square(weights: Mapping[str, float]) -> float:

@@ -157,11 +157,37 @@ def test_near_duplicates_are_told(told: Told, opened: Callable[[Told], sqlite3.C
     told.store(f"{text} 5434")
     told.store("Something else altogether")
     db = opened(told)
-    assert [number for number, _ in near_duplicates(db, WORDS, 2, 1, at=100)] == [1]
-    assert near_duplicates(db, WORDS, 3, 1, at=100) == near_duplicates(db, WORDS, 9, 1, at=100) == []
+    assert [number for number, _ in near_duplicates(db, 2, 1, at=100)] == [1]
+    assert near_duplicates(db, 3, 1, at=100) == near_duplicates(db, 9, 1, at=100) == []
     assert (cosine({}, {"a": 1}), jaccard({}, {})) == (0.0, 0.0)
     assert cosine({"a": 1, "b": 1}, {"a": 1, "b": 1}) == pytest.approx(1)
     assert jaccard({"a": 1}, {"a": 1, "b": 2}) == 0.5
+
+
+def test_near_duplicates_are_found_among_many_without_a_look_at_each(
+    opened: Callable[[Told], sqlite3.Connection],
+) -> None:
+    """All share most of their words; what one more costs does not grow with them."""
+
+    def text(number: int) -> str:
+        return f"Handler {number} of the billing service writes into table {number * 7} behind port {9_000 + number}"
+
+    def statements_of(db: sqlite3.Connection, number: int) -> int:
+        seen: list[str] = []
+        db.set_trace_callback(seen.append)
+        near = near_duplicates(db, number, 1, at=10_000)
+        db.set_trace_callback(None)
+        assert [each for each, _ in near] == [1]
+        return len(seen)
+
+    costs: list[int] = []
+    for many in (150, 600):
+        each = Told()
+        for number in range(1, many + 1):
+            each.store(text(number))
+        last = each.store(f"{text(1)}, says Ada")
+        costs.append(statements_of(opened(each), last))
+    assert costs[0] == costs[1]
 
 
 _HOSTILE = st.one_of(
