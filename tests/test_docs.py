@@ -144,6 +144,17 @@ def test_every_event_is_described() -> None:
     assert all(REGISTRY.named(name).cls.__doc__ for name in REGISTRY.names())
 
 
+def test_every_message_of_the_socket_is_described() -> None:
+    """Those that the code names where it makes them, and those that clients may send."""
+    sources = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "api").glob("*live*.py"))]
+    sources.append((ROOT / "api" / "log_watcher.py").read_text(encoding="utf-8"))
+    made = re.compile(r"(?:yield |hub\.say\(|text_of\(|Answered\(\s*|kind == )\"([a-z_]+)\"|\"(memory_[a-z_]+)\"")
+    names = {name for text in sources for pair in made.findall(text) for name in pair if name}
+    page = (ROOT / "docs/live.md").read_text(encoding="utf-8")
+    assert len(names) >= 30
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
+
+
 def test_every_setting_has_a_meaning_and_every_meaning_a_setting() -> None:
     assert set(settings()) == set(MEANINGS)
 
