@@ -108,6 +108,23 @@ def test_receipts_leave_the_form_to_its_reader(open_page: Open, proxy: ProxyProc
     receipt(page, "MemoryStored")
 
 
+def test_receipts_make_room_on_the_next_page(open_page: Open, proxy: ProxyProcess) -> None:
+    watched = open_page("memory", url=proxy.url, viewport={"width": 390, "height": 844})
+    page = watched.page
+    form = page.locator("#memory-store")
+    form.locator("textarea").fill(" " * 12)
+    form.get_by_label("Session").fill("1")
+    form.get_by_role("button", name="Keep").click()
+    expect(page.locator("#receipts .bad")).to_be_visible()
+    assert page.locator("#receipts").bounding_box()["y"] < 400  # the form is below
+    page.evaluate("location.hash = '#/sessions'")
+    watched.ready("sessions")
+    expect(page.locator("#receipts .bad")).to_be_visible()
+    box, taken = page.locator("#new-session").bounding_box(), page.locator("#receipts").bounding_box()
+    assert taken["x"] >= 15
+    assert box["y"] + box["height"] <= taken["y"] or taken["y"] + taken["height"] <= box["y"]
+
+
 def test_times_stand_where_they_were(open_page: Open, proxy: ProxyProcess) -> None:
     page = open_page("models", url=proxy.url).page
     script = """

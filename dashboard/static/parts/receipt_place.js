@@ -20,7 +20,9 @@ export function keepAside(holder) {
   addEventListener("focusin", look);
   addEventListener("pointerdown", look, true);
   addEventListener("resize", place);
+  addEventListener("hashchange", () => { form = null; });
   new MutationObserver(place).observe(holder, { childList: true });
+  new MutationObserver(place).observe(document.body, { attributeFilter: ["data-ready"] }); // another page
 }
 
 /** @param {HTMLElement} holder */

@@ -25,7 +25,7 @@ const FIELD = /^(?:body|query|path|header)\.(?=\S+: )/;
 export function failure(error, again) {
   const code = error instanceof Refused && error.code ? element("code", {}, error.code) : null;
   return element("div", { class: "note bad", role: "alert" },
-    element("p", {}, explain(error), " ", code),
+    element("p", { lang: error instanceof Refused && error.status !== 401 && "en" }, explain(error), " ", code),
     again && element("button", { type: "button", class: "small", click: again }, t("action.again")));
 }
 
