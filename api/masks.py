@@ -10,16 +10,18 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from api.bodies import RequestBody, documented, read
-from api.errors import ApiError
+from api.details import invalid
+from api.errors import ApiError, InvalidFieldError
 from api.fields import FROM_TEXT, Offset, QueryId, TextFlag
 from api.missing import not_there
-from api.originals import HASH, first_living, selected
+from api.originals import HASH, first_living
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.times import iso
 from api.writing import Writes
 from commands.retrievals import RetrieveContent
 from commands.workspace import DisableSanitizer, EnableSanitizer
+from gateway.excerpts import RangeError, selected, span
 from projections.masks import MaskRow, MaskStats, find_masks, list_masks, mask_stats
 from projections.timeline import get_event
 from projections.workspace import sanitizer
@@ -106,22 +108,24 @@ async def get(
     writes: Writes,
     request: Request,
     peek: TextFlag = False,
-    lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] = None,
+    lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}(-[0-9]{1,9})?$")] = None,
     grep: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> MaskedContent:
     """The original of a mask, by the hash that stands in it or more of it. Without `peek` it is recorded that somebody
     asked; that changes nothing of what goes upstream; a page of another site that makes a browser ask leaves no trace.
-    `lines` is from-to, `grep` a text; both select lines."""
+    `lines` is from-to or one number, `grep` a text; both select lines: of JSON with one long text, those of that."""
+    _check(lines)
     row, text = await asyncio.to_thread(_living, services, await _of(reads, content_hash))
     if not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
         await writes.append(RetrieveContent(row.session_id, row.hash))
     item = _item(services, row)
+    chosen = await asyncio.to_thread(selected, text, lines, grep) if lines is not None or grep is not None else None
     return MaskedContent(
         **item.model_dump(include={"hash", "preview", "tags", "token_count", "created_at", "session_id"}),
         file_path=f"store:{row.hash}",
         original_content=text,
         sha256=row.hash,
-        selection=selected(text, lines, grep) if lines is not None or grep is not None else None,
+        selection=chosen.text if chosen is not None else None,
     )
 
 
@@ -144,6 +148,15 @@ async def toggle(body: Annotated[ToggleBody, Depends(read(ToggleBody))], service
     configured = services.sanitizer.enabled
     await writes.append(EnableSanitizer(configured) if body.enabled else DisableSanitizer(configured))
     return Toggled(enabled=body.enabled, message=f"The sanitizer is {'on' if body.enabled else 'off'}.")
+
+
+def _check(lines: str | None) -> None:
+    """Raises InvalidFieldError."""
+    try:
+        if lines is not None:
+            span(lines)
+    except RangeError as error:
+        raise InvalidFieldError([invalid("line_range", ("query", "lines"), f"Input: {error}", lines)]) from None
 
 
 async def _of(reads: Reads, prefix: str) -> list[MaskRow]:

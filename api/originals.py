@@ -8,6 +8,7 @@ from commands.handling import CommandHandler
 from commands.retrievals import RetrieveContent
 from commands.server_state import NO_SESSION
 from context.messages import decode_message
+from gateway.excerpts import RangeError, selected, span
 from gateway.retrieval import NotThere, Retrieved
 from gateway.tools import Caller
 from projections.masks import MaskRow, find_masks
@@ -18,7 +19,6 @@ from schema.log import EventLog
 from schema.recorded import Metadata
 
 HASH = re.compile(r"[0-9a-f]{16,64}")
-LINES = re.compile(r"[0-9]{1,9}-[0-9]{1,9}")
 _NAMED = re.compile(r"^\s*\[?(?:mask\s*[:=]\s*)?", re.IGNORECASE)
 _SHORT = 16
 
@@ -43,14 +43,6 @@ def first_living(log: EventLog, rows: Sequence[MaskRow]) -> tuple[MaskRow, str]:
     return rows[-1], original(log, rows[-1])
 
 
-def selected(text: str, lines: str | None, grep: str | None) -> str:
-    """The lines of a range (from 1, both inclusive) that hold `grep`, whatever the case."""
-    every = text.split("\n")
-    first, last = (int(part) for part in lines.split("-")) if lines is not None else (1, len(every))
-    wanted = (grep or "").casefold()
-    return "\n".join(line for line in every[max(first, 1) - 1 : last] if wanted in line.casefold())
-
-
 class Originals:
     """What the tool `retrieve` gives back to a model."""
 
@@ -62,8 +54,11 @@ class Originals:
 
     async def retrieve(self, caller: Caller, named: str, lines: str | None, grep: str | None) -> Retrieved:
         """Recorded as a use by the model. Raises NotThere, in words for a model."""
-        if lines is not None and not LINES.fullmatch(lines):
-            raise NotThere('lines must be a range such as "10-40".')
+        try:
+            if lines is not None:
+                span(lines)
+        except RangeError as error:
+            raise NotThere(f"{error}.") from None
         prefix = _NAMED.sub("", named).strip(" ]").lower()
         rows = await self._found(prefix, caller.session_id or NO_SESSION)
         try:
@@ -74,7 +69,7 @@ class Originals:
             RetrieveContent(row.session_id, row.hash, "model"),
             Metadata(actor="mcp", correlation_id=caller.correlation_id),
         )
-        chosen = selected(text, lines, grep) if lines is not None or grep else None
+        chosen = await asyncio.to_thread(selected, text, lines, grep) if lines is not None or grep else None
         return Retrieved(row.hash, text, chosen)
 
     async def _found(self, prefix: str, session_id: int) -> list[MaskRow]:

@@ -12,8 +12,9 @@ import zstandard
 
 from commands.server_state import NO_SESSION, Content, DeleteContext, StoreContext, UpdateContext
 from gateway.arguments import ADDS, READS, WRITES, ToolFailure, answer, tool
+from gateway.excerpts import part
 from gateway.packing import METHODS, extracted, packed, unpacked
-from gateway.retrieval import NotThere, Retrieve
+from gateway.retrieval import NotThere, Retrieve, Retrieved
 from gateway.state import ServerState
 from gateway.tools import Caller, InProcessServer, ToolAnswer, text_answer
 from projections.server_state import ContextRow, get_context, list_contexts
@@ -83,8 +84,16 @@ class Decompress(msgspec.Struct, frozen=True, kw_only=True):
 
 class Masked(msgspec.Struct, frozen=True, kw_only=True):
     hash: Annotated[Id, msgspec.Meta(description="As it stands behind mask= or mask: in a text.")]
-    lines: Annotated[str | None, msgspec.Meta(description='A range of lines, such as "10-40".')] = None
+    lines: Annotated[
+        str | None,
+        msgspec.Meta(
+            description='A range of lines, such as "10-40", or one number; of JSON with one long text, those of that.'
+        ),
+    ] = None
     grep: Annotated[str | None, msgspec.Meta(description="Only lines that hold this text, whatever the case.")] = None
+    offset: Annotated[
+        int, msgspec.Meta(ge=0, le=1 << 40, description="Where an earlier answer says that the next part begins.")
+    ] = 0
 
 
 def server(state: ServerState, retrieve: Retrieve) -> InProcessServer:
@@ -96,12 +105,12 @@ def server(state: ServerState, retrieve: Retrieve) -> InProcessServer:
             found = await retrieve(caller, asked.hash, asked.lines, asked.grep)
         except NotThere as error:
             raise ToolFailure(str(error)) from None
-        return text_answer(found.text if found.selection is None else found.selection)
+        return _part(found, asked)
 
     return InProcessServer(
         name=NAME,
         version=VERSION,
-        instructions="What is stored here outlives the conversation. A text that says mask=<hash> is had back whole by"
+        instructions="What is stored here outlives the conversation. A text that says mask=<hash> is had back with"
         " retrieve.",
         tools=(
             tool(
@@ -120,7 +129,7 @@ def server(state: ServerState, retrieve: Retrieve) -> InProcessServer:
             tool("decompress", "Have a compressed text back whole.", Decompress, contexts.decompress, masked=False),
             tool(
                 "retrieve",
-                "Have a text back that the proxy has shortened, or some of its lines.",
+                "Have a text back that the proxy has shortened, or some of its lines; a long one in parts.",
                 Masked,
                 original,
                 annotations=READS,
@@ -235,6 +244,26 @@ class _Contexts:
     def _require_contents(self) -> None:
         if not self._state.contents:
             raise ToolFailure("The proxy records no contents (recording.contents = false): nothing can be laid by.")
+
+
+def _part(found: Retrieved, asked: Masked) -> ToolAnswer:
+    """What was asked for, or as much of it as a model should get at once. Raises ToolFailure."""
+    chosen = found.selection
+    if chosen is not None and not chosen.hits:
+        held = f" that holds {asked.grep!r}" if asked.grep else ""
+        among = f" among the lines {asked.lines}" if asked.lines is not None else ""
+        return text_answer(f"There is no line{held}{among}: the text has {chosen.lines:,} lines.")
+    text = found.text if chosen is None else chosen.text
+    if asked.offset and asked.offset >= len(text):
+        raise ToolFailure(f"It has {len(text):,} characters; offset={asked.offset} is behind its end.")
+    piece, following = part(text, asked.offset)
+    if following is None:
+        return text_answer(piece)
+    note = (
+        f"[characters {asked.offset} to {following} of {len(text)}: go on with offset={following}, or select with lines"
+        " or grep]"
+    )
+    return ToolAnswer(content=({"type": "text", "text": piece}, {"type": "text", "text": note}))
 
 
 def _content(value: Any) -> Content:

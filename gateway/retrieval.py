@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.excerpts import Excerpt
 from gateway.tools import Caller
 
 
@@ -13,15 +14,16 @@ class NotThere(Exception):
 
 
 class Retrieved(msgspec.Struct, frozen=True):
-    """`hash` is the sha256 of `text`; `selection` are the lines that were asked for, None where all were."""
+    """`hash` is the sha256 of `text`; `selection` are the lines that were asked for, None where no lines
+    were."""
 
     hash: str
     text: str
-    selection: str | None
+    selection: Excerpt | None
 
 
 class Retrieve(Protocol):
-    """`named` is the hash of a mask or its beginning, as it stands in the text; `lines` is a range "from-to" (from 1),
-    `grep` a text; both select lines. Raises NotThere. It is recorded that the model asked."""
+    """`named` is the hash of a mask or its beginning, as it stands in the text; `lines` is a range "from-to" (from 1)
+    or one number, `grep` a text; both select lines. Raises NotThere. It is recorded that the model asked."""
 
     def __call__(self, caller: Caller, named: str, lines: str | None, grep: str | None) -> Awaitable[Retrieved]: ...

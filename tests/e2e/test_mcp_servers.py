@@ -82,6 +82,15 @@ def test_files(proxy: ProxyProcess, files: Path) -> None:
     assert json.loads(whole)["content"] == "a line of the file\n" * 400
     retrieved = proxy.get("/api/events", type="ContentRetrieved")["events"]
     assert len(retrieved) == 1
+    select = {"hash": mask, "lines": "399-400", "grep": "FILE"}
+    assert text(call(proxy, "context-compression", "retrieve", select)) == "a line of the file\na line of the file"
+    assert proxy.get(f"/api/mask/{mask}", peek=True, lines="7")["selection"] == "a line of the file"
+    for lines in ("3-1", "0-3"):
+        assert "10-40" in text(
+            call(proxy, "context-compression", "retrieve", {"hash": mask, "lines": lines}), error=True
+        )
+        odd = httpx.get(f"{proxy.url}/api/mask/{mask}", params={"lines": lines})
+        assert (odd.status_code, odd.json()["detail"][0]["loc"]) == (422, ["query", "lines"])
     found = text(
         call(proxy, "json-query", "json_query_jsonpath", {"file_path": "data.json", "jsonpath": "$..[?@.price>9].name"})
     )

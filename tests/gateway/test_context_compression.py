@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.arguments import ToolFailure
 from gateway.context_compression import server
+from gateway.excerpts import MOST, selected
 from gateway.packing import METHODS, extracted, packed, unpacked
 from gateway.retrieval import NotThere, Retrieved
 from gateway.state import ServerState
@@ -23,10 +24,15 @@ from tests.gateway.remembering import Memory, open_memory
 HERE, THERE = Caller(session_id=5), Caller(session_id=6)
 
 
+LONG = "0123456789abcde\n" * 10_000
+
+
 async def retrieve(caller: Caller, named: str, lines: str | None, grep: str | None) -> Retrieved:
+    if named == "c" * 16:
+        return Retrieved("c" * 64, LONG, selected(LONG, lines, grep) if lines or grep else None)
     if named != "a" * 16:
         raise NotThere(f"There is no mask {named}.")
-    return Retrieved("a" * 64, "one\ntwo", "two" if (lines, grep) == ("1-2", "TW") else None)
+    return Retrieved("a" * 64, "one\ntwo", selected("one\ntwo", lines, grep) if lines or grep else None)
 
 
 def contexts(state: ServerState) -> InProcessServer:
@@ -169,4 +175,14 @@ async def test_originals_of_masks(tmp_path: Path) -> None:
         part = await call(tools, "retrieve", hash="a" * 16, lines="1-2", grep="TW")
         assert part.content[0]["text"] == "two"
         assert "no mask" in await refused(tools, "retrieve", hash="b")
+        none = await call(tools, "retrieve", hash="a" * 16, lines="1-2", grep="seven")
+        told = "There is no line that holds 'seven' among the lines 1-2: the text has 2 lines."
+        assert none.content == ({"type": "text", "text": told},)
+        first = await call(tools, "retrieve", hash="c" * 16)
+        assert first.content[0]["text"] == LONG[:MOST]
+        note = first.content[1]["text"]
+        assert note.startswith(f"[characters 0 to {MOST} of 160000: go on with offset={MOST}")
+        last = await call(tools, "retrieve", hash="c" * 16, offset=4 * MOST - 7, lines="1-10000")
+        assert [each["text"] for each in last.content] == ["9abcde"]
+        assert "behind its end" in await refused(tools, "retrieve", hash="c" * 16, offset=len(LONG))
     assert all(not tool.masked for tool in tools.tools if tool.name in ("retrieve", "retrieve_context", "decompress"))
