@@ -7,11 +7,13 @@ import { help, listenToKeys } from "./core/keys.js";
 import { keep } from "./core/kept.js";
 import { live } from "./core/live.js";
 import { login } from "./core/login.js";
+import { momentOf } from "./core/moment.js";
 import { Page } from "./core/page.js";
 import { here, to } from "./core/router.js";
 import { LANGUAGES, speak, t } from "./core/texts.js";
 import { dark, dress, wear } from "./core/theme.js";
 import { keepAside } from "./parts/receipt_place.js";
+import { momentNote } from "./parts/past.js";
 import { complain, giveReceipts } from "./parts/receipts.js";
 import { followNames } from "./parts/session_head.js";
 import { empty, failure } from "./parts/states.js";
@@ -20,6 +22,7 @@ import { NotLoaded, family, find } from "./routes.js";
 /** @type {Page | null} */
 let page = null;
 let shown = "";
+let turns = 0;
 const RAIL = ["live", "sessions", "audit", "content", "memory", "mcp", "usage", "models", "system"];
 
 function drawRail() {
@@ -69,9 +72,14 @@ function showConnection(state) {
 async function turn() {
   const place = here();
   const path = place.path.join("/");
+  const mineToGo = ++turns;
   if (page && path === shown && page.turned) {
-    page.place = place;
-    page.turned(place.query);
+    const same = page;
+    const moment = await momentOf(place.query, same.signal).catch(() => null); // the connection tells
+    if (!moment || mineToGo !== turns || same.left) return;
+    same.place = place;
+    same.moment = moment;
+    same.turned?.(place.query);
     return;
   }
   page?.leave();
@@ -89,7 +97,9 @@ async function turn() {
     if (!route) fill(root, element("h1", {}, t("state.nowhere")), empty(t("state.nowhere"), element("a", { href: "#/" }, t("rail.live"))));
     else {
       document.title = `${t(`rail.${family(place.path)}`)} · Chronoproxy`;
-      await (await route.load()).show(mine, ...route.parts);
+      const [found, moment] = await Promise.all([route.load(), momentOf(place.query, mine.signal)]);
+      if (mine.left) return;
+      await begun(mine, found, moment, route.parts);
     }
   } catch (error) {
     if (!mine.left) failed(mine, error);
@@ -117,6 +127,20 @@ function failed(mine, error) {
     if (state === "live" && lost) void again();
     lost ||= state === "offline";
   }));
+}
+
+/**
+ * How a page goes with `?at=` is what its module says: `past` is "read" where all of it is read as of then, "own" where it
+ * says itself what it shows, "same" where the moment makes no difference. The others show the present, and say so.
+ * @param {Page} mine @param {any} found @param {import("./core/moment.js").Asked} moment @param {string[]} parts
+ */
+async function begun(mine, found, moment, parts) {
+  const reads = found.past === "read";
+  if (reads || found.past === "own") mine.moment = moment;
+  mine.past = reads && moment.position !== null;
+  const said = reads || !found.past ? momentNote(moment, reads) : null;
+  if (said) byId("main").prepend(element("div", { class: "page moment" }, said));
+  await found.show(mine, ...parts);
 }
 
 async function begin() {

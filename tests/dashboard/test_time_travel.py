@@ -113,8 +113,9 @@ def test_types_are_filtered(open_page: Open, told: ProxyProcess) -> None:
     expect(rows).to_have_count(len(compacted))
 
 
-def test_replay_runs_to_the_present(open_page: Open) -> None:
-    page = open_page("session/2?at=1").page
+def test_replay_runs_to_the_present(open_page: Open, told: ProxyProcess) -> None:
+    page = open_page(f"session/2?at={positions(told, 2)[0]}").page
+    expect(page.locator("#scrub-live")).to_be_enabled()
     page.get_by_label("Events per second").select_option("64")
     page.locator("#scrub-play").click()
     expect(page.locator("#scrub-live")).to_be_disabled()

@@ -4,6 +4,7 @@
 import { fill } from "./dom.js";
 import { age } from "./formats.js";
 import { live } from "./live.js";
+import { PRESENT } from "./moment.js";
 import { failure, loading } from "../parts/states.js";
 
 const AGE_MS = 5000;
@@ -20,8 +21,15 @@ export class Page {
     this.ends = [];
     /** Set by pages that can follow a change of the query. @type {((query: URLSearchParams) => void) | null} */
     this.turned = null;
+    /** The moment that the address asks for. @type {import("./moment.js").Asked} */
+    this.moment = PRESENT;
+    /** Whether all of the page is as it was then: nothing of it changes or can be changed. */
+    this.past = false;
     this.ages = setInterval(() => { if (!document.hidden) age(root); }, AGE_MS);
   }
+
+  /** The event that is read as of; null for the present. */
+  get at() { return this.moment.position; }
 
   get query() { return this.place.query; }
   get signal() { return this.aborter.signal; }
@@ -34,7 +42,7 @@ export class Page {
 
   /** @param {(message: any) => void} listener */
   follow(listener) {
-    this.whenLeft(live.subscribe(listener));
+    if (!this.past) this.whenLeft(live.subscribe(listener));
   }
 
   leave() {

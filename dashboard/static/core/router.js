@@ -30,9 +30,10 @@ export function to(path, query = {}) {
   return `#/${path.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
 
-/** Write the query without a new page in the history of the browser. @param {Record<string, any>} query */
+/** Write the query without a new page in the history of the browser; the moment stays where none is given. @param {Record<string, any>} query */
 export function note(query) {
-  const place = to(here().path, query);
+  const { path, query: old } = here();
+  const place = to(path, "at" in query ? query : { ...query, at: old.get("at") });
   if (place !== location.hash) history.replaceState(null, "", place);
 }
 

@@ -16,10 +16,11 @@ import { empty } from "../parts/states.js";
 const SIZE = 100;
 const TYPED_MS = 250;
 const QUIET_MS = 800;
+export const past = "read";
 
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
-  const diagnostic = await get("/api/sessions/diagnostic", { signal: page.signal });
+  const diagnostic = await get(address("/api/sessions/diagnostic", { at: page.at }), { signal: page.signal });
   if (!page.left) new Audit(page, Object.keys(diagnostic.events.by_type).sort()).begin();
 }
 
@@ -96,7 +97,7 @@ class Audit {
   /** @param {Record<string, any>} more */
   #address(more) {
     const { correlation, ...query } = this.filter;
-    return address("/api/events", { ...query, correlation_id: correlation, limit: SIZE, ...more });
+    return address("/api/events", { ...query, correlation_id: correlation, limit: SIZE, at: this.page.at, ...more });
   }
 
   #link() {

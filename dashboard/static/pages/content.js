@@ -12,11 +12,13 @@ import { tiles } from "../parts/gauge.js";
 import { copy, csvButton, curlButton, fileLink, save, sessionLink } from "../parts/links.js";
 import { named } from "../parts/messages.js";
 import { pager } from "../parts/pager.js";
+import { onlyNow } from "../parts/past.js";
 import { doing } from "../parts/receipts.js";
 import { empty, note as noted } from "../parts/states.js";
 import { table } from "../parts/table.js";
 
 const SIZE = 25;
+export const past = "read";
 
 /** @param {import("../core/page.js").Page} page @param {string} [hash] */
 export async function show(page, hash) {
@@ -45,7 +47,7 @@ class Content {
     const filter = field(t("filter.session_id"), "session", { type: "number", min: 1, value: this.session, input: (/** @type {any} */ event) => { this.session = event.target.value; this.offset = 0; quiet(); } });
     fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.content")), element("div", { class: "actions" }, this.switch)), this.tiles.node,
       element("section", { class: "card seven", "aria-label": t("content.masked") }, element("header", {}, element("h2", {}, t("content.masked")), element("div", { class: "tools" },
-        fileLink("JSON", "/api/mask?limit=500", "masked.json"), csv)), element("form", { class: "line spaced", submit: (/** @type {Event} */ event) => event.preventDefault() }, filter), this.list),
+        fileLink("JSON", address("/api/mask", { limit: 500, at: page.at }), "masked.json"), csv)), element("form", { class: "line spaced", submit: (/** @type {Event} */ event) => event.preventDefault() }, filter), this.list),
       element("section", { class: "card five", "aria-label": t("content.original") }, element("header", {}, element("h2", {}, t("content.original"))), this.original));
     const quiet = whenQuiet(() => void this.load(), 400);
     page.whenLeft(quiet.stop);
@@ -55,9 +57,10 @@ class Content {
   }
 
   async load() {
-    await this.page.into(this.list, async () => {
+    const { page } = this;
+    await page.into(this.list, async () => {
       const how = { signal: this.page.signal };
-      const [found, stats] = await Promise.all([get(address("/api/mask", { limit: SIZE, offset: this.offset, session_id: this.session }), how), get("/api/sanitizer/stats", how)]);
+      const [found, stats] = await Promise.all([get(address("/api/mask", { limit: SIZE, offset: this.offset, session_id: this.session, at: page.at }), how), get(address("/api/sanitizer/stats", { at: page.at }), how)]);
       this.rows = found.items;
       this.#figures(stats);
       if (!found.total) return empty(t("content.none"), t("content.none-more"));
@@ -72,7 +75,7 @@ class Content {
     const toggle = element("button", { type: "button", id: "toggle-sanitizer", click: async () => {
       if (await doing(toggle, () => post("/api/sanitizer/toggle", { enabled: !stats.enabled }))) void this.load();
     } }, t(stats.enabled ? "content.switch-off" : "content.switch-on"));
-    fill(this.switch, badge(t(stats.enabled ? "content.on" : "content.off"), stats.enabled ? "ok" : "warn"), toggle);
+    fill(this.switch, badge(t(stats.enabled ? "content.on" : "content.off"), stats.enabled ? "ok" : "warn"), onlyNow(this.page, toggle));
   }
 
   #table() {
@@ -81,7 +84,7 @@ class Content {
       { label: t("content.tool"), className: "nowrap", show: (row) => named(row.tool) },
       { label: t("content.size"), className: "number", show: (row) => number(row.token_count) },
       { label: t("content.hits"), className: "number wide", show: (row) => number(row.retrievals) },
-      { label: t("event.session"), className: "number wide", show: (row) => sessionLink(row.session_id) },
+      { label: t("event.session"), className: "number wide", show: (row) => sessionLink(row.session_id, this.page.at) },
       { label: t("content.preview"), className: "wide", show: (row) => element("bdi", { class: "clamp small" }, row.preview) },
     ] });
   }
@@ -96,7 +99,7 @@ class Content {
     }
     void this.page.into(this.original, async () => {
       try {
-        return this.#original(await get(`/api/mask/${hash}?peek=true`, { signal: this.page.signal }));
+        return this.#original(await get(address(`/api/mask/${hash}`, { peek: true, at: this.page.at }), { signal: this.page.signal }));
       } catch (error) {
         if (error instanceof Refused && error.status === 410) return noted("warn", t("message.erased"));
         throw error;
@@ -106,11 +109,11 @@ class Content {
 
   /** @param {any} found */
   #original(found) {
-    const path = `/api/mask/${found.hash}?peek=true`;
+    const path = address(`/api/mask/${found.hash}`, { peek: true, at: this.page.at });
     return element("div", { class: "stack" },
       element("dl", { class: "facts small" }, [
         [t("content.hash"), element("code", {}, found.hash)], ["sha256", element("code", {}, found.sha256)], [t("content.tool"), named(found.tags.join(", "))],
-        [t("content.size"), t("message.tokens", { count: found.token_count, n: number(found.token_count) })], [t("event.session"), sessionLink(found.session_id)], [t("event.time"), moment(found.created_at)],
+        [t("content.size"), t("message.tokens", { count: found.token_count, n: number(found.token_count) })], [t("event.session"), sessionLink(found.session_id, this.page.at)], [t("event.time"), moment(found.created_at)],
       ].flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
       element("div", { class: "row small" }, element("a", { href: to(["audit"], { q: found.hash }) }, t("content.events")), curlButton(path),
         element("button", { type: "button", class: "link", click: () => void copy(found.original_content) }, t("action.copy")),

@@ -1,17 +1,19 @@
 // @ts-check
 // One request: what came in, what went out, and what the proxy changed between the two.
 
-import { address, get, post } from "../core/api.js";
+import { address, get, optional, post } from "../core/api.js";
 import { element, fill, whenQuiet } from "../core/dom.js";
 import { duration, moment, money, number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { outcome } from "../parts/badges.js";
 import { ask, field } from "../parts/dialog.js";
 import { diffOf } from "../parts/diff.js";
+import { erasedNote, unlessErased } from "../parts/erased.js";
 import { tiles } from "../parts/gauge.js";
 import { curlButton, eventLink, fileLink, sessionLink } from "../parts/links.js";
 import { messageView, named, wholeText } from "../parts/messages.js";
 import { paged } from "../parts/pager.js";
+import { onlyNow } from "../parts/past.js";
 import { doing } from "../parts/receipts.js";
 import { empty, note } from "../parts/states.js";
 
@@ -21,13 +23,16 @@ const QUIET_MS = 800;
 /** What may change an exchange after it has ended, whatever session it is told of. */
 const CHANGES = /^(ExchangeReassigned|SessionsMerged|SessionErased|RepricedFrom)$/;
 
+export const past = "read";
+
 /** @param {import("../core/page.js").Page} page @param {string} id */
 export async function show(page, id) {
-  let found = await get(`/api/exchanges/${id}`, { signal: page.signal });
+  const path = address(`/api/exchanges/${id}`, { at: page.at });
+  let found = await get(path, { signal: page.signal });
   if (page.left) return;
   const again = async () => {
     try {
-      const now = await get(`/api/exchanges/${id}`, { signal: page.signal });
+      const now = await get(path, { signal: page.signal });
       if (JSON.stringify(now) === JSON.stringify(found)) return;
       found = now;
       await draw(page, id, found, again);
@@ -46,16 +51,19 @@ export async function show(page, id) {
 
 /** @param {import("../core/page.js").Page} page @param {string} id @param {any} found @param {() => Promise<void>} again */
 async function draw(page, id, found, again) {
-  const path = `/api/exchanges/${id}`;
+  const { at } = page;
+  const path = address(`/api/exchanges/${id}`, { at });
+  const owner = (await optional(address(`/api/sessions/${found.session_id}`, { metrics_limit: 0, at }), { signal: page.signal }))?.session ?? null;
+  if (page.left) return;
   const move = element("button", { type: "button", click: () => void reassign(found, move, again) }, t("exchange.reassign"));
   const both = element("div", {});
   fill(page.root,
     element("div", { class: "head" }, element("h1", {}, t("exchange.title", { id })), outcome(found),
-      element("div", { class: "actions" }, fileLink("JSON", path, `exchange-${id}.json`), curlButton(path), move)),
-    figures(found), element("section", { class: "card five", "aria-label": t("exchange.facts") }, element("header", {}, element("h2", {}, t("exchange.facts"))), facts(found)),
+      element("div", { class: "actions" }, fileLink("JSON", path, `exchange-${id}.json`), curlButton(path), unlessErased(owner, onlyNow(page, move)))), erasedNote(owner),
+    figures(found), element("section", { class: "card five", "aria-label": t("exchange.facts") }, element("header", {}, element("h2", {}, t("exchange.facts"))), facts(found, at)),
     element("section", { class: "card seven", "aria-label": t("exchange.changed") }, element("header", {}, element("h2", {}, t("exchange.changed"))), changed(found)),
     element("section", { class: "card", "aria-label": t("exchange.both") }, element("header", {}, element("h2", {}, t("exchange.both"))), both));
-  await page.into(both, () => panes(found, page.signal));
+  await page.into(both, () => panes(found, at, page.signal));
 }
 
 /** @param {any} found */
@@ -70,12 +78,12 @@ function figures(found) {
   return made.node;
 }
 
-/** @param {any} found */
-function facts(found) {
+/** @param {any} found @param {number | null} at */
+function facts(found, at) {
   const { positions, resolution } = found;
   /** @type {[string, any][]} */
   const rows = [
-    [t("event.session"), [sessionLink(found.session_id), found.moved_from ? [" ← ", sessionLink(found.moved_from)] : null].flat()],
+    [t("event.session"), [sessionLink(found.session_id, at), found.moved_from ? [" ← ", sessionLink(found.moved_from, at)] : null].flat()],
     [t("exchange.started"), moment(found.started_at)], [t("exchange.rule"), element("code", {}, resolution.rule + (resolution.branch ? ` · ${resolution.branch}` : ""))],
     [t("session.model"), [named(found.model_sent), found.model_requested && found.model_requested !== found.model_sent ? [" ← ", named(found.model_requested)] : null].flat()],
     [t("exchange.provider"), named(found.provider)], [t("session.client"), named(found.client_family)],
@@ -98,9 +106,9 @@ function changed(found) {
     diff.added.length ? [element("h3", {}, t("exchange.added", { n: number(diff.added.length) })), paged(diff.added, 4, (message) => messageView(message, { kind: "added", small: true }))] : null);
 }
 
-/** @param {any} found @param {AbortSignal} signal */
-async function panes(found, signal) {
-  const ask = (/** @type {string} */ view) => get(address(`/api/sessions/${found.session_id}/messages`, { exchange_id: found.id, view, content: "full", limit: LIMIT }), { signal });
+/** @param {any} found @param {number | null} at @param {AbortSignal} signal */
+async function panes(found, at, signal) {
+  const ask = (/** @type {string} */ view) => get(address(`/api/sessions/${found.session_id}/messages`, { exchange_id: found.id, view, content: "full", limit: LIMIT, at }), { signal });
   const [received, sent] = await Promise.all([ask("received"), ask("sent")]);
   const gone = new Set(found.diff.removed.map((/** @type {any} */ message) => message.ref));
   const rewritten = new Map(found.diff.rewritten.map((/** @type {any} */ pair) => [pair.ref_after, pair.ref_before]));

@@ -12,6 +12,7 @@ import { gaugeCell } from "../parts/gauge.js";
 import { csvButton, fileLink } from "../parts/links.js";
 import { named } from "../parts/messages.js";
 import { pager } from "../parts/pager.js";
+import { onlyNow } from "../parts/past.js";
 import { doing } from "../parts/receipts.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
@@ -20,6 +21,7 @@ import { actionsOf } from "../parts/session_actions.js";
 const SIZE = 25;
 const TYPED_MS = 250;
 const AT_ONCE = 4;
+export const past = "read";
 
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
@@ -47,12 +49,12 @@ class Sessions {
     const { page } = this;
     const search = element("input", { type: "search", value: this.q, placeholder: t("sessions.search"), "aria-label": t("sessions.search"),
       input: () => { this.q = search.value; this.typed(); } });
-    const query = () => address("/api/sessions", { q: this.q, limit: 1000 });
+    const query = () => address("/api/sessions", { q: this.q, limit: 1000, at: page.at });
     const csv = csvButton("sessions.csv", () => ({ head: ["id", "name", "provider", "model", "created_at", "is_active", "compaction_count"],
       rows: this.rows.map((row) => [row.id, row.name, row.provider, row.model, row.created_at, row.is_active, row.compaction_count]) }));
     fill(page.root,
       element("div", { class: "head" }, element("h1", {}, t("rail.sessions")), element("div", { class: "actions" }, search,
-        element("button", { type: "button", class: "primary", id: "new-session", click: () => void this.create() }, t("sessions.new")))),
+        onlyNow(page, element("button", { type: "button", class: "primary", id: "new-session", click: () => void this.create() }, t("sessions.new"))))),
       element("section", { class: "card", "aria-label": t("rail.sessions") },
         element("header", {}, this.title, this.bulk, element("div", { class: "tools" }, fileLink("JSON", query(), "sessions.json"), csv)), this.holder));
     page.whenLeft(this.typed.stop);
@@ -74,7 +76,7 @@ class Sessions {
   async load() {
     note({ q: this.q, offset: this.offset || "" });
     await this.page.into(this.holder, async () => {
-      const found = await list(address("/api/sessions", { q: this.q, limit: SIZE, offset: this.offset }), { signal: this.page.signal });
+      const found = await list(address("/api/sessions", { q: this.q, limit: SIZE, offset: this.offset, at: this.page.at }), { signal: this.page.signal });
       this.rows = found.rows;
       fill(this.title, t("sessions.count", { count: found.total, n: number(found.total) }));
       if (!found.rows.length) return empty(t(this.q ? "filter.none" : "sessions.none"), this.q ? "" : t("sessions.none-more"));
@@ -86,20 +88,23 @@ class Sessions {
 
   /** @param {any[]} rows */
   #table(rows) {
-    const open = (/** @type {any} */ row) => go(to(["session", String(row.id)]));
+    const { at, past: then } = this.page;
+    const placeOf = (/** @type {any} */ row) => to(["session", String(row.id)], { at });
+    const open = (/** @type {any} */ row) => go(placeOf(row));
+    const actions = (/** @type {any} */ row) => (then ? "" : actionsOf(row, () => void this.load()));
     const parent = (/** @type {any} */ row) => (row.parent_id ? element("small", { class: "muted" }, " ↳ ", t("session.child", { id: row.parent_id })) : null);
     return table({ caption: t("rail.sessions"), rows, open, key: (row) => row.id, columns: [
-      { label: t("sessions.choose"), hide: true, show: (row) => this.#check(row) },
+      { label: t("sessions.choose"), hide: true, show: (row) => onlyNow(this.page, element("div", {}, this.#check(row))) },
       { label: "#", className: "number mono", show: (row) => row.id },
-      { label: t("session.name"), show: (row) => [element("a", { class: "name", href: to(["session", String(row.id)]) }, named(row.name)), " ",
-        row.erased_at ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row), element("div", { class: "narrow" }, actionsOf(row, () => void this.load()))] },
+      { label: t("session.name"), show: (row) => [element("a", { class: "name", href: placeOf(row) }, named(row.name)), " ",
+        row.erased_at ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row), element("div", { class: "narrow" }, actions(row))] },
       { label: t("session.model"), className: "wide", show: (row) => named(row.model ?? row.provider) },
       { label: t("session.client"), className: "wide", show: (row) => named(row.client_family) },
       { label: t("gauge.title"), className: "gauge-cell", show: (row) => element("div", { "data-gauge": row.id }, "–") },
       { label: t("tile.cost"), className: "number wide", show: (row) => element("span", { "data-cost": row.id }, "–") },
       { label: t("tile.compactions"), className: "number wide", show: (row) => number(row.compaction_count) },
       { label: t("tile.last"), className: "nowrap wide", show: (row) => element("span", { "data-last": row.id }, ago(row.created_at)) },
-      { label: t("session.actions"), hide: true, className: "nowrap wide", show: (row) => actionsOf(row, () => void this.load()) },
+      { label: t("session.actions"), hide: true, className: "nowrap wide", show: actions },
     ] });
   }
 
@@ -151,7 +156,7 @@ class Sessions {
     void this.#costs();
     const next = async () => {
       for (let row = waiting.shift(); row && !this.page.left; row = waiting.shift()) {
-        const found = await get(`/api/sessions/${row.id}?metrics_limit=1`, { signal }).catch(() => null);
+        const found = await get(address(`/api/sessions/${row.id}`, { metrics_limit: 1, at: this.page.at }), { signal }).catch(() => null);
         if (!found) continue;
         const put = (/** @type {string} */ name, /** @type {any} */ value) => {
           const cell = this.holder.querySelector(`[data-${name}="${row.id}"]`);
@@ -159,14 +164,13 @@ class Sessions {
         };
         put("gauge", gaugeCell(found.context.current_tokens, found.context.max_context));
         put("last", ago(found.recent_metrics[0]?.timestamp ?? row.created_at));
-        
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, next));
   }
 
   async #costs() {
-    const found = await optional("/api/usage?group_by=session&limit=1000", { signal: this.page.signal }).catch(() => null);
+    const found = await optional(address("/api/usage", { group_by: "session", limit: 1000, at: this.page.at }), { signal: this.page.signal }).catch(() => null);
     for (const group of found?.groups ?? []) {
       const cell = this.holder.querySelector(`[data-cost="${Number(group.key)}"]`);
       if (cell) fill(cell, money(group.cost_usd));

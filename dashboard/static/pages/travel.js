@@ -1,7 +1,7 @@
 // @ts-check
 // Time travel through a session. One position drives every panel; the address holds it.
 
-import { get } from "../core/api.js";
+import { address, get, optional } from "../core/api.js";
 import { beforePaint, element, fill, whenQuiet } from "../core/dom.js";
 import { money, number, short } from "../core/formats.js";
 import { pageKeys } from "../core/keys.js";
@@ -10,8 +10,11 @@ import { note } from "../core/router.js";
 import { t } from "../core/texts.js";
 import { compactButtons } from "../parts/compacting.js";
 import { savingChart, tokenChart } from "../parts/context_charts.js";
+import { erasedNote, unlessErased } from "../parts/erased.js";
+import { forkButton } from "../parts/forking.js";
 import { gauge, tiles } from "../parts/gauge.js";
 import { fileLink } from "../parts/links.js";
+import { momentNote } from "../parts/past.js";
 import { sessionHead, sessionTabs } from "../parts/session_head.js";
 import * as states from "../parts/states.js";
 import { scrubber } from "../time/scrubber.js";
@@ -23,20 +26,25 @@ import { EventWindow } from "../travel/window.js";
 
 const REST_MS = 90;
 const QUIET_MS = 800;
+export const past = "own";
 
 /** @param {import("../core/page.js").Page} page @param {string} id */
 export async function show(page, id) {
   const { signal } = page;
-  const [detail, timeline] = await Promise.all([get(`/api/sessions/${id}?metrics_limit=0`, { signal }), Timeline.load(id, { signal })]);
-  if (!page.left) new Travel(page, id, detail, timeline).begin();
+  const read = (/** @type {number | null} */ at) => address(`/api/sessions/${id}`, { metrics_limit: 0, at });
+  const [now, then, timeline] = await Promise.all([get(read(null), { signal }),
+    page.at === null ? null : optional(read(page.at), { signal }), Timeline.load(id, { signal })]); // it may not have been there
+  if (!page.left) new Travel(page, id, then ?? now, timeline, now.session.erased_at).begin();
 }
 
 class Travel {
-  /** @param {import("../core/page.js").Page} page @param {string} id @param {any} detail @param {Timeline} timeline */
-  constructor(page, id, detail, timeline) {
+  /** @param {import("../core/page.js").Page} page @param {string} id @param {any} detail @param {Timeline} timeline
+   * @param {string | null} erased when its contents were erased, whatever moment is looked at */
+  constructor(page, id, detail, timeline, erased) {
     this.page = page;
     this.id = id;
     this.session = detail.session;
+    this.erased = { erased_at: erased };
     this.timeline = timeline;
     /** The event that is looked at; null for the present. @type {number | null} */
     this.at = null;
@@ -53,6 +61,14 @@ class Travel {
     this.comparing = new Comparing(page, id, () => this.position);
     this.scrub = scrubber(timeline, seek);
     this.past = element("div", {});
+    /** Why the moment that was asked for is not shown. */
+    this.problem = "";
+    this.noted = "";
+    this.compact = compactButtons(id, () => this.quiet());
+    this.fork = forkButton(id, () => ({ at: this.at, position: this.position }));
+    this.head = element("div", {});
+    this.tabs = element("div", {});
+    this.headed = "";
     this.paint = beforePaint(() => this.#paint());
     this.rest = whenQuiet(() => void this.#rested(), REST_MS);
     this.quiet = whenQuiet(() => void this.#rested(), QUIET_MS);
@@ -62,15 +78,12 @@ class Travel {
     const { page } = this;
     document.body.classList.add("has-scrubber");
     fill(page.root,
-      sessionHead(this.session, fileLink("CSV", `/api/export/csv?session_id=${this.id}`, `session-${this.id}.csv`),
-        fileLink("JSON", `/api/export/json?session_id=${this.id}`, `session-${this.id}.json`),
-        fileLink("JSONL", `/api/export/json?session_id=${this.id}&format=jsonl`, `session-${this.id}.jsonl`),
-        compactButtons(this.id, () => this.quiet())),
-      sessionTabs(this.id, "travel"), this.past, this.scrub.node,
+      this.head, this.tabs, erasedNote(this.erased), this.past, this.scrub.node,
       element("section", { class: "card half stretch", "aria-label": t("gauge.title") }, element("header", {}, element("h2", {}, t("gauge.title"))), this.gauge.node),
       element("div", { class: "half" }, this.tiles.node),
       this.tokens.node, this.savings.node, this.events.node, this.moment.node, this.context.node, this.comparing.node);
-    page.turned = (query) => this.seek(this.#asked(query));
+    for (const button of [this.fork, ...this.compact]) unlessErased(this.erased, button);
+    page.turned = () => this.#go();
     page.follow((message) => this.#hear(message));
     for (const end of [() => this.tokens.chart.end?.(), () => this.savings.chart.end?.(), this.scrub.end, this.rest.stop, this.quiet.stop]) page.whenLeft(end);
     page.whenLeft(pageKeys({ ",": () => this.step(-1), ".": () => this.step(1), "[": () => this.scrub.jump(-1), "]": () => this.scrub.jump(1),
@@ -82,18 +95,30 @@ class Travel {
         this.step(by);
       }, true);
     }
-    this.seek(this.#asked(page.query));
+    this.#go();
+    this.#headOf();
     void this.events.load(this.position);
   }
 
-  /** A position, or a time. @param {URLSearchParams} query */
-  #asked(query) {
-    const text = query.get("at");
-    if (!text) return null;
-    if (/^\d+$/.test(text)) return Number(text);
-    const time = new Date(text).getTime();
-    const later = this.timeline.times.findIndex((each) => each > time);
-    return Number.isNaN(time) || later < 0 ? null : this.timeline.position(Math.max(later - 1, 0));
+  /** To where the address says; where there is no such moment of the session, that is said, and the address stays. */
+  #go() {
+    const { asked, position, problem } = this.page.moment;
+    const first = this.timeline.position(0);
+    const early = position !== null && position < first;
+    this.seek(problem || early ? null : position);
+    this.problem = early ? t("moment.early", { asked, id: this.id, first: number(first) }) : problem;
+  }
+
+  /** The session's name and state as of the moment, with files and tabs that are of it. */
+  #headOf() {
+    const { at, id, session } = this;
+    const state = JSON.stringify([at, session.name, session.is_active, session.model]);
+    if (state === this.headed) return;
+    this.headed = state;
+    const file = (/** @type {string} */ label, /** @type {string} */ form, /** @type {any} */ query = {}) => fileLink(label, address(`/api/export/${form}`, { session_id: id, ...query, at }), `session-${id}.${label.toLowerCase()}`);
+    fill(this.head, sessionHead({ ...session, ...this.erased, then: at !== null }, file("CSV", "csv"), file("JSON", "json"), file("JSONL", "json", { format: "jsonl" }), this.fork, this.compact));
+    fill(this.tabs, sessionTabs(id, "travel", at));
+    this.events.at(at);
   }
 
   get newest() { return this.timeline.position(this.timeline.last); }
@@ -102,6 +127,7 @@ class Travel {
 
   /** @param {number | null} position */
   seek(position) {
+    this.problem = "";
     this.at = position === null || position >= this.newest ? null : Math.max(position, this.timeline.position(0));
     this.paint();
     this.rest();
@@ -137,7 +163,10 @@ class Travel {
   }
 
   #notePast() {
-    if (Boolean(this.past.firstChild) === (this.at !== null)) return;
+    const state = this.problem || (this.at === null ? "" : "past");
+    if (this.noted === state) return;
+    this.noted = state;
+    if (this.problem) return void fill(this.past, momentNote({ ...this.page.moment, problem: this.problem }, true));
     const back = element("button", { type: "button", class: "small", click: () => this.seek(null) }, t("scrub.to-live"));
     fill(this.past, this.at === null ? null : states.note("past", element("div", { class: "row" },
       element("span", { class: "mark past" }, t("past.title")), element("span", {}, t("past.more")), back)));
@@ -146,7 +175,8 @@ class Travel {
   /** What is not in the columns, once the slider rests. */
   async #rested() {
     const { at, position } = this;
-    note({ at: at ?? "" });
+    if (!this.problem) note({ at: at ?? "" });
+    this.#headOf();
     if (!this.inside) void this.events.load(position);
     void this.moment.event(position);
     if (this.context.at !== at || at === null) this.context.move(at);
@@ -155,6 +185,7 @@ class Travel {
     this.exact = position;
     const { stats, session, context } = found.detail;
     Object.assign(this.session, session);
+    this.#headOf();
     this.gauge.set(context.current_tokens, context.max_context, session.reserved_tokens, [t(session.auto_compaction_enabled ? "auto.on" : "auto.off")]);
     this.tiles.set({ requests: number(stats.total_requests), compactions: number(session.compaction_count), saved: short(found.saved),
       masked: number(found.masked), total: short(stats.cumulative_total_tokens) });

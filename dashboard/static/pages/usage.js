@@ -9,6 +9,7 @@ import { tiles } from "../parts/gauge.js";
 import { csvButton, fileLink, jsonButton } from "../parts/links.js";
 import { named } from "../parts/messages.js";
 import { pager } from "../parts/pager.js";
+import { onlyNow } from "../parts/past.js";
 import { doing, tell } from "../parts/receipts.js";
 import { empty } from "../parts/states.js";
 import { table } from "../parts/table.js";
@@ -18,6 +19,7 @@ import { ownUsage } from "../parts/own_usage.js";
 const SIZE = 25;
 const MOST = 1000;
 const QUIET_MS = 800;
+export const past = "read";
 
 /** @param {import("../core/page.js").Page} page */
 export async function show(page) {
@@ -39,9 +41,9 @@ export async function show(page) {
   const slice = () => element("div", { class: "stack" }, taskTable(rows.slice(offset, offset + SIZE)),
     pager({ total: rows.length, offset, size: SIZE, turn: (next) => { offset = next; fill(tasks, slice()); } }));
   const load = () => Promise.all([
-    page.into(ledgers, async () => ledgerList(await get("/api/cline/status", how), () => void load())),
+    page.into(ledgers, async () => onlyNow(page, ledgerList(await get(address("/api/cline/status", { at: page.at }), how), () => void load()))),
     page.into(tasks, async () => {
-      const found = await get(address("/api/cline/usage", { limit: MOST }), how);
+      const found = await get(address("/api/cline/usage", { limit: MOST, at: page.at }), how);
       rows = found.items;
       const sum = (/** @type {string} */ key) => rows.reduce((total, row) => total + row[key], 0);
       figures.set({ tasks: number(found.total ?? rows.length), in: short(sum("tokens_in")), out: short(sum("tokens_out")), cost: money(rows.length ? sum("total_cost") : null) });
@@ -52,10 +54,10 @@ export async function show(page) {
   const card = (/** @type {string} */ name, /** @type {string} */ shape, /** @type {any} */ body, /** @type {any[]} */ ...tools) => element("section", { class: `card ${shape}`, "aria-label": t(`usage.${name}`) },
     element("header", {}, element("h2", {}, t(`usage.${name}`)), element("div", { class: "tools" }, tools)), body);
   fill(page.root, element("div", { class: "head" }, element("h1", {}, t("rail.usage"))), own, element("h2", {}, t("usage.from-ledgers")), figures.node,
-    card("groups", "half", groups, ...byDayAndModel), card("ledgers", "half", ledgers), card("tasks", "", tasks, fileLink("JSON", "/api/cline/usage?limit=1000", "usage.json"), csv));
+    card("groups", "half", groups, ...byDayAndModel), card("ledgers", "half", ledgers), card("tasks", "", tasks, fileLink("JSON", address("/api/cline/usage", { limit: MOST, at: page.at }), "usage.json"), csv));
   const limits = element("div", {});
   const limit = async () => {
-    const made = await budgets(page.signal);
+    const made = page.past ? "" : await budgets(page.signal); // they are only known of now
     limits.hidden = !made;
     fill(limits, made);
   };
@@ -71,7 +73,7 @@ export async function show(page) {
   });
   await Promise.all([load(), page.into(own, async () => {
     await limit();
-    used = await ownUsage(page.signal);
+    used = await ownUsage(page.signal, page.at);
     return element("div", { class: "column" }, limits, used?.node);
   })]);
 }

@@ -12,11 +12,11 @@ import { explain, note } from "./states.js";
 
 const TYPED_MS = 250;
 
-/** How it is to be done; what is left empty is as configured. @typedef {{preserve?: string, force?: boolean}} How */
+/** How it is to be done; what is left empty is as configured, and now. @typedef {{preserve?: string, force?: boolean, at?: number | null}} How */
 
 /** @param {number | string} session @param {How} [how] */
-async function previewOf(session, { preserve = "", force = false } = {}) {
-  return get(address(`/api/compaction/${session}/preview`, { preserve_messages: preserve, force: force || null }));
+async function previewOf(session, { preserve = "", force = false, at = null } = {}) {
+  return get(address(`/api/compaction/${session}/preview`, { preserve_messages: preserve, force: force || null, at }));
 }
 
 /** @param {any} found */
@@ -38,10 +38,10 @@ export function previewView(found) {
       messageView({ role: message.role, preview: message.preview, truncated: message.full_length > message.preview.length }, { kind: "removed", small: true }))));
 }
 
-/** @param {number | string} session */
-export async function preview(session) {
+/** @param {number | string} session @param {number | null} [at] */
+export async function preview(session, at = null) {
   try {
-    show(t("compact.preview-title"), previewView(await previewOf(session)));
+    show(t("compact.preview-title"), previewView(await previewOf(session, { at })));
   } catch (error) {
     complain(error);
   }
@@ -98,18 +98,25 @@ function keepShown(session, form, yes, shown, possible) {
   });
 }
 
-/** @param {number | string} session @param {HTMLButtonElement | null} button @param {{history_id?: number, log_id?: number}} [which] */
-export async function undo(session, button, which = {}) {
-  const answer = await ask({ title: t("undo.title"), body: [element("p", {}, t("undo.what"))], yes: t("undo.do") });
+/** Which one that is, in words. @param {any} row of the history */
+export const undoes = (row) => t(`undo.${row.kind}`, { id: row.id, before: number(row.tokens_before), after: number(row.tokens_after), n: number(row.summarized_messages) });
+
+/** @param {number | string} session @param {HTMLButtonElement | null} button @param {any} row of the history */
+export async function undo(session, button, row) {
+  const answer = await ask({ title: t(`undo.title-${row.kind}`), body: [element("p", {}, element("strong", {}, undoes(row))), element("p", {}, t("undo.what"))], yes: t("undo.do") });
   if (!answer) return false;
+  const which = row.kind === "compression" ? { log_id: row.id } : { history_id: row.id };
   const done = await doing(button, () => post(`/api/compaction/${session}/revert`, which));
   if (done) tell(t("undo.done", { count: done.value.restored_refs.length, n: number(done.value.restored_refs.length) }));
   return Boolean(done);
 }
 
+/** @param {number | string} session @param {number | null} [at] */
+export const previewButton = (session, at = null) => element("button", { type: "button", id: "preview-button", click: () => void preview(session, at) }, t("action.preview"));
+
 /** @param {number | string} session @param {() => void} after */
 export function compactButtons(session, after) {
-  const first = element("button", { type: "button", id: "preview-button", click: () => void preview(session) }, t("action.preview"));
+  const first = previewButton(session);
   const main = element("button", { type: "button", class: "primary", id: "compact-button", click: async () => { if (await compact(session, main)) after(); } }, t("action.compact"));
   return [first, main];
 }

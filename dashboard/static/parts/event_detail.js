@@ -1,7 +1,7 @@
 // @ts-check
 // One event: what it changed, whom it names, the whole of it as it stands in the log.
 
-import { get } from "../core/api.js";
+import { address, get } from "../core/api.js";
 import { element } from "../core/dom.js";
 import { moment, number } from "../core/formats.js";
 import { to } from "../core/router.js";
@@ -10,24 +10,34 @@ import { eventName } from "./badges.js";
 import { copy, curlButton, eventLink, fileLink, sessionLink } from "./links.js";
 import { messageView, named } from "./messages.js";
 import { paged } from "./pager.js";
+import { note } from "./states.js";
 
 const REFS = 8;
 const CHANGES = 14;
 
 /** @param {number} position @param {AbortSignal} [signal] */
 export async function eventDetail(position, signal) {
-  return view(await get(`/api/events/${position}`, { signal }));
+  return view(...await eventAndErasure(position, signal));
 }
 
-/** @param {any} event */
-export function view(event) {
+/** An event, and when what its session said was erased. @param {number | string} position @param {AbortSignal} [signal] @returns {Promise<[any, string | null]>} */
+export async function eventAndErasure(position, signal) {
+  const event = await get(`/api/events/${position}`, { signal });
+  if (event.session_id === null) return [event, null];
+  const { events } = await get(address("/api/events", { session_id: event.session_id, type: "SessionErased", from: event.position + 1, limit: 1 }), { signal });
+  return [event, events[0]?.timestamp ?? null];
+}
+
+/** @param {any} event @param {string | null} erased */
+export function view(event, erased) {
   const path = `/api/events/${event.position}`;
   return element("div", { class: "stack", "data-event": event.position },
     element("div", { class: "row" }, eventName(event.type), eventLink(event.position),
       element("span", { class: "muted small" }, moment(event.timestamp))),
     element("p", { lang: "en" }, event.summary),
     element("dl", { class: "facts small" }, facts(event)),
-    event.changes.length ? [element("h3", {}, t("event.changes")), paged(event.changes, CHANGES, change)] : element("p", { class: "muted small" }, t("event.no-changes")),
+    erased ? note("warn", t("event.erased", { time: moment(erased) })) : null,
+    event.changes.length ? [element("h3", {}, t("event.changes")), paged(event.changes, CHANGES, change)] : erased ? null : element("p", { class: "muted small" }, t("event.no-changes")),
     event.refs.length ? [element("h3", {}, t("event.refs", { count: event.refs.length, n: number(event.refs.length) })),
       paged(event.refs, REFS, (ref) => messageView(ref, { small: true }))] : null,
     element("details", {}, element("summary", {}, t("event.raw")),

@@ -86,5 +86,5 @@ export const curlButton = (path) =>
 export const eventLink = (position, type) =>
   element("a", { href: to(["event", String(position)]) }, type ? eventName(type) : `#${position}`);
 
-/** @param {number | null} id */
-export const sessionLink = (id) => (id === null ? "–" : element("a", { href: to(["session", String(id)]) }, String(id)));
+/** @param {number | null} id @param {number | null} [at] */
+export const sessionLink = (id, at = null) => (id === null ? "–" : element("a", { href: to(["session", String(id)], { at }) }, String(id)));

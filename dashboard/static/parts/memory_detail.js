@@ -1,19 +1,20 @@
 // @ts-check
 // One memory whole: where it comes from, and letting it go or having it back.
 
-import { get, send } from "../core/api.js";
+import { address, get, send } from "../core/api.js";
 import { element, fill } from "../core/dom.js";
 import { moment, number, percent } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { mark } from "./badges.js";
 import { show } from "./dialog.js";
 import { eventLink, sessionLink } from "./links.js";
+import { onlyNow } from "./past.js";
 import { complain, doing } from "./receipts.js";
 
-/** @param {string | number} id @param {() => void} after */
-export async function memoryDialog(id, after) {
+/** @param {import("../core/page.js").Page} page @param {string | number} id @param {() => void} after */
+export async function memoryDialog(page, id, after) {
   const holder = element("div", { class: "stack" });
-  const draw = async () => { fill(holder, view(await get(`/api/memory/${id}`), change)); };
+  const draw = async () => { fill(holder, onlyNow(page, view(await get(address(`/api/memory/${id}`, { at: page.at })), change))); };
   /** @param {HTMLButtonElement} button @param {string} method @param {string} path */
   const change = async (button, method, path) => {
     if (await doing(button, () => send(method, path))) {

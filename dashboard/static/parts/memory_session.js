@@ -7,6 +7,7 @@ import { element, fill } from "../core/dom.js";
 import { number, percent, short } from "../core/formats.js";
 import { t } from "../core/texts.js";
 import { ask, field } from "./dialog.js";
+import { onlyNow } from "./past.js";
 import { doing, tell } from "./receipts.js";
 import { empty } from "./states.js";
 import { table } from "./table.js";
@@ -22,14 +23,14 @@ export function memoryOfSession(page) {
   };
   const form = element("form", { class: "line", submit: (/** @type {Event} */ event) => event.preventDefault() },
     field(t("event.session"), "session", { type: "number", min: 1, required: true }),
-    button("history", (id) => history(page, id)), button("similar", (id) => similar(page, id)), button("cluster", clusters),
-    button("promote", async (id) => tell((await post(`/api/memory/promote-patterns/${id}`)).value.message)));
-  return element("div", { class: "stack" }, form, element("div", { class: "row" }, cleanup()), result);
+    button("history", (id) => history(page, id)), button("similar", (id) => similar(page, id)), onlyNow(page, button("cluster", clusters)),
+    onlyNow(page, button("promote", async (id) => tell((await post(`/api/memory/promote-patterns/${id}`)).value.message))));
+  return element("div", { class: "stack" }, form, element("div", { class: "row" }, onlyNow(page, cleanup())), result);
 }
 
 /** @param {import("../core/page.js").Page} page @param {string} id */
 async function history(page, id) {
-  const { history: rows } = await get(`/api/sessions/${id}/memory?limit=500`, { signal: page.signal });
+  const { history: rows } = await get(address(`/api/sessions/${id}/memory`, { limit: 500, at: page.at }), { signal: page.signal });
   if (!rows.length) return empty(t("memory.no-history"));
   const sorted = [...rows].sort((a, b) => a.timestamp.localeCompare(b.timestamp));
   const series = [{ key: "memory", label: t("memory.of-memory"), tone: "--series-2", fill: true, format: number, axisFormat: short },
@@ -45,7 +46,7 @@ async function history(page, id) {
 
 /** @param {import("../core/page.js").Page} page @param {string} id */
 async function similar(page, id) {
-  const answer = await get(address(`/api/memory/similar/${id}`, { peek: true }), { signal: page.signal });
+  const answer = await get(address(`/api/memory/similar/${id}`, { peek: true, at: page.at }), { signal: page.signal });
   if (!answer.results_count) return empty(t("memory.nothing"), answer.message ?? "");
   return table({ caption: t("memory.do-similar"), rows: answer.results, key: (row) => row.id, columns: [
     { label: t("memory.score"), className: "number", show: (row) => percent(100 * row.similarity_score) },

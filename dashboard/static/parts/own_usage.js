@@ -30,8 +30,8 @@ export function throughProxy(all) {
     unpriced: left("unpriced"), cost_usd: priced ? (micros(all.cost_usd) - micros(imported.cost_usd)) / 1e6 : null };
 }
 
-/** The card; `null` where the proxy has no such figures. `again` reads it anew. @param {AbortSignal} signal */
-export async function ownUsage(signal) {
+/** The card; `null` where the proxy has no such figures. `again` reads it anew. @param {AbortSignal} signal @param {number | null} at */
+export async function ownUsage(signal, at) {
   const holder = element("div", { class: "scroll" });
   const links = element("div", { class: "tools" });
   const figures = tiles([["requests", t("tile.requests")], ["in", t("exchange.in")], ["out", t("exchange.out")], ["cost", t("tile.cost")], ["imported", t("usage.imported-tasks")]]);
@@ -47,7 +47,7 @@ export async function ownUsage(signal) {
     chosen = by;
     const data = new FormData(form);
     const asked = { from: data.get("from"), to: data.get("to"), model: data.get("model"), rollup: data.get("rollup") === "on" || null };
-    const path = address("/api/usage", { group_by: by, limit: 100, ...asked });
+    const path = address("/api/usage", { group_by: by, limit: 100, at, ...asked });
     if (asked.from && asked.to && asked.to < asked.from) {
       fill(holder, empty(t("usage.backwards")));
       return true;

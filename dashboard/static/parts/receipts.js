@@ -22,8 +22,8 @@ function show(content, kind = "") {
   setTimeout(close, STAYS_MS);
 }
 
-/** @param {string} text */
-export const tell = (text) => show([text]);
+/** @param {...(Node | string)} words */
+export const tell = (...words) => show(words);
 /** @param {any} error */
 export const complain = (error) => show([explain(error)], "bad");
 

@@ -9,10 +9,10 @@ import { t } from "../core/texts.js";
 import { badge } from "./badges.js";
 import { named } from "./messages.js";
 
-/** @param {any} session @param {...any} actions */
+/** `then` in a session: it is as it was, and its title does not follow. @param {any} session @param {...any} actions */
 export function sessionHead(session, ...actions) {
   return element("div", { class: "head" },
-    element("h1", { "data-session-name": session.id }, named(session.name)),
+    element("h1", { "data-session-name": session.then ? null : session.id }, named(session.name)),
     session.erased_at ? badge(t("session.erased"), "bad") : session.is_active ? badge(t("session.active"), "ok") : null,
     element("span", { class: "muted small" }, `#${session.id} · `, named(session.model ?? session.provider),
       session.client_family ? [" · ", named(session.client_family)] : null),
@@ -32,9 +32,10 @@ export function followNames() {
   });
 }
 
-/** @param {string | number} id @param {"travel" | "compactions" | "exchanges"} current */
-export function sessionTabs(id, current) {
-  const tabs = { travel: to(["session", String(id)]), compactions: to(["session", String(id), "compactions"]), exchanges: to(["session", String(id), "exchanges"]) };
+/** @param {string | number} id @param {"travel" | "compactions" | "exchanges"} current @param {number | null} at the moment that all three show */
+export function sessionTabs(id, current, at) {
+  const tab = (/** @type {string[]} */ ...more) => to(["session", String(id), ...more], { at });
+  const tabs = { travel: tab(), compactions: tab("compactions"), exchanges: tab("exchanges") };
   return element("nav", { class: "tabs", "aria-label": t("session.tabs") }, Object.entries(tabs).map(([name, href]) =>
     element("a", { href, "aria-current": name === current && "page" }, t(`session.${name}`))));
 }

@@ -24,6 +24,8 @@ export class EventWindow {
     this.events = [];
     this.ends = { newest: false, oldest: false };
     this.position = 0;
+    /** The moment that files are of; null for the present. @type {number | null} */
+    this.moment = null;
     this.holder = element("div", { class: "fixed-height" });
     this.chips = element("div", { class: "chips", role: "group", "aria-label": t("filter.types") });
     this.links = element("div", { class: "tools" });
@@ -39,11 +41,18 @@ export class EventWindow {
     this.#link();
   }
 
+  /** What is saved is what was there then. @param {number | null} moment */
+  at(moment) {
+    this.moment = moment;
+    this.#link();
+  }
+
   #link() {
-    const query = { type: [...this.types], limit: 1000 };
+    const then = this.moment;
+    const query = { type: [...this.types], limit: 1000, at: then };
     const path = `/api/sessions/${this.session}/events`;
     const csv = csvButton(`session-${this.session}-events.csv`, () => ({ head: ["position", "timestamp", "type", "summary"],
-      rows: this.events.map((event) => [event.position, event.timestamp, event.type, event.summary]) }));
+      rows: this.events.filter((event) => then === null || event.position <= then).map((event) => [event.position, event.timestamp, event.type, event.summary]) }));
     fill(this.links, fileLink("JSON", address(path, query), "events.json"), fileLink("JSONL", address(path, { ...query, format: "jsonl" }), "events.jsonl"), csv);
   }
 
