@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from api import memory_shapes as shapes
 from api.bodies import RequestBody, documented, read
 from api.errors import ApiError
 from api.fields import FROM_TEXT, MAX_INT, UNICODE, Offset, PathId, QueryId, TextFlag, TextId
-from api.memory_desk import Asked, MemoryDesk, Search
+from api.memory_desk import RELATED, Asked, MemoryDesk, Search
 from api.memory_fields import StoreBody, body_of, preview_of
 from api.reading import PAST, Reads
 from api.services import Services, Use
@@ -149,7 +150,8 @@ async def similar(
             session_id=session_id, query="", results_count=0, results=[], method="bm25", message=message
         )
     asked = await services.memory.asked(text)
-    found = await reads.run(services.memory.search, asked, session_id=session_id, limit=limit)
+    search = partial(services.memory.search, by_meaning_alone=RELATED)
+    found = await reads.run(search, asked, session_id=session_id, limit=limit)
     numbers = tuple(hit.memory.id for hit in found.hits)
     if numbers and not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
         await writes.append(RecallMemories(session_id, numbers, "similar"))

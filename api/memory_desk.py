@@ -23,6 +23,7 @@ from projections.words import Words
 _LISTED, _LISTED_OF_SESSION = 100, 1_000
 _RANKS = 60
 _OF_MEANING, _OF_WORDS = 2, 1
+RELATED = 0.6  # a score by meaning below which texts most likely have nothing to do with each other
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -88,8 +89,9 @@ class MemoryDesk:
         session_id: int | None = None,
         limit: int,
         threshold: float = 0.0,
+        by_meaning_alone: float = 0.0,
     ) -> Search:
-        """A query of the read tables."""
+        """A query of the read tables. `by_meaning_alone` is the least score of what shares no word with the query."""
         if self.vectors is None or asked.vector is None:
             found = search_memories(
                 db, self.words, asked.query, at=at, session_id=session_id, limit=limit, threshold=threshold
@@ -102,7 +104,9 @@ class MemoryDesk:
         cosines = {hit.memory.position: hit.score for hit in by_meaning}
         cosines |= self.vectors.cosines(asked.vector, [each.position for each in by_words])
         fused = _fused(by_words, [hit.memory.position for hit in by_meaning], cosines)
-        best = [each for each in fused if each.score >= threshold][:limit]
+        shared = {each.position for each in by_words}
+        best = [each for each in fused if each.position in shared or each.score >= by_meaning_alone]
+        best = [each for each in best if each.score >= threshold][:limit]
         return Search(hits(db, best, at=at), "hybrid", self.vectors.dimension)
 
 
@@ -122,5 +126,6 @@ def _fused(by_words: Sequence[Scored], by_meaning: Sequence[int], cosines: Mappi
 
 
 def _near(cosine: float) -> float:
-    """As a score: texts that mean the same reach 1, those that have nothing to do with each other stay below 0.5."""
+    """As a score: 1 for texts that mean the same, mostly less than RELATED for such as have nothing to do with each
+    other."""
     return round(math.sqrt(min(max(cosine, 0.0), 1.0)), 4)

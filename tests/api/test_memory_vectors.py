@@ -94,6 +94,10 @@ async def test_what_has_nothing_to_do_with_the_query_is_not_found(house: House, 
     answer = (await house.client.post("/api/memory/similarity", json=asked)).json()
     assert (answer["results"], answer["method"]) == ([], "hybrid")
     assert {(await house.client.get(f"/api/memory/{number}")).json()["access_count"] for number in (1, 2, 3)} == {1}
+    alike = (await house.client.get("/api/memory/similar/1?query=quantum+chromodynamics")).json()
+    assert (alike["results"], alike["method"]) == ([], "hybrid")
+    assert {(await house.client.get(f"/api/memory/{number}")).json()["access_count"] for number in (1, 2, 3)} == {1}
+    assert (await house.client.get("/api/memory/similar/1?query=kitten&peek=true")).json()["results_count"] == 3
     near = (await house.client.post("/api/memory/similarity", json={**asked, "query": "kitten"})).json()["results"]
     assert sorted(each["id"] for each in near) == ["1", "2", "3"]
     assert {each["score"] for each in near} == {1.0}
