@@ -1,6 +1,7 @@
 """`chronoproxy reconcile`: a provider's invoice beside what was counted here, and what nothing explains."""
 
 import argparse
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from api.cli_output import UsageError, json_line, line, table
+from api.cli_places import configuration_of
 from api.cli_tables import tables
 from api.invoices import MICRO, Columns, Invoice, InvoiceError, canonical, read_invoice
 from projections.usage import usage
@@ -77,6 +79,7 @@ def _ours(arguments: argparse.Namespace, days: Sequence[str]) -> dict[tuple[str,
     """What was counted on the days of the invoice, whoever counted it."""
     found: dict[tuple[str, str], Ours] = defaultdict(Ours)
     with tables(arguments) as (db, head):
+        _check_provider(arguments, db, head)
         for day in days:
             first = (date.fromisoformat(day).toordinal() - _EPOCH) * HOURS_OF_A_DAY
             asked = Asked(
@@ -88,6 +91,20 @@ def _ours(arguments: argparse.Namespace, days: Sequence[str]) -> dict[tuple[str,
                 mine.exchanges += entry.exchanges if entry.source != "none" else 0
                 mine.unpriced += entry.unpriced
     return {key: mine for key, mine in found.items() if mine.exchanges}
+
+
+def _check_provider(arguments: argparse.Namespace, db: sqlite3.Connection, head: int) -> None:
+    """One that nobody knows would leave all of the invoice unexplained. Raises UsageError."""
+    wanted = arguments.provider
+    if wanted is None:
+        return
+    known = {entry.key for entry in usage(db, Asked(group_by="provider"), at=head)}
+    if wanted in known:
+        return
+    known |= {provider.key for provider in configuration_of(arguments).providers}
+    if wanted not in known:
+        names = ", ".join(sorted(known))
+        raise UsageError(f"no provider {wanted[:80]!r} is configured or in the log; there are {names}")
 
 
 def _invoice(arguments: argparse.Namespace) -> Invoice:

@@ -100,4 +100,6 @@ def _reconciled(run: Run, directory: Path, day: str) -> None:
     other = run("reconcile", dearer, code=1)
     assert (other["equal"], other["totals"]["remainder_usd"]) == (False, 0.02)
     run("reconcile", dearer, "--tolerance", "0.03")
+    run("reconcile", dearer, "--provider", "demo", code=1)
+    assert "no provider 'nope'" in run("reconcile", dearer, "--provider", "nope", code=2)
     assert "none.csv" in run("reconcile", "none.csv", code=2)
