@@ -8,11 +8,13 @@ import msgspec
 
 LogSource = Literal["logs", "compile_chat", "api_error"]
 _LONGEST = 4_096  # bytes of a line that are looked at
-_MOST = 10**12
+_MOST = 10**9  # tokens that a line can mean
+_DIGITS = len(str(_MOST))
+_N = r"~?(?<![\d,])(\d{1,3}(?:,\d{3})++|\d++)(?!\d)"  # a whole number, also with commas; nothing is tried twice
 _BLOCK_LINES = 12
 
 _BEGINNING = re.compile(r"request had the following (token counts|properties)", re.IGNORECASE)
-_COUNT = re.compile(r"^\s*-\s*([a-z][a-z _]{0,40}?)\s*:\s*~?\s*(\d{1,15})\b", re.IGNORECASE)
+_COUNT = re.compile(r"^\s*-\s*([a-z][a-z _]{0,40}?)\s*:\s*~?\s*(\d++)\b", re.IGNORECASE)
 _BLOCK = {
     "contextlength": "context_length",
     "tools": "tools_tokens",
@@ -21,23 +23,31 @@ _BLOCK = {
     "systemmsgtokens": "system_message_tokens",
     "lastusermsgtokens": "prompt_tokens",
 }
-_ERROR = re.compile(r"\berror\b|\b4(00|13|29)\b|quota|rate.?limit|exceeded|too long|maximum context", re.IGNORECASE)
+_ERROR = re.compile(
+    r"\berror\b|\b4(00|13|29)\b|quota|rate.?limit|exceed|too (?:long|large)|overflow|maximum context", re.IGNORECASE
+)
 _LIMITS = (
-    re.compile(r"maximum context length is ~?(\d{1,15})", re.IGNORECASE),
-    re.compile(r"\blimit\"?\s*[:=]\s*\"?(\d{1,15})", re.IGNORECASE),
-    re.compile(r"> ?(\d{1,15}) maximum", re.IGNORECASE),
+    re.compile(rf"maximum context length is {_N}", re.IGNORECASE),
+    re.compile(rf"context (?:size|window|length|limit)(?: of| is)?\s*+[:=(]?\s*+{_N}(?!\s*+/)", re.IGNORECASE),
+    re.compile(rf"\blimit\"?\s*+(?:[:=]|of|is)?\s*+\"?{_N}(?!\s*+/)", re.IGNORECASE),
+    re.compile(rf"> ?{_N}", re.IGNORECASE),
 )
 _ASKED = (
-    re.compile(r"(?:you requested|resulted in|prompt is too long:?)\s*~?(\d{1,15})", re.IGNORECASE),
-    re.compile(r"\bcurrent\"?\s*[:=]\s*\"?(\d{1,15})", re.IGNORECASE),
+    re.compile(rf"(?:requested:?|resulted in|prompt is too long:?|request \()\s*+{_N}(?!\s*+/)", re.IGNORECASE),
+    re.compile(rf"\bcurrent\"?\s*+[:=]\s*+\"?{_N}", re.IGNORECASE),
+    re.compile(rf"{_N}(?: tokens)? ?>", re.IGNORECASE),
+)
+_OF = (  # so many of so many, where it is tokens that are counted
+    re.compile(rf"\b(?:tokens?|context)\b[^\d/]{{0,24}}{_N}\s*+/\s*+{_N}", re.IGNORECASE),
+    re.compile(rf"{_N}\s*+/\s*+{_N}\s*+tokens?\b", re.IGNORECASE),
 )
 _NAMED = {
-    "prompt_tokens": re.compile(r"\b(?:prompt|input)[ _]?tokens?\"?\s*[:=]\s*~?(\d{1,15})", re.IGNORECASE),
+    "prompt_tokens": re.compile(rf"\b(?:prompt|input)[ _]?tokens?\"?\s*+[:=]\s*+{_N}", re.IGNORECASE),
     "completion_tokens": re.compile(
-        r"\b(?:completion|output|generated)[ _]?tokens?\"?\s*[:=]\s*~?(\d{1,15})", re.IGNORECASE
+        rf"\b(?:completion|output|generated)[ _]?tokens?\"?\s*+[:=]\s*+{_N}", re.IGNORECASE
     ),
-    "total_tokens": re.compile(r"\btotal[ _]?tokens?\"?\s*[:=]\s*~?(\d{1,15})", re.IGNORECASE),
-    "context_length": re.compile(r"\bcontext[ _]?length\"?\s*[:=]\s*~?(\d{1,15})", re.IGNORECASE),
+    "total_tokens": re.compile(rf"\btotal[ _]?tokens?\"?\s*+[:=]\s*+{_N}", re.IGNORECASE),
+    "context_length": re.compile(rf"\bcontext[ _]?length\"?\s*+[:=]\s*+{_N}", re.IGNORECASE),
 }
 
 
@@ -84,8 +94,9 @@ class LogReader:
         if count is None or self._lines >= _BLOCK_LINES:
             return self.end()
         name = _BLOCK.get(count[1].lower().replace(" ", ""))
-        if name is not None:
-            self._block[name] = _number(count[2])
+        number = _number(count[2])
+        if name is not None and number is not None:
+            self._block[name] = number
         self._lines += 1
         return None
 
@@ -96,20 +107,34 @@ def _of_block(counts: dict[str, int]) -> LogMetric:
 
 
 def _single(text: str) -> LogMetric | None:
-    if _ERROR.search(text):
-        limit, asked = _first(_LIMITS, text), _first(_ASKED, text)
-        if limit or asked:
-            return LogMetric(source="api_error", prompt_tokens=asked, total_tokens=asked, context_length=limit)
-    named = {name: _number(found[1]) for name, pattern in _NAMED.items() if (found := pattern.search(text))}
-    if not any(named.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")):
-        return None
-    total = named.pop("total_tokens", 0) or named.get("prompt_tokens", 0) + named.get("completion_tokens", 0)
+    limit, asked = _first(_LIMITS, text), _first(_ASKED, text)
+    used, whole = _of(text)
+    if _ERROR.search(text) and (limit or asked or whole):
+        asked = asked or used
+        return LogMetric(source="api_error", prompt_tokens=asked, total_tokens=asked, context_length=limit or whole)
+    named = {name: _first((pattern,), text) for name, pattern in _NAMED.items()}
+    if not any(named[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")):
+        return LogMetric(source="logs", prompt_tokens=used, total_tokens=used, context_length=whole) if whole else None
+    total = named.pop("total_tokens") or named["prompt_tokens"] + named["completion_tokens"]
     return LogMetric(source="logs", total_tokens=total, **named)
 
 
+def _of(text: str) -> tuple[int, int]:
+    """`123/45 tokens`: used, and what there is."""
+    for pattern in _OF:
+        found = pattern.search(text)
+        numbers = [_number(digits) or 0 for digits in found.groups()] if found else [0]
+        if all(numbers):
+            return numbers[0], numbers[1]
+    return 0, 0
+
+
 def _first(patterns: tuple[re.Pattern[str], ...], text: str) -> int:
-    return next((_number(found[1]) for pattern in patterns if (found := pattern.search(text))), 0)
+    """0 where a line does not say, or says what cannot be."""
+    return next((_number(found[1]) or 0 for pattern in patterns if (found := pattern.search(text))), 0)
 
 
-def _number(digits: str) -> int:
-    return min(int(digits), _MOST)
+def _number(digits: str) -> int | None:
+    """None where no request can have so many tokens."""
+    plain = digits.replace(",", "")
+    return int(plain) if len(plain) <= _DIGITS and int(plain) <= _MOST else None

@@ -59,6 +59,11 @@ def test_its_older_words() -> None:
         (b"ERROR 429 quota exceeded: input_token_count, limit: 250000, model: gemini", 0, 250_000),
         (b'{"error":{"message":"prompt is too long: 210000 tokens > 200000 maximum"}}', 210_000, 200_000),
         (b"rate limit exceeded, current: 1234", 1_234, 0),
+        (b"429 Rate limit reached on tokens per min (TPM): Limit 30000, Used 28331, Requested 3205.", 3_205, 30_000),
+        (b"429 This request would exceed your organization's rate limit of 40,000 input tokens per minute", 0, 40_000),
+        (b"Error: request (9000 tokens) exceeds the available context size (8192 tokens)", 9_000, 8_192),
+        (b"context overflow: 131072 > 128000", 131_072, 128_000),
+        (b"Error: context length exceeded: 9000/8192 tokens", 9_000, 8_192),
     ],
 )  # fmt: skip
 def test_errors_of_an_api(line: bytes, asked: int, limit: int) -> None:
@@ -71,6 +76,23 @@ def test_lines_that_name_counts() -> None:
     assert metric == LogMetric(source="logs", prompt_tokens=120, completion_tokens=30, total_tokens=150)
     (metric,) = read(b"Prompt tokens: ~7, total tokens: 9, contextLength: 100")
     assert metric == LogMetric(source="logs", prompt_tokens=7, total_tokens=9, context_length=100)
+
+
+def test_so_many_of_so_many() -> None:
+    for line in (b"context: 123/45", b"prompt has 123/45 tokens", b"Tokens used: 123 / 45"):
+        assert read(line) == [LogMetric(source="logs", prompt_tokens=123, total_tokens=123, context_length=45)]
+    assert read(b"2026/11/22 tokenizer loaded, step 123/45") == []
+
+
+def test_numbers_that_cannot_be_say_nothing() -> None:
+    huge = b"9" * 23
+    assert read(b"promptTokens: " + huge) == []
+    assert read(b"promptTokens: " + b"9" * 4_000) == []
+    assert read(b"Error 429: limit: " + huge + b", current: 1000000000001") == []
+    (metric,) = read(b"promptTokens: " + huge + b", completionTokens: 5")
+    assert (metric.prompt_tokens, metric.completion_tokens, metric.total_tokens) == (0, 5, 5)
+    (metric,) = read(BLOCK.replace(b"12000", huge))
+    assert (metric.tools_tokens, metric.system_message_tokens, metric.context_length) == (0, 800, 32_768)
 
 
 @pytest.mark.parametrize("line", [b"", b"started", b"tokens", b"error: none", b"the limit is near", b"\xff\xfe" * 99])
