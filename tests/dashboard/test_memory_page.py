@@ -22,11 +22,11 @@ LONG = "\n".join(
 
 @pytest.fixture
 def proxy(upstream: story.Provider) -> Iterator[ProxyProcess]:
-    """Session 1 with five memories, three of them about the same."""
+    """Session 1 with five memories, three of which say the same."""
     with ProxyProcess(story.config(upstream.base_url)) as process:
         with httpx.Client(base_url=process.url, timeout=30) as client:
             story.Agent(client, "work").work(2)
-            for text in (f"{PORT} 5433", f"{PORT} 5434", f"{PORT} 5435", LONG, "Cats sleep on sofas."):
+            for text in (f"{PORT} 5433", f"{PORT} 5433!", f"{PORT}: 5433", LONG, "Cats sleep on sofas."):
                 assert client.post("/api/memory/store?session_id=1", json={"content": text}).status_code == 200
             for _ in range(2):
                 client.post("/api/memory/store?session_id=1", json={"content": "Cats sleep on sofas."})
@@ -92,5 +92,5 @@ def test_they_are_made_shorter_and_put_together(open_page: Open, proxy: ProxyPro
 
 def test_a_memory_says_what_is_nearly_the_same(open_page: Open, proxy: ProxyProcess) -> None:
     page = open_page("memory", url=proxy.url).page
-    page.locator('section[aria-label="Memories by use"] tbody tr', has_text="5434").click()
+    page.locator('section[aria-label="Memories by use"] tbody tr', has_text="5433!").click()
     expect(page.get_by_role("dialog")).to_contain_text("Nearly the same: #1")
