@@ -12,10 +12,21 @@ from proxy.budgets import Account
 
 router = APIRouter(prefix="/api/budgets", tags=["monitoring"], dependencies=LIVE)
 
+_MICRO = 1_000_000
 
-class Unit(BaseModel):
-    """In tokens, US dollars or requests; `limit` and `left` are null where there is no limit. `left` is what a further
-    request may reserve."""
+
+class Count(BaseModel):
+    """Of tokens or requests; `limit` and `left` are null where there is no limit. `left` is what a further request may
+    reserve."""
+
+    limit: int | None
+    used: int
+    reserved: int
+    left: int | None
+
+
+class Dollars(BaseModel):
+    """The same of money, in USD."""
 
     limit: float | None
     used: float
@@ -27,9 +38,9 @@ class BudgetState(BaseModel):
     """`unpriced_requests` are among those that are used, and not among the dollars."""
 
     name: str
-    tokens: Unit
-    usd: Unit
-    requests: Unit
+    tokens: Count
+    usd: Dollars
+    requests: Count
     unpriced_requests: int
     resets_at: str | None
 
@@ -70,18 +81,27 @@ async def budgets(services: Use, session_id: QueryId = None) -> BudgetList:
 
 
 def _state(account: Account) -> BudgetState:
-    amounts = zip(account.limit, account.used, account.reserved, (1, 1_000_000, 1), strict=True)
-    tokens, dollars, requests = (_unit(limit, used, held, per) for limit, used, held, per in amounts)
+    amounts = zip(account.limit, account.used, account.reserved, strict=True)
+    tokens, micros, requests = (_count(*each) for each in amounts)
     return BudgetState(
         name=account.name,
         tokens=tokens,
-        usd=dollars,
+        usd=_dollars(micros),
         requests=requests,
         unpriced_requests=account.unpriced,
         resets_at=iso_or_none(account.resets_at),
     )
 
 
-def _unit(limit: int, used: int, reserved: int, per: int) -> Unit:
-    left = max(limit - used - reserved, 0) / per if limit else None
-    return Unit(limit=limit / per if limit else None, used=used / per, reserved=reserved / per, left=left)
+def _count(limit: int, used: int, reserved: int) -> Count:
+    left = max(limit - used - reserved, 0) if limit else None
+    return Count(limit=limit or None, used=used, reserved=reserved, left=left)
+
+
+def _dollars(micros: Count) -> Dollars:
+    return Dollars(
+        limit=None if micros.limit is None else micros.limit / _MICRO,
+        used=micros.used / _MICRO,
+        reserved=micros.reserved / _MICRO,
+        left=None if micros.left is None else micros.left / _MICRO,
+    )

@@ -109,7 +109,7 @@ class SessionCache(BaseModel):
 class Forecast(BaseModel):
     """`tokens_per_request` is the median growth of the context over the last requests of its line of conversation, null
     where it does not grow; `requests_left` until the window is full, about. Rates are of the last `exchanges`, from the
-    beginning of the first to the end of the last; null where that is no time."""
+    beginning of the first to the end of the last; null where there are fewer than two, or that is no time."""
 
     session_id: int
     current_tokens: int
@@ -197,8 +197,7 @@ async def forecast(session_id: PathId, reads: Reads, services: Use) -> Forecast:
     window = services.catalogue.max_context(row.provider, row.model)
     current, grown = found.pace.stats.context_tokens, _growth(found.pace.totals)
     remaining = max(window - row.reserved_tokens - current, 0)
-    span = _span(found.pace)
-    hours = span / _HOUR_MS
+    span, time = _span(found.pace), hours(found.pace)
     tokens = sum(each.usage.total_tokens for each in exchanges)
     costs = [each.cost for each in exchanges if each.cost is not None]
     return Forecast(
@@ -211,9 +210,9 @@ async def forecast(session_id: PathId, reads: Reads, services: Use) -> Forecast:
         requests_left=int(remaining // grown) if grown else None,
         exchanges=len(exchanges),
         span_ms=span,
-        requests_per_hour=round(len(exchanges) / hours, 2) if hours else None,
-        tokens_per_hour=round(tokens / hours, 2) if hours else None,
-        cost_per_hour_usd=usd(round(sum(costs) / hours)) if hours and costs else None,
+        requests_per_hour=round(len(exchanges) / time, 2) if time else None,
+        tokens_per_hour=round(tokens / time, 2) if time else None,
+        cost_per_hour_usd=usd(round(sum(costs) / time)) if time and costs else None,
         cost_per_request_usd=usd(round(sum(costs) / len(costs))) if costs else None,
         unpriced=sum(each.usage.source != "none" and each.cost is None for each in exchanges),
     )
@@ -233,6 +232,11 @@ def _growth(totals: Sequence[int]) -> float | None:
     steps = [after - before for before, after in itertools.pairwise(totals)]
     grown = float(median(steps)) if steps else 0.0
     return grown if grown > 0 else None
+
+
+def hours(found: Pace) -> float:
+    """What rates are of; 0 where there is none: how long one exchange took says nothing of when the next one comes."""
+    return _span(found) / _HOUR_MS if len(found.exchanges) > 1 else 0.0
 
 
 def _span(found: Pace) -> int:

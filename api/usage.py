@@ -15,11 +15,13 @@ from api.details import invalid
 from api.errors import InvalidFieldError
 from api.fields import FROM_TEXT, Offset, QueryId, QueryText, TextFlag
 from api.reading import PAST, Reads
+from api.services import Use
 from api.session_answers import living_session
 from api.times import iso, parse_time
 from projections.sessions import session_names, session_parents
 from projections.usage import usage
 from projections.usage_entries import HOUR_MS, HOURS_OF_A_DAY, Asked, Entry, Grouping
+from proxy.providers import Catalogue
 
 router = APIRouter(prefix="/api/usage", tags=["usage"], dependencies=PAST)
 
@@ -52,6 +54,7 @@ class Found(msgspec.Struct, frozen=True):
 @router.get("", response_model=Usage, responses=_CSV)  # type: ignore[arg-type]
 async def get(
     reads: Reads,
+    services: Use,
     group_by: Grouping | None = None,
     from_: Annotated[Moment, Query(alias="from")] = None,
     to: Moment = None,
@@ -65,8 +68,8 @@ async def get(
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Usage | Response:
     """Usage and cost of the exchanges that began in the hours from `from` to `to` (inclusive). With `rollup`, sessions
-    of sub-agents and forks are counted with the session that they came from. As CSV all groups, a line for each kind
-    of count."""
+    of sub-agents and forks are counted with the session that they came from. `model` is a name as it goes upstream, as
+    groups have it (`provider/name`), or as the configuration does. As CSV all groups, a line for each kind of count."""
     first, last = _hour(from_, "from", 0), _hour(to, "to", HOURS_OF_A_DAY - 1)
     if first is not None and last is not None and last < first:
         raise InvalidFieldError([invalid("moment", ("query", "to"), "Input should not be before `from`", to)])
@@ -76,6 +79,7 @@ async def get(
         to_hour=Asked(group_by=None).to_hour if last is None else last,
         provider=provider,
         model=model,
+        meant=_meant(services.catalogue, model) if model is not None else (),
         client_family=client_family,
     )
     found = await reads.run(find, asked, session_id, rollup)
@@ -95,6 +99,13 @@ async def get(
     )
 
 
+def _meant(catalogue: Catalogue, model: str) -> tuple[tuple[str, str], ...]:
+    """Providers and their names for it, beside all that have this very name."""
+    provider, slash, name = model.partition("/")
+    configured = [(each.provider, each.model) for each in catalogue.models() if each.key == model]
+    return tuple(dict.fromkeys([*configured, *([(provider, name)] if slash else [])]))
+
+
 def find(db: sqlite3.Connection, asked: Asked, session_id: int | None, rollup: bool, *, at: int) -> Found:
     """Raises NotFoundError where `session_id` names no session."""
     parents = session_parents(db, at=at) if rollup else {}
@@ -104,7 +115,7 @@ def find(db: sqlite3.Connection, asked: Asked, session_id: int | None, rollup: b
     names = session_names(db, at=at) if asked.group_by == "session" else {}
     entries = usage(db, asked, at=at)
     if rollup and asked.group_by == "session":
-        entries = [msgspec.structs.replace(entry, key=_root(entry.key, parents)) for entry in entries]
+        entries = [msgspec.structs.replace(entry, key=_root(entry.key, parents, session_id)) for entry in entries]
     return Found(usage_shapes.by_key(entries), names)
 
 
@@ -116,12 +127,13 @@ def _family(session_id: int, parents: dict[int, int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _root(key: str, parents: dict[int, int]) -> str:
-    """The session that it came from in the end; a circle, which should not be, ends where it began."""
+def _root(key: str, parents: dict[int, int], top: int | None) -> str:
+    """The session that it came from in the end, no further than `top`; a circle, which should not be, ends where it
+    began."""
     if not key:
         return key  # what a ledger says is of no session
     number, seen = int(key), set[int]()
-    while number in parents and number not in seen:
+    while number in parents and number != top and number not in seen:
         seen.add(number)
         number = parents[number]
     return str(number)

@@ -22,7 +22,7 @@ def imported_usage(db: sqlite3.Connection, asked: Asked, *, at: int) -> list[Ent
 def _wanted(part: PartRow, asked: Asked) -> bool:
     return (
         asked.provider in (None, part.provider or part.tool)
-        and asked.model in (None, part.model)
+        and asked.wants_model(part.provider or part.tool, part.model)
         and asked.client_family in (None, part.tool)
     )
 

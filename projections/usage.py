@@ -58,7 +58,10 @@ def _where(asked: Asked) -> tuple[str, list[object]]:
     if asked.sessions is not None:
         where.append(f"k.session_id IN ({', '.join('?' * len(asked.sessions))})")
         values += asked.sessions
-    for column in ("provider", "model", "client_family"):
+    if asked.model is not None:
+        where.append(f"(k.model = ?{' OR (k.provider, k.model) = (?, ?)' * len(asked.meant)})")
+        values += [asked.model, *(name for pair in asked.meant for name in pair)]
+    for column in ("provider", "client_family"):
         value = getattr(asked, column)
         if value is not None:
             where.append(f"k.{column} = ?")

@@ -11,7 +11,8 @@ HOURS_OF_A_DAY, HOUR_MS = 24, 3_600_000
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Which usage, and how grouped: None means any. Hours count from the epoch, the last one included. Groups of a day
-    have its number since the epoch as their key, those of a model `provider/model`."""
+    have its number since the epoch as their key, those of a model `provider/model`. `model` is a name that goes
+    upstream; what it means beside that is in `meant`, as pairs of a provider and its name for a model."""
 
     group_by: Grouping | None = None
     from_hour: int = 0
@@ -19,7 +20,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[int, ...] | None = None
     provider: str | None = None
     model: str | None = None
+    meant: tuple[tuple[str, str], ...] = ()
     client_family: str | None = None
+
+    def wants_model(self, provider: str | None, model: str | None) -> bool:
+        return self.model in (None, model) or (provider, model) in self.meant
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

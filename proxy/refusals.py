@@ -17,7 +17,7 @@ from schema.recorded import Metadata, NewEvent
 _MINUTE_S = 60.0
 _KEPT = 1_000
 
-_Kind = tuple[int | None, str]  # session and code
+_Kind = tuple[int | None, str, str | None]  # session, code, and where there is no session the name of the key
 
 
 def context_stream(session_id: int | None) -> str:
@@ -38,6 +38,7 @@ class _Told(msgspec.Struct):
 
 class Refusals:
     """Refused requests by session and code: the first is told at once, those of the next minute together at its end.
+    Those that belong to no session are of the key with which they came.
 
     `append` takes an event that nobody waits for."""
 
@@ -49,7 +50,8 @@ class Refusals:
     def tell(self, refused: ExchangeRefused, metadata: Metadata) -> list[NewEvent]:
         """One more; the events that are to be recorded now."""
         self.counts[refused.code] = self.counts.get(refused.code, 0) + 1
-        kind = (refused.session_id, refused.code)
+        session_id = refused.session_id
+        kind = (session_id, refused.code, metadata.by if session_id is None else None)
         told, now = self._told.get(kind), self._clock()
         if told is None or (not told.more and now - told.at >= _MINUTE_S):
             self._told[kind] = _Told(now)

@@ -167,9 +167,9 @@ class ExchangeInterrupted(Finished, frozen=True, kw_only=True):
 
 class ExchangeRefused(Event, frozen=True, kw_only=True):
     """Requests that we refused before anything went upstream: `count` of them since the last such event of the session
-    and code, at most one event a minute. `tokens` of the last one, as it would have gone upstream, and the `limit`, in
-    `unit` (None: tokens); `scope` names the limit where there are several. `session_id` is None where the request
-    belonged to none yet, and none was started for it."""
+    and code (without a session: of the key and code), at most one event a minute. `tokens` of the last one, as it would
+    have gone upstream, and the `limit`, in `unit` (None: tokens); `scope` names the limit where there are several.
+    `session_id` is None where the request belonged to none yet, and none was started for it."""
 
     session_id: int | None = None
     code: Literal["context_length_exceeded"] | RefusedByLimit

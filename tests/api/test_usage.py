@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 
+from api.session_usage import hours
 from commands.prices import AdoptPriceBook
+from projections.catalogue import PROJECTIONS
+from projections.session_requests import pace
 from schema.exchanges import Usage
 from schema.prices import PriceRow
 from schema.recorded import Metadata
 from schema.sessions import SessionStarted
 from tests.api.house import House
-from tests.projections.building import completed, failed, measured, refs, session, started
+from tests.projections.building import apply, completed, failed, measured, memory, record, refs, session, started
 
 BOOK = AdoptPriceBook((PriceRow(model="echo", input=1_000_000, output=2_000_000),), "a" * 64)
 _ESTIMATED = Usage(source="estimated", prompt_tokens=7, completion_tokens=1, total_tokens=8)
@@ -118,6 +121,37 @@ async def test_children_are_counted_with_their_parent_and_once(house: House) -> 
     assert (await _usage(house, "?provider=acme&client_family=x"))["totals"]["exchanges"] == 0
 
 
+async def test_a_family_is_counted_with_the_session_that_was_asked_for(house: House) -> None:
+    await _some(house)
+    grandchild = SessionStarted(session_id=3, name="grandchild", provider="demo", origin="auto", parent_id=2)
+    await house.record(grandchild, started(6, 3), completed(6, 3, measured(1_000, 0)))
+    (group,) = (await _usage(house, "?group_by=session&rollup=true&session_id=2"))["groups"]
+    assert (group["key"], group["name"], group["exchanges"]) == ("2", "=child", 4)
+    (group,) = (await _usage(house, "?group_by=session&rollup=true&session_id=3"))["groups"]
+    assert (group["key"], group["exchanges"]) == ("3", 1)
+    (group,) = (await _usage(house, "?group_by=session&rollup=true"))["groups"]
+    assert (group["key"], group["exchanges"]) == ("1", 6)
+
+
+@pytest.mark.parametrize(
+    ("model", "exchanges"),
+    [
+        ("echo", 4),
+        ("demo/echo", 4),  # a key of the configuration, and the key of a group
+        ("acme-big", 1),
+        ("acme/acme-big", 1),
+        ("big", 2),  # a key of the configuration, and the name of another model at its provider
+        ("acme/big", 1),
+        ("acme/echo", 0),
+        ("x", 0),
+    ],
+)
+async def test_a_model_by_any_of_its_names(house: House, model: str, exchanges: int) -> None:
+    await _some(house)
+    await house.record(started(6, 1, model_sent="acme-big", provider="acme"), completed(6, 1, measured(1, 1)))
+    assert (await _usage(house, f"?model={model}"))["totals"]["exchanges"] == exchanges
+
+
 async def test_an_earlier_moment(house: House) -> None:
     await _some(house)
     assert (await _usage(house, "?at=4"))["totals"]["exchanges"] == 1
@@ -210,8 +244,19 @@ async def test_how_long_the_window_lasts(house: House) -> None:
     assert (found["current_tokens"], found["remaining_tokens"], found["max_context"]) == (400, 600, 1_000)
     assert (found["tokens_per_request"], found["requests_left"], found["exchanges"]) == (100.0, 6, 4)
     assert (found["cost_per_request_usd"], found["unpriced"]) == (0.00025, 0)
+    one = (await house.client.get(f"{path}?at=4")).json()
+    assert (one["exchanges"], one["tokens_per_request"]) == (1, None)
+    assert (one["requests_per_hour"], one["tokens_per_hour"], one["cost_per_hour_usd"]) == (None, None, None)
     assert (await house.client.get(f"{path}?at=1")).json()["exchanges"] == 0
     assert (await house.client.get("/api/usage/sessions/9/forecast")).json()["code"] == "session_not_found"
+
+
+def test_one_exchange_has_no_rate() -> None:
+    db = memory()
+    apply(db, PROJECTIONS, record([session(1), *(each for n in (1, 2) for each in (started(n), completed(n)))]))
+    assert hours(pace(db, 1, at=3, limit=20)) == 0  # though it took a second
+    assert hours(pace(db, 1, at=5, limit=20)) == 3 / 3_600
+    db.close()
 
 
 async def test_who_broke_the_cache(house: House) -> None:

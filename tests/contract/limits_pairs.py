@@ -2,12 +2,13 @@
 
 from tests.contract.pair import NO_AT, get
 
-_UNIT = "{limit:number?, used:number, reserved:number, left:number?}"
+_COUNT = "{limit:int?, used:int, reserved:int, left:int?}"
+_USD = "{limit:number?, used:number, reserved:number, left:number?}"
 
 PAIRS = (
     get(
         "-", "/api/budgets",
-        f"{{budgets:{{name, tokens:{_UNIT}, usd:{_UNIT}, requests:{_UNIT}, unpriced_requests:int,"
+        f"{{budgets:{{name, tokens:{_COUNT}, usd:{_USD}, requests:{_COUNT}, unpriced_requests:int,"
         " resets_at:time?}[]}",
         NO_AT,
     ),

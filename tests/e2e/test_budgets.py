@@ -87,6 +87,8 @@ def test_a_session_a_key_and_money(mock: MockProcess) -> None:
             proxy.finished(answer.headers["x-exchange-id"])
         state = budgets(proxy, session_id=number)
         assert state["the session"]["tokens"] == {"limit": 400, "used": 54, "reserved": 0, "left": 346}
+        counts = [*state["the session"]["tokens"].values(), *state["key alice"]["requests"].values()]
+        assert {type(count) for count in counts} == {int}
         assert state["key bob"]["usd"]["used"] == pytest.approx(0.000711)
         assert state["key alice"]["unpriced_requests"] == 3
         assert httpx.get(f"{proxy.url}/api/budgets?session_id=99").status_code == 404
