@@ -177,5 +177,5 @@ CONTEXT_COMPRESSION: Recorded = {
     "update_context": (("context_id",), {"data": None, "title": None, "tags": None}),
     "compress": (("content",), {"algorithm": "zlib", "target_ratio": None}),
     "decompress": (("compressed",), {"algorithm": "zlib"}),
-    "retrieve": (("hash",), {"lines": None, "grep": None}),
+    "retrieve": (("hash",), {"lines": None, "grep": None, "offset": 0}),
 }
