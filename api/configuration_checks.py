@@ -1,6 +1,7 @@
 """What no single value of the configuration shows: addresses that would loop or be open, names that lead nowhere."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -97,6 +98,13 @@ def check_mcp(server: Server, mcp: Mcp) -> None:
         parts = urlsplit(entry.url)
         if entry.url and _is_own(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), server):
             raise ConfigurationError(f"{dotted(('mcp', 'servers', name, 'url'))}: this is the proxy's own address")
+
+
+def missing_roots(mcp: Mcp) -> list[str]:
+    """Warnings: of the directories that are opened to tools, those that are not there. They may come later."""
+    roots = mcp.fast_filesystem.roots
+    missing = [root for root in roots if not os.path.isdir(os.path.expanduser(root))]
+    return [f"mcp.fast_filesystem.roots: {root} is no directory" for root in missing]
 
 
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:

@@ -56,6 +56,10 @@ class McpServer(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> "McpServer":
+        if "@" in urlsplit(self.url).netloc:
+            raise ValueError(
+                "has a name or a password in its url, which is not sent: put it into headers, Authorization"
+            )
         if self.url and self.command:
             raise ValueError("has a url and a command: a server has one of them")
         wanted = {"http": self.url, "stdio": self.command, "builtin": "-"}[self.kind]

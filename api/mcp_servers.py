@@ -163,7 +163,8 @@ async def _back_ends(services: Services, seen: Mapping[str, Seen]) -> list[Serve
 
 
 def _gateway_server(services: Services, seen: Seen, row: McpServerRow | None) -> Server:
-    backend = services.gateway.servers[seen.name].backend
+    served = services.gateway.servers[seen.name]
+    backend = served.backend
     return _server(
         seen,
         kind=backend.transport,
@@ -171,6 +172,7 @@ def _gateway_server(services: Services, seen: Seen, row: McpServerRow | None) ->
         error_count=row.failures if row is not None else 0,
         capabilities=_CAPABILITIES.get(seen.name, ["tools"]),
         phase="phase4",
+        tools=sum(map(served.settings.allows, seen.checked.tools or ())),
     )
 
 
@@ -193,6 +195,7 @@ def _server(
     error_count: int,
     capabilities: list[str],
     phase: Literal["phase3", "phase4"],
+    tools: int = 0,
 ) -> Server:
     return Server(
         name=seen.name,
@@ -204,7 +207,7 @@ def _server(
         error_count=error_count,
         capabilities=capabilities,
         phase=phase,
-        tool_count=seen.checked.tools or 0,
+        tool_count=tools,
         error=seen.checked.error,
     )
 

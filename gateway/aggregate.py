@@ -15,15 +15,17 @@ Pass = Callable[[str, str, Mapping[str, Any], Caller], Awaitable[dict[str, Any]]
 
 
 class Aggregate:
-    """`names` are the servers, `call` passes a call on to one of them."""
+    """`names` are the servers, `call` passes a call on to one of them; `resting` says whether that would wait for a
+    server that keeps failing."""
 
     name = AGGREGATE
     transport = "builtin"
     address = "/mcp"
+    resting = False
 
-    def __init__(self, names: Sequence[str], call: Pass, version: str) -> None:
+    def __init__(self, names: Sequence[str], call: Pass, resting: Callable[[str], bool], version: str) -> None:
         self._names = tuple(names)
-        self._call = call
+        self._call, self._resting = call, resting
         self._identity = {
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "chronoproxy", "version": version},
@@ -59,7 +61,10 @@ class Aggregate:
         """Nothing is open."""
 
     async def _tools(self, server: str, caller: Caller) -> list[dict[str, Any]]:
-        """Of one server, with its name in front; none of one that does not answer, so that the others can be used."""
+        """Of one server, with its name in front; none of one that does not answer, or would not soon, so that the
+        others can be used."""
+        if self._resting(server):
+            return []
         try:
             result = await self._call(server, "tools/list", {}, caller)
         except (Refusal, RpcError):

@@ -35,6 +35,8 @@ def tool(
             return await run(caller, converted(given, arguments))
         except ToolFailure as failure:
             return text_answer(str(failure), is_error=True)
+        except UnicodeEncodeError as error:
+            return text_answer(f"Invalid arguments: character {error.start} of a text is half of one.", is_error=True)
 
     return Tool(
         name=name,

@@ -49,11 +49,18 @@ class Relayed(RpcError):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What a look at a server found. `error` is in words, None where all is well; `tools` None where unknown."""
+    """What a look at a server found. `error` is in words, None where all is well; `tools` are the names of its tools,
+    None where unknown."""
 
     connected: bool
-    tools: int | None = None
+    tools: tuple[str, ...] | None = None
     error: str | None = None
+
+
+def names_of(listed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the tools in a result of tools/list."""
+    tools = listed.get("tools")
+    return tuple(str(each.get("name")) for each in tools if isinstance(each, dict)) if isinstance(tools, list) else ()
 
 
 class Backend(Protocol):
@@ -78,6 +85,10 @@ class Backend(Protocol):
 
     async def check(self) -> Checked:
         """Whether it can be reached, looked up anew."""
+
+    @property
+    def resting(self) -> bool:
+        """Whether it keeps failing, so that it could be called after a while only."""
 
     async def aclose(self) -> None:
         """Stop what belongs to it."""

@@ -111,6 +111,8 @@ def get_file_info(roots: Roots, asked: GetFileInfo) -> Mapping[str, Any]:
 def extract_lines(roots: Roots, asked: ExtractLines) -> Mapping[str, Any]:
     place = roots.place(asked.path)
     lines = text_of(roots, place).split("\n")
+    total = len(lines) - (lines[-1] == "")  # the end of the last line begins no other one
+    lines = lines[:total] or lines
     wanted = _wanted(asked, lines)
     shown = sorted(
         {
@@ -123,7 +125,7 @@ def extract_lines(roots: Roots, asked: ExtractLines) -> Mapping[str, Any]:
     cut = _fitting(lines, shown[:_MOST_LINES])
     return {
         "path": place.shown,
-        "total_lines": len(lines),
+        "total_lines": total,
         "lines": [{"line": number, "text": lines[number - 1], "match": number in wanted} for number in cut],
         "truncated": len(cut) < len(shown),
     }

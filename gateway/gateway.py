@@ -77,7 +77,7 @@ class Gateway:
         self.servers = {
             name: Served(backend, settings, Breaker(time.monotonic)) for name, (backend, settings) in backends.items()
         }
-        everything = Aggregate(tuple(backends), self.call, version)
+        everything = Aggregate(tuple(backends), self.call, lambda name: backends[name][0].resting, version)
         longest = max((settings.timeout_s for _, settings in backends.values()), default=0.0) + 1.0
         self.servers[AGGREGATE] = Served(everything, ServerSettings(timeout_s=longest), Breaker(time.monotonic))
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 
 from gateway.addresses import ForbiddenAddressError, Resolve, pinned, same_origin
-from gateway.backend import Checked, Down, Invalid, Odd, Relayed, Silent
+from gateway.backend import Checked, Down, Invalid, Odd, Relayed, Silent, names_of
 from gateway.event_stream import EventStream
 from gateway.jsonrpc import encode
 from gateway.negotiation import NOBODY, Agreed, negotiate
@@ -40,6 +40,7 @@ class HttpServer:
     """`headers` go with every request. One handshake serves all callers."""
 
     transport = "http"
+    resting = False
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class HttpServer:
             result = await self.request("tools/list", {}, Caller())
         except (Down, Invalid, RpcError) as error:
             return Checked(connected=False, error=str(error)[:300])
-        return Checked(connected=True, tools=len(result.get("tools", ())))
+        return Checked(connected=True, tools=names_of(result))
 
     async def aclose(self) -> None:
         for task in self._tasks:

@@ -22,6 +22,7 @@ class InProcess:
 
     transport = "builtin"
     address = "builtin:"
+    resting = False
 
     def __init__(self, server: InProcessServer) -> None:
         self.name = server.name
@@ -62,7 +63,7 @@ class InProcess:
         """Nothing here waits for a notification."""
 
     async def check(self) -> Checked:
-        return Checked(connected=True, tools=len(self._tools))
+        return Checked(connected=True, tools=tuple(self._tools))
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -25,6 +25,10 @@ _NODES = 2_000_000
 _RESULTS = 1_000
 _VALUE = 1_000  # characters of a value in an answer of a search
 _AT_ONCE = 2
+_BY_PATH = (
+    f"Values in a JSON file by JSONPath (RFC 9535); {_RESULTS:,} values or {ANSWER_BYTES:,} bytes at most, more are"
+    " refused."
+)
 FilePath = Annotated[str, msgspec.Meta(description="A JSON file beneath an open directory.")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
@@ -53,7 +57,7 @@ def server(roots: Roots) -> InProcessServer:
         name=NAME,
         version=VERSION,
         tools=(
-            tool("json_query_jsonpath", "Values in a JSON file by JSONPath (RFC 9535).", ByPath, beside(by_path)),
+            tool("json_query_jsonpath", _BY_PATH, ByPath, beside(by_path)),
             tool("json_query_search_keys", "Keys in a JSON file that are like a text.", Search, beside(by_key)),
             tool("json_query_search_values", "Values in a JSON file that are like a text.", Search, beside(by_value)),
         ),

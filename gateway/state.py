@@ -11,6 +11,7 @@ from gateway.arguments import ToolFailure
 from gateway.tools import Caller
 from projections.store import ReadPool
 from projections.waiting import ProjectionLagError, Waiter
+from schema.appends import UnstorableError
 from schema.log import EventLog
 from schema.recorded import Metadata
 
@@ -33,6 +34,8 @@ class ServerState:
             await self._waiter.until(outcome.position)
         except CommandError as error:
             raise ToolFailure(str(error)) from None
+        except UnstorableError:
+            raise ToolFailure("It cannot be stored: a text in it holds half of a character.") from None
         except ProjectionLagError as error:
             raise ToolFailure(f"It is recorded, but cannot be shown yet: {error}.") from None
         return outcome.position

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backend import Checked, Down, Invalid
+from gateway.backend import Checked, Down, Invalid, names_of
 from gateway.child import Child, Program
 from gateway.negotiation import NOBODY, Agreed
 from gateway.tools import Caller, RpcError
@@ -89,7 +89,14 @@ class StdioServer:
             result = await self._once("", "tools/list", {})
         except (Down, Invalid, RpcError) as error:
             return Checked(connected=False, error=str(error)[:300])
-        return Checked(connected=True, tools=len(result.get("tools", ())))
+        return Checked(connected=True, tools=names_of(result))
+
+    @property
+    def resting(self) -> bool:
+        """Not while one of its programs is there, or is being started."""
+        places = self._places.values()
+        there = any(place.starting is not None or (place.child is not None and place.child.alive) for place in places)
+        return not there and any(place.not_before > time.monotonic() for place in places)
 
     async def aclose(self) -> None:
         if self._sweeping is not None:

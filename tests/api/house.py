@@ -140,8 +140,9 @@ async def open_house(
     stalled_s: float = 30.0,
     max_messages: int = MAX_MESSAGES,
     servers: Sequence[InProcessServer] = (),
+    allowed: tuple[str, ...] = (),
 ) -> AsyncIterator[House]:
-    """Everything of one data directory, closed at the end."""
+    """Everything of one data directory, closed at the end. `allowed` are the tools of the servers, empty for all."""
     async with AsyncExitStack() as stack:
         keys = KeyStore(path / "keys.sqlite")
         stack.callback(keys.close)
@@ -168,7 +169,7 @@ async def open_house(
         rate = RequestRate(lambda: 0.0)
         handler = CommandHandler(log, appender)
         gateway = Gateway(
-            {server.name: (InProcess(server), ServerSettings()) for server in servers},
+            {server.name: (InProcess(server), ServerSettings(tools=allowed)) for server in servers},
             Recorder(appender, len, contents=True, waiter=waiter),
             McpSessions(keys.secret("mcp sessions")),
             version="1.2.3",

@@ -166,6 +166,11 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
     assert (found.rate_limit.mode, found.rate_limit.max_wait_ms) == ("enforce", 1)
 
 
+def test_an_open_directory_that_does_not_exist_is_warned_of(loading: Loading, tmp_path: Path) -> None:
+    found = loading(LOCAL + f'[mcp.fast_filesystem]\nroots = ["{tmp_path}", "{tmp_path}/none"]\n')
+    assert found.warnings == (f"mcp.fast_filesystem.roots: {tmp_path}/none is no directory",)
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -186,6 +191,7 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         ('[providers.x]\nbase_url = "http://h:99999"', "providers.x.base_url"),
         ('[providers.x]\nbase_url = "http://[::1"', "providers.x.base_url"),
         ('[providers.x]\nbase_url = "http://u:p@h"\napi_key = "k"', "providers.x.base_url"),
+        ('[mcp.servers.x]\nurl = "http://u:p@h/mcp"', "mcp.servers.x"),
         ('[providers.x]\napi_key = "a\\nb"', "providers.x.api_key"),
         ('[providers.x]\nheaders = { "a b" = "c" }', "providers.x.headers"),
         ('[providers.x]\nheaders = { "a" = "b\\nc" }', "providers.x.headers"),

@@ -271,6 +271,12 @@ async def test_what_tools_cost(house: House) -> None:
     assert house.types() == []
 
 
+async def test_tools_that_are_not_allowed_are_not_counted(tmp_path: Path) -> None:
+    async with open_house(tmp_path, servers=(echo_server(),), allowed=("wh*", "none")) as house:
+        (server,) = (await house.client.get("/api/memory/all-servers")).json()["phase4"]
+        assert server["tool_count"] == 2
+
+
 async def test_how_the_servers_are(house: House) -> None:
     found = (await house.client.get("/api/memory/all-servers")).json()
     assert [(each["name"], each["phase"], each["connected"], each["url"]) for each in found["all"]] == [

@@ -79,6 +79,20 @@ async def test_lists_are_of_the_session(tmp_path: Path) -> None:
         assert (whole["contexts"][0]["id"], whole["total"]) == (other, 4)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("store_context", {"data": "x", "title": "\ud800"}),
+        ("store_context", {"data": "\ud800"}),
+        ("retrieve_context", {"context_id": "\ud800"}),
+    ],
+)
+async def test_halves_of_characters_are_refused_in_words(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
+    async with open_memory(tmp_path) as memory:
+        assert "half of" in await refused(contexts(memory.state), name, **arguments)
+        assert memory.types() == []
+
+
 async def test_searching(tmp_path: Path) -> None:
     async with open_memory(tmp_path) as memory:
         by_content = await stored(memory, "x" * 300 + " the Database schema is in db.py")

@@ -25,6 +25,7 @@ class Failing:
 
     name = "failing"
     transport = "http"
+    resting = False
     address = "https://failing.example/mcp"
 
     def __init__(self) -> None:

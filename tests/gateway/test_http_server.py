@@ -60,7 +60,7 @@ async def test_a_call(rig: Rig, mode: str) -> None:
     assert methods == ["initialize", "notifications/initialized", "tools/call", "tools/call"]
     assert [(fact.transport, fact.protocol) for fact in rig.facts] == [("http", "2025-06-18")]
     assert (await server.identity())["serverInfo"]["name"] == "remote"
-    assert (await server.check()).tools == 1
+    assert (await server.check()).tools == ("hello",)
     await server.aclose()
     assert rig.remote.seen[-1][0] == "DELETE"
 

@@ -20,6 +20,10 @@ from gateway.tools import Caller
 from schema.gateway import McpServerCrashed, McpServerStarted
 
 SERVER = str(Path(__file__).parents[1] / "servers" / "mcp_stdio.py")
+TOOLS = (
+    "echo", "environment", "count", "exit", "exit_once", "wait", "big", "garbage", "error", "spawn", "ask", "stuck",
+    "close_input", "flood", "words",
+)  # fmt: skip
 ME = {"name": "test", "version": "1"}
 
 
@@ -73,12 +77,13 @@ async def test_one_program_serves_many_calls(making: Making) -> None:
     assert (await rig.server.identity())["serverInfo"] == {"name": "by-hand", "version": "9"}
     first = await rig.pid()
     assert await rig.text("count") == f"{first} 2"
+    assert not rig.server.resting
     assert (await rig.call("echo", text="é"))["unknownKey"] == 1
     slow = asyncio.get_running_loop().create_task(rig.text("wait", seconds=0.05))
     assert await rig.text("echo", text="meanwhile") == "meanwhile"  # it does not stand in line
     assert await slow == "waited"
     assert [type(fact) for fact in rig.facts] == [McpServerStarted]
-    assert (await rig.server.check()).tools == 15
+    assert (await rig.server.check()).tools == TOOLS
 
 
 async def test_keys_of_ours_do_not_come_to_it(making: Making, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +145,7 @@ async def test_what_cannot_be_started(making: Making) -> None:
     with pytest.raises(Down, match="is started again in"):
         await rig.call("echo")
     assert (await rig.server.check()).connected is False
+    assert rig.server.resting
     assert (await rig.server.identity())["serverInfo"]["name"] == "unknown"
 
 
