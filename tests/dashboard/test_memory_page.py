@@ -68,6 +68,9 @@ def test_old_ones_are_cleaned_up(open_page: Open, proxy: ProxyProcess) -> None:
 
 
 def test_they_are_made_shorter_and_put_together(open_page: Open, proxy: ProxyProcess) -> None:
+    for text in (f"{PORT} 5433.", f"{PORT} 5434!"):
+        stored = httpx.post(f"{proxy.url}/api/memory/store?session_id=1", json={"content": text}, timeout=30)
+        assert stored.status_code == 200
     page = open_page("memory", url=proxy.url).page
     form = page.locator("#memory-compress")
     do = form.locator('[data-do="compress"]')
@@ -81,10 +84,12 @@ def test_they_are_made_shorter_and_put_together(open_page: Open, proxy: ProxyPro
     form.get_by_label("Share that may stay").fill("0.3")
     form.get_by_label("Session").fill("1")
     form.get_by_role("button", name="Preview").click()
-    expect(form).to_contain_text("5 memories would become 3")
+    expect(form).to_contain_text("7 memories would become 3")
     do.click()
     receipt(page, "MemoryStored")
-    expect(page.locator("#receipts")).to_contain_text("5 memories became 3")
+    expect(page.locator("#receipts")).to_contain_text("7 memories became 3")
+    kept = [each["content"] for each in proxy.get("/api/memory/frequent", session_id=1, min_access_count=0)]
+    assert [sum(port in text for text in kept) for port in ("5433", "5434", "5435")] == [1, 1, 1]
     form.get_by_label("Session").fill("99")
     form.get_by_role("button", name="Preview").click()
     expect(page.locator("#receipts .bad")).to_contain_text("no session 99")
