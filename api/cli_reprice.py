@@ -10,7 +10,7 @@ from api.cli_places import configuration_of, data_directory
 from api.cli_server import Server
 from api.cli_tables import bring_up, tables
 from api.price_book import book_hash
-from api.prices import Sums, position_from, sums
+from api.prices import Sums, is_position, position_from, sums
 from commands.errors import CommandError
 from commands.handling import CommandHandler
 from commands.prices import AdoptPriceBook, Reprice
@@ -54,10 +54,10 @@ def _by_server(arguments: argparse.Namespace, locked: str) -> dict[str, Any]:
 
 
 def _reprice(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    before, from_ = _before(arguments)
+    before, from_, head = _before(arguments)
     book = configuration_of(arguments).price_book
     try:
-        done = asyncio.run(_append(directory, book, Reprice(from_, arguments.book)))
+        done = asyncio.run(_append(directory, book, Reprice(from_, arguments.book, head)))
     except CommandError as error:
         raise UsageError(error.message) from None
     bring_up(directory)
@@ -66,14 +66,18 @@ def _reprice(arguments: argparse.Namespace, directory: Path) -> dict[str, Any]:
     return _shown(done, from_, before, after)
 
 
-def _before(arguments: argparse.Namespace) -> tuple[Sums, int]:
+def _before(arguments: argparse.Namespace) -> tuple[Sums, int, int]:
+    """What all has cost, the first event that is priced anew, and the last event. Raises UsageError."""
     with tables(arguments) as (db, head):
         try:
-            return sums(db, at=head), position_from(db, arguments.start, at=head)
+            from_ = position_from(db, arguments.start, at=head)
         except ValueError:
             raise UsageError(
                 f"--from {arguments.start[:40]!r} is neither an event nor a time with its offset"
             ) from None
+        if is_position(arguments.start) and from_ > max(head, 1):
+            raise UsageError(f"--from {from_} is after the last event, which is {head}")
+        return sums(db, at=head), from_, head
 
 
 async def _append(directory: Path, book: tuple[PriceRow, ...], reprice: Reprice) -> RepricedFrom | None:

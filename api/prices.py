@@ -18,6 +18,7 @@ from api.times import iso, parse_time
 from api.writing import Writes
 from commands.prices import Reprice
 from projections.prices import BookRow, RepricingRow, books, repricings
+from projections.store import AtOutOfRangeError
 from projections.timeline import position_at_time
 from projections.usage import wire_usage
 from projections.usage_entries import Asked
@@ -79,7 +80,7 @@ class RepriceBody(RequestBody):
 
 
 class Repriced(BaseModel):
-    """`changed` is false where all was priced so already."""
+    """`changed` is false where all was priced so already, or nothing has begun since the time that was named."""
 
     success: bool
     changed: bool
@@ -116,7 +117,7 @@ async def reprice(body: Annotated[RepriceBody, Depends(read(RepriceBody))], serv
     """Price what has happened by the book in force, or by another one that was adopted: the cost of every exchange from
     there on follows, and answers as of earlier events stay as they were."""
     from_ = await _position(services, body.from_)
-    outcome = await writes.append(Reprice(from_, body.book))
+    outcome = await writes.append(Reprice(from_, body.book, services.log.head()))
     before = (await services.reads.run(sums, at=max(outcome.position - outcome.count, 0))).value
     after = await writes.read(outcome, sums)
     adopted, anew = await writes.read(outcome, _found)
@@ -134,6 +135,10 @@ async def reprice(body: Annotated[RepriceBody, Depends(read(RepriceBody))], serv
 
 
 async def _position(services: Services, from_: int | str) -> int:
+    """Of an event that is there; of a time after the last one, the position of the next. Raises AtOutOfRangeError."""
+    head = services.log.head()
+    if is_position(str(from_)) and int(str(from_)[:20]) > max(head, 1):
+        raise AtOutOfRangeError(int(str(from_)[:20]), head)
     try:
         return (await services.reads.run(position_from, str(from_))).value
     except ValueError:
@@ -141,9 +146,14 @@ async def _position(services: Services, from_: int | str) -> int:
         raise InvalidFieldError([invalid("moment", ("body", "from"), message, from_)]) from None
 
 
+def is_position(text: str) -> bool:
+    """Whether it says a position, and not a time."""
+    return text.isascii() and text.isdigit()
+
+
 def position_from(db: sqlite3.Connection, text: str, *, at: int) -> int:
     """An event's position as it is given, or that of the first event at a time or later. Raises ValueError."""
-    if text.isascii() and text.isdigit():
+    if is_position(text):
         return min(max(int(text[:20]), 1), MAX_INT)
     return 1 + position_at_time(db, parse_time(text) - 1, at=at)
 

@@ -18,10 +18,12 @@ class AdoptPriceBook(msgspec.Struct, frozen=True):
 
 
 class Reprice(msgspec.Struct, frozen=True):
-    """Price what began at event `from_` or later by an adopted book; None: the one in force."""
+    """Price what began at event `from_` or later by an adopted book; None: the one in force. `head` is the position of
+    the last event, where that is known: after it nothing has begun."""
 
     from_: int = 1
     book: str | None = None
+    head: int | None = None
 
 
 Command = AdoptPriceBook | Reprice
@@ -34,8 +36,9 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             if state.prices.book == digest or (not content and state.prices.book is None):
                 return []
             return [PriceBookAdopted(content=content, hash=digest)]
-        case Reprice(from_, book):
-            return _reprice(state, from_, book)
+        case Reprice(from_, book, head):
+            events = _reprice(state, from_, book)
+            return events if head is None or from_ <= head else []
         case _:
             assert_never(command)
 
@@ -47,6 +50,7 @@ def _reprice(state: Workspace, from_: int, book: str | None) -> list[Event]:
         raise ConflictError("no_price_book", "No prices were ever configured: there is nothing to price by.")
     if chosen not in prices.known:
         raise NotFoundError("price_book_not_found", f"No price book {chosen} was ever adopted.", book=chosen)
-    if prices.repriced == (chosen, from_) and prices.book == chosen:
+    repriced, since = prices.repriced or (None, 0)
+    if chosen == repriced == prices.book and from_ >= since:
         return []
     return [RepricedFrom(book=chosen, from_=from_)]

@@ -141,7 +141,8 @@ class LiveSession(msgspec.Struct):
 
 
 class Prices(msgspec.Struct):
-    """The book in force, all that ever were, and what was last priced anew: by which, from which event on. Hashes."""
+    """The book in force, all that ever were, and what was last priced anew since it is: by which, from which event on.
+    Hashes."""
 
     book: str | None = None
     known: set[str] = msgspec.field(default_factory=set)
@@ -209,6 +210,7 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case PriceBookAdopted():
             state.prices.book = event.hash
             state.prices.known.add(event.hash)
+            state.prices.repriced = None
         case RepricedFrom():
             state.prices.repriced = event.book, event.from_
         case _:

@@ -207,9 +207,17 @@ async def test_history_is_priced_anew_and_the_past_stays(house: House) -> None:
 
 async def test_from_a_moment_on(house: House) -> None:
     await _some(house)
+    head = house.log.head()
     answer = await house.client.post("/api/prices/reprice", json={"from": "2999-01-01T00:00:00Z"})
-    assert answer.json()["from_position"] == house.log.head()
+    assert (answer.json()["changed"], answer.headers["x-event-count"]) == (False, "0")
+    assert (answer.json()["from_position"], house.log.head()) == (head + 1, head)
     assert answer.json()["cost_after_usd"] == answer.json()["cost_before_usd"]
+    for beyond in (head + 1, str(head + 1), 2**53 - 1, "9" * 60):
+        answer = await house.client.post("/api/prices/reprice", json={"from": beyond})
+        assert (answer.status_code, answer.json()["code"], answer.json()["head"]) == (422, "at_out_of_range", head)
+    assert house.log.head() == head
+    answer = await house.client.post("/api/prices/reprice", json={"from": head})
+    assert (answer.status_code, answer.json()["changed"]) == (200, True)
 
 
 async def test_prices_that_are_not_there(house: House) -> None:

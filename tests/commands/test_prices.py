@@ -34,6 +34,14 @@ def test_what_is_priced_so_already_is_not_priced_again() -> None:
     given(ADOPTED, done).when(Reprice(7)).then_nothing()
     given(ADOPTED, done).when(Reprice(6)).then(RepricedFrom(book="a", from_=6))
     given(ADOPTED, done, OTHER).when(Reprice(7, "a")).then(done)
+    given(ADOPTED, done).when(Reprice(8)).then_nothing()
+    given(ADOPTED, done, OTHER, ADOPTED).when(Reprice(7)).then(done)  # what began in between has the other's prices
+
+
+def test_after_the_last_event_there_is_nothing_to_price() -> None:
+    given(ADOPTED).when(Reprice(7, head=6)).then_nothing()
+    given(ADOPTED).when(Reprice(7, head=7)).then(RepricedFrom(book="a", from_=7))
+    given().when(Reprice(7, head=6)).then_rejected(ConflictError, "no_price_book")
 
 
 def test_there_must_be_such_a_book() -> None:

@@ -75,6 +75,7 @@ def test_history_is_priced_and_compared_while_nobody_serves(directory: Path, run
     assert round(done["cost_after_usd"] * 1e6) == _MICROS
     assert not run("reprice")["changed"]
     assert "neither" in run("reprice", "--from", "yesterday", code=2)
+    assert "after the last event" in run("reprice", "--from", "99", code=2)
     assert "No price book none" in run("reprice", "--book", "none", code=2)
     _reconciled(run, directory, day)
 
