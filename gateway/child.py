@@ -16,6 +16,7 @@ from gateway.backend import Down, Invalid, Relayed
 from gateway.ending import ask_to_end, end_all, kill
 from gateway.flood import Flood
 from gateway.jsonrpc import METHOD_NOT_FOUND, encode
+from gateway.lines import PIECE, LineTooLongError, lines_of
 from gateway.negotiation import Agreed, negotiate
 
 MAX_LINE = 64 << 20  # bytes of one message
@@ -23,10 +24,8 @@ _THREAD_FROM = 131_072  # bytes; shorter messages are decoded on the loop
 _LAST_WORDS = 400  # characters of its standard error that are told
 _GRACE_S = 2.0
 _LAST_S = 0.2
-_PIECE = 1 << 20
 _AT_ONCE = 64  # messages that are read without letting others work
 _UNHEARD = 32_768  # bytes that wait for the program; at 64 KiB writing waits, too
-_WORDS = 65_536
 _WORDS_S = 0.02  # so that a flood of words waits in the pipe and not in memory
 _INHERITED = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP",
@@ -90,7 +89,7 @@ class Child:
                 stderr=asyncio.subprocess.PIPE,
                 env=program.environment(os.environ),
                 start_new_session=True,
-                limit=MAX_LINE,
+                limit=PIECE,
             )
         except (OSError, ValueError) as error:
             raise Down(f"{self._name} cannot be started: {error}") from None
@@ -204,22 +203,21 @@ class Child:
         """Until its output ends; False where it cannot be listened to any more."""
         assert process.stdout is not None
         flood, heard = Flood(time.monotonic), 0
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:  # longer than MAX_LINE: nothing that follows can be trusted
-                self._spoil(f"{self._name} sent a message of more than {MAX_LINE:,} bytes.")
-                self._ending = True
-                return False
-            if not line:
-                return True
-            if not await self._heard(line) and flood.heard(len(line)):
-                self._spoil(f"{self._name} floods its output with what nobody has asked it for.")
-                self._ending = True
-                return False
-            heard += 1
-            if heard % _AT_ONCE == 0:  # what is there already can be read without ever waiting
-                await asyncio.sleep(0)
+        try:
+            async for line in lines_of(process.stdout, MAX_LINE):
+                if not await self._heard(line) and flood.heard(len(line)):
+                    return self._broken_off(f"{self._name} floods its output with what nobody has asked it for.")
+                heard += 1
+                if heard % _AT_ONCE == 0:  # what is there already can be read without ever waiting
+                    await asyncio.sleep(0)
+        except LineTooLongError:
+            return self._broken_off(f"{self._name} sent a message of more than {MAX_LINE:,} bytes.")
+        return True
+
+    def _broken_off(self, text: str) -> bool:
+        self._spoil(text)
+        self._ending = True
+        return False
 
     async def _heard(self, line: bytes) -> bool:
         """Whether somebody has waited for it."""
@@ -267,9 +265,9 @@ class Child:
 
     async def _hear_words(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        while chunk := await process.stderr.read(_WORDS):
+        while chunk := await process.stderr.read(PIECE):
             self._last_words = (self._last_words + chunk)[-_LAST_WORDS * 4 :]
-            if len(chunk) == _WORDS:
+            if len(chunk) == PIECE:
                 await asyncio.sleep(_WORDS_S)
 
     def _farewell(self) -> str:
@@ -282,5 +280,5 @@ class Child:
 async def _drain(process: asyncio.subprocess.Process) -> None:
     """What it still says is for nobody."""
     assert process.stdout is not None
-    while await process.stdout.read(_PIECE):
+    while await process.stdout.read(PIECE):
         pass

@@ -15,7 +15,10 @@ def ask_to_end(process: asyncio.subprocess.Process) -> None:
 
 def end_all(process: asyncio.subprocess.Process) -> None:
     """Nobody is asked. On Linux it takes a moment."""
-    _sent(process, signal.SIGUSR1 if sys.platform == "linux" else signal.SIGKILL)
+    if sys.platform == "linux":
+        _sent(process, signal.SIGUSR1)
+    else:
+        kill(process)
 
 
 def kill(process: asyncio.subprocess.Process) -> None:
