@@ -108,12 +108,12 @@ async def get(
     writes: Writes,
     request: Request,
     peek: TextFlag = False,
-    lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}(-[0-9]{1,9})?$")] = None,
+    lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] = None,
     grep: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> MaskedContent:
     """The original of a mask, by the hash that stands in it or more of it. Without `peek` it is recorded that somebody
     asked; that changes nothing of what goes upstream; a page of another site that makes a browser ask leaves no trace.
-    `lines` is from-to or one number, `grep` a text; both select lines: of JSON with one long text, those of that."""
+    `lines` is from-to, `grep` a text; both select lines: of JSON with one long text, those of that."""
     _check(lines)
     row, text = await asyncio.to_thread(_living, services, await _of(reads, content_hash))
     if not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":

@@ -84,7 +84,7 @@ def test_files(proxy: ProxyProcess, files: Path) -> None:
     assert len(retrieved) == 1
     select = {"hash": mask, "lines": "399-400", "grep": "FILE"}
     assert text(call(proxy, "context-compression", "retrieve", select)) == "a line of the file\na line of the file"
-    assert proxy.get(f"/api/mask/{mask}", peek=True, lines="7")["selection"] == "a line of the file"
+    assert proxy.get(f"/api/mask/{mask}", peek=True, lines="7-7")["selection"] == "a line of the file"
     for lines in ("3-1", "0-3"):
         assert "10-40" in text(
             call(proxy, "context-compression", "retrieve", {"hash": mask, "lines": lines}), error=True
