@@ -15,6 +15,7 @@ import httpx
 
 from tests.e2e.nursery import Fledgling, fledge
 
+_WITHIN_S = 30.0  # where the machine is busy
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-upstream-planted-key-1234567890"
 
@@ -96,9 +97,9 @@ class ProxyProcess:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON of a GET, read when everything that is in the log by now has been projected."""
-        head = httpx.get(f"{self.url}/health", verify=False).json()["position"]  # no list of authorities to load
+        head = httpx.get(f"{self.url}/health", timeout=_WITHIN_S).json()["position"]
         headers = {"X-Min-Position": str(head)}
-        answer = httpx.get(f"{self.url}{path}", params=params, headers=headers, verify=False)
+        answer = httpx.get(f"{self.url}{path}", params=params, headers=headers, timeout=_WITHIN_S)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -144,7 +145,7 @@ class MockProcess:
 
     def report(self, name: str) -> Any:
         """What it has seen: `_requests`, `_last` or `_closed`."""
-        return httpx.get(f"http://127.0.0.1:{self.port}/{name}", verify=False).json()
+        return httpx.get(f"http://127.0.0.1:{self.port}/{name}", timeout=_WITHIN_S).json()
 
     def close(self) -> None:
         self._process.kill()

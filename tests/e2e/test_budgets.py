@@ -1,6 +1,8 @@
 """Budgets as clients meet them: many at once, killed in the midst, and over a restart."""
 
 import signal
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.e2e.processes import MockProcess, ProxyProcess, config_for, plan
 
+WITHIN_S = 60  # on a busy machine
 PRICED = "[models.priced]\nprovider = 'mock'\nprice = { input = 1.0, output = 100.0 }\n"
 
 
@@ -19,12 +22,20 @@ def post(proxy: ProxyProcess, text: str = "hello", key: str = "", **more: Any) -
     return httpx.post(f"{proxy.url}/v1/chat/completions", json=body, headers=headers, timeout=30)
 
 
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S / 2
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def budgets(proxy: ProxyProcess, **query: Any) -> dict[str, Any]:
     return {each["name"]: each for each in proxy.get("/api/budgets", **query)["budgets"]}
 
 
 def test_64_clients_on_a_budget_for_10_and_crashes(mock: MockProcess) -> None:
-    with ProxyProcess(config_for(mock.base_url, "[budgets]\nday = { requests = 14 }\n")) as proxy:
+    config = config_for(mock.base_url, "[budgets]\nday = { requests = 14 }\n")
+    with ProxyProcess(config.replace("read_timeout_s = 3", f"read_timeout_s = {WITHIN_S}")) as proxy:
         killed_while_four_are_running(proxy)
         state = budgets(proxy)["the day"]
         assert state["requests"] == {"limit": 14, "used": 4, "reserved": 0, "left": 10}
@@ -53,15 +64,15 @@ def test_64_clients_on_a_budget_for_10_and_crashes(mock: MockProcess) -> None:
 def killed_while_four_are_running(proxy: ProxyProcess) -> None:
     """And started again."""
     bodies = [{"model": "mock", "messages": [{"role": "user", "content": f"h {number}"}]} for number in range(4)]
+    stalled = plan(stall="before_headers")
     with ThreadPoolExecutor(4) as pool:
         hanging = [
-            pool.submit(httpx.post, f"{proxy.url}/v1/chat/completions", json=body, headers=plan(stall="before_headers"))
+            pool.submit(httpx.post, f"{proxy.url}/v1/chat/completions", json=body, headers=stalled, timeout=WITHIN_S)
             for body in bodies
         ]
-        while budgets(proxy)["the day"]["requests"]["reserved"] < 4:
-            pass
-        while len(proxy.get("/api/events", type="ExchangeStarted")["events"]) < 4:
-            pass  # reserved before it is in the log: what a kill leaves of it is nothing
+        until(lambda: budgets(proxy)["the day"]["requests"]["reserved"] == 4)
+        # reserved before it is in the log: what a kill leaves of it is nothing
+        until(lambda: len(proxy.get("/api/events", type="ExchangeStarted")["events"]) == 4)
         proxy.stop(signal.SIGKILL)
         assert all(isinstance(each.exception(), httpx.HTTPError) for each in hanging)
     proxy.start()
