@@ -28,7 +28,7 @@ def events_of(proxy: ProxyProcess, exchange_id: int | str) -> list[str]:
     return sorted(event["type"] for event in events if event["summary"].startswith(about))
 
 
-def ended(proxy: ProxyProcess, exchange_id: str, outcome: str) -> Any:
+def ended(proxy: ProxyProcess, exchange_id: int | str, outcome: str) -> Any:
     """The exchange, after a check that it began once and ended once."""
     exchange = proxy.finished(exchange_id)
     assert exchange["outcome"] == outcome
@@ -172,12 +172,18 @@ def leave(proxy: ProxyProcess, body: dict[str, Any], how: dict[str, str], *, aft
             received += connection.recv(4096)
 
 
+def newest(proxy: ProxyProcess) -> int:
+    """The last exchange that the log knows of."""
+    listed = proxy.get("/api/exchanges", limit=1)["exchanges"]
+    return int(listed[0]["id"]) if listed else 0
+
+
 @pytest.mark.parametrize("body", [BODY, STREAM])
 def test_a_client_that_leaves_before_the_answer_closes_the_upstream(
     proxy: ProxyProcess, mock: MockProcess, body: dict[str, Any]
 ) -> None:
     requests, closed = mock.report("_requests")["count"], len(mock.report("_closed"))
-    content = json.dumps(body).encode()
+    before, content = newest(proxy), json.dumps(body).encode()
     address = httpx.URL(proxy.url)
     with socket.create_connection((address.host, address.port or 80)) as connection:
         connection.sendall(
@@ -188,17 +194,17 @@ def test_a_client_that_leaves_before_the_answer_closes_the_upstream(
         )
         eventually(lambda: mock.report("_requests")["count"] > requests)
     eventually(lambda: len(mock.report("_closed")) > closed, 2.0)
-    newest = proxy.get("/api/exchanges", limit=1)["exchanges"][0]
-    exchange = ended(proxy, newest["id"], "cancelled")
+    eventually(lambda: newest(proxy) > before)  # it may not be in the log yet
+    exchange = ended(proxy, newest(proxy), "cancelled")
     assert exchange["usage"]["source"] == "estimated"
 
 
 def test_a_client_that_leaves_in_mid_stream_closes_the_upstream(proxy: ProxyProcess, mock: MockProcess) -> None:
-    closed = len(mock.report("_closed"))
+    closed, before = len(mock.report("_closed")), newest(proxy)
     leave(proxy, STREAM, plan(stall="mid_stream"), after=b"echo")
     eventually(lambda: len(mock.report("_closed")) > closed, 2.0)
-    newest = proxy.get("/api/exchanges", limit=1)["exchanges"][0]
-    ended(proxy, newest["id"], "cancelled")
+    eventually(lambda: newest(proxy) > before)
+    ended(proxy, newest(proxy), "cancelled")
 
 
 def test_half_a_request_writes_nothing(proxy: ProxyProcess) -> None:
