@@ -143,10 +143,9 @@ class Compactions {
     return table({ caption: t("session.compactions"), rows: this.rows, open, key: (row) => row.id, current: (row) => row.id === this.selected, columns: [
       { label: "#", className: "number mono", show: (row) => row.id },
       { label: t("event.time"), className: "nowrap wide", show: (row) => clock(row.timestamp) },
-      { label: t("compactions.kind"), className: "nowrap", show: (row) => t(`compactions.kind-${row.kind}`) },
       { label: t("compactions.before-after"), className: "number", show: (row) => `${number(row.tokens_before)} → ${number(row.tokens_after)}` },
-      { label: t("tile.saved"), className: "number wide", show: (row) => `${number(row.tokens_saved)} · ${percent(row.compaction_ratio)}` },
-      { label: t("compactions.trigger"), className: "wide nowrap", show: (row) => t(`trigger.${row.trigger_reason}`) },
+      { label: t("tile.saved"), className: "number wide", show: (row) => [number(row.tokens_saved), element("div", { class: "muted small" }, percent(row.compaction_ratio))] },
+      { label: t("compactions.kind"), show: (row) => [t(`compactions.kind-${row.kind}`), element("div", { class: "muted small nowrap" }, t(`trigger.${row.trigger_reason}`))] },
       { label: t("compactions.state"), show: (row) => (row.reverted_at ? mark(t("compactions.reverted"), "") : mark(t("compactions.in-force"), "ok")) },
       { label: t("session.actions"), hide: true, show: (row) => (row.reverted_at || this.page.past ? "" : unlessErased(this.session, element("button", { type: "button", class: "small", "aria-label": `${t("action.undo")} #${row.id}`, title: undoes(row),
         click: (/** @type {any} */ event) => void this.#undo(event.currentTarget, row) }, t("action.undo")))) },
