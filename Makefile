@@ -55,7 +55,8 @@ setup-extra: $(VENV)/.extra ## what test-all and bench use beyond `make test`: m
 	else echo "Chromium was not found: the tests of the dashboard will not run. Debian: sudo apt-get install chromium"; fi
 
 test-all: setup-extra ## the tests that `make test` leaves out: they need more than Python, or minutes
-	$(BIN)/python -m pytest -q -m extra -rs -n auto --dist loadfile $(ARGS)
+	@# in the order of the files: what takes longest is one test, and would else begin last
+	$(BIN)/python -m pytest -q -m extra -rs -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 setup-clients: $(VENV)/.dev ## opencode and aider for test-all, 1 GB of downloads
 	npm install --prefix .clients --no-save --no-audit --no-fund opencode-ai && cd .clients/node_modules/opencode-ai && node postinstall.mjs

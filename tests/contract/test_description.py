@@ -35,7 +35,7 @@ def test_the_description_holds(tmp_path: Path) -> None:
                 env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.schemathesis_checks", "PYTHONPATH": str(ROOT)},
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=420,
                 check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout[-6_000:]
