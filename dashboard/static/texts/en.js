@@ -264,7 +264,6 @@ export const TEXTS = {
   "compactions.kind-compaction": "compaction",
   "compactions.kind-compression": "compression",
   "compactions.before-after": "Before → after",
-  "compactions.trigger": "Cause",
   "compactions.state": "State",
   "compactions.in-force": "in force",
   "compactions.reverted": "undone",

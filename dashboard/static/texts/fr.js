@@ -264,7 +264,6 @@ export const TEXTS = {
   "compactions.kind-compaction": "compaction",
   "compactions.kind-compression": "compression",
   "compactions.before-after": "Avant → après",
-  "compactions.trigger": "Cause",
   "compactions.state": "État",
   "compactions.in-force": "en vigueur",
   "compactions.reverted": "annulé",
