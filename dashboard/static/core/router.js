@@ -30,9 +30,11 @@ export function to(path, query = {}) {
   return `#/${path.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
 
-/** Write the query without a new page in the history of the browser; the moment stays where none is given. @param {Record<string, any>} query */
-export function note(query) {
+/** Write the query without a new page in the history of the browser; the moment stays where none is given. A page that is
+ * being left has no say. @param {Record<string, any>} query @param {string[]} own the path of the page that notes */
+export function note(query, own) {
   const { path, query: old } = here();
+  if (path.join("/") !== own.join("/")) return;
   const place = to(path, "at" in query ? query : { ...query, at: old.get("at") });
   if (place !== location.hash) history.replaceState(null, "", place);
 }

@@ -122,7 +122,7 @@ class Audit {
 
   #note() {
     const { session_id: session, ...rest } = this.filter;
-    note({ ...rest, session, event: this.selected || "" });
+    note({ ...rest, session, event: this.selected || "" }, this.page.place.path);
   }
 
   async next() {

@@ -92,7 +92,7 @@ class Content {
   /** @param {string} hash */
   open(hash) {
     this.hash = hash;
-    note({ session: this.session });
+    note({ session: this.session }, this.page.place.path);
     for (const row of this.list.querySelectorAll("tbody tr")) {
       if (/** @type {HTMLElement} */ (row).dataset.key === hash) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");

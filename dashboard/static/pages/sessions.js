@@ -74,7 +74,7 @@ class Sessions {
   }
 
   async load() {
-    note({ q: this.q, offset: this.offset || "" });
+    note({ q: this.q, offset: this.offset || "" }, this.page.place.path);
     await this.page.into(this.holder, async () => {
       const found = await list(address("/api/sessions", { q: this.q, limit: SIZE, offset: this.offset, at: this.page.at }), { signal: this.page.signal });
       this.rows = found.rows;

@@ -175,7 +175,7 @@ class Travel {
   /** What is not in the columns, once the slider rests. */
   async #rested() {
     const { at, position } = this;
-    if (!this.problem) note({ at: at ?? "" });
+    if (!this.problem) note({ at: at ?? "" }, this.page.place.path);
     this.#headOf();
     if (!this.inside) void this.events.load(position);
     void this.moment.event(position);
