@@ -18,6 +18,7 @@ from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.disk import disk_of
 from projections import tracking
 from projections.catalogue import PROJECTIONS
+from projections.store import FORMAT
 from proxy.environment_proxy import origin_of
 from proxy.providers import Provider
 from schema.keys import KeyStore
@@ -114,6 +115,8 @@ def _tables(path: Path, head: int) -> Finding:
     if not path.exists():
         return Finding("ok", "read tables", "none: the next start builds them")
     with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+        if db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+            return Finding("warn", "read tables", "of another version: the next start builds them anew")
         tracked = tracking.read_all(db)
     outdated = [each.name for each in PROJECTIONS if tracked.get(each.name) is None]
     outdated += [each.name for each in PROJECTIONS if each.name in tracked and tracked[each.name].ddl != each.ddl]

@@ -1,8 +1,9 @@
-"""Applying a batch of events to all projections in one transaction, each projection contained by a savepoint."""
+"""Applying a batch of events to all projections in one transaction. An event that one of them cannot digest stops that
+one alone: then the batch is applied again, with a savepoint for each projection."""
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -70,7 +71,7 @@ class _Step(msgspec.Struct):
 
     progress: Progress
     position: int
-    error: str | None
+    error: str | None = None
 
 
 def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events: Sequence[Recorded]) -> None:
@@ -78,15 +79,15 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
 
     Raises sqlite3.Error, with nothing changed, where the machine refused.
     """
-    db.execute("BEGIN IMMEDIATE")
+    if not events:
+        return
+    going_on = [progress for progress in all_progress if progress.error is None]
     try:
-        steps = [_step(db, progress, events) for progress in all_progress if progress.error is None]
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-            for progress in all_progress:
-                progress.forget()
+        steps = _transaction(db, going_on, events, _step)
+    except POISONED as error:
+        if is_environmental(error):
+            raise
+        steps = _transaction(db, going_on, events, _contained_step)
     for step in steps:
         step.progress.position, step.progress.error = step.position, step.error
         if step.error is not None:
@@ -95,9 +96,69 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
             )
 
 
+def _transaction(
+    db: sqlite3.Connection,
+    going_on: Sequence[Progress],
+    events: Sequence[Recorded],
+    step: Callable[[sqlite3.Connection, Progress, Sequence[Recorded]], _Step],
+) -> list[_Step]:
+    """All of it, or nothing."""
+    kinds = {type(recorded.event) for recorded in events}
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        steps = [
+            _passed(progress, events) if kinds.isdisjoint(progress.projection.handles) else step(db, progress, events)
+            for progress in going_on
+        ]
+        _advance(db, steps, events)
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+            for progress in going_on:
+                progress.forget()
+    return steps
+
+
+def _advance(db: sqlite3.Connection, steps: Sequence[_Step], events: Sequence[Recorded]) -> None:
+    """Most are where all are: one statement for these."""
+    names: dict[int, list[str]] = {}
+    for step in steps:
+        if step.position > step.progress.position:
+            names.setdefault(step.position, []).append(step.progress.projection.name)
+    for position, moved in names.items():
+        tracking.advance(db, moved, position, events[position - events[0].position].hash)
+
+
+def _due(progress: Progress, events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """What the projection has not seen."""
+    return events[max(progress.position + 1 - events[0].position, 0) :]
+
+
+def _passed(progress: Progress, events: Sequence[Recorded]) -> _Step:
+    """None of the events means anything to the projection."""
+    return _Step(progress, max(events[-1].position, progress.position))
+
+
 def _step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> _Step:
-    """Apply what the projection has not seen; at a poisoned event keep what came before it."""
-    due = [event for event in events if event.position > progress.position]
+    due = _due(progress, events)
+    handles = progress.projection.handles
+    subject: object = None
+    for recorded in due:
+        event = recorded.event
+        handler = handles.get(type(event))
+        if handler is not None:
+            if subject is None:
+                subject = progress.subject(db)
+            handler(subject, recorded, event)
+    if subject is not None and progress.fold is not None:
+        progress.fold.write()
+    return _Step(progress, due[-1].position if due else progress.position)
+
+
+def _contained_step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> _Step:
+    """Some event is poisoned, for some projection: keep what came before it, and leave the others as they are."""
+    due = _due(progress, events)
     db.execute("SAVEPOINT projection")
     error: str | None = None
     while due:
@@ -109,8 +170,6 @@ def _step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]
             progress.forget()
             error = poisoned.text
             due = [event for event in due if event.position < poisoned.position]
-    if due:
-        tracking.advance(db, progress.projection.name, due[-1].position, due[-1].hash)
     db.execute("RELEASE projection")
     return _Step(progress, due[-1].position if due else progress.position, error)
 
@@ -136,7 +195,7 @@ def _apply_all(db: sqlite3.Connection, progress: Progress, events: Sequence[Reco
         if handler is None:
             continue
         try:
-            handler(subject, recorded)
+            handler(subject, recorded, recorded.event)
         except POISONED as error:
             if is_environmental(error):
                 raise

@@ -7,7 +7,7 @@ only ever added carry the `position` of their event; entities that change are ke
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from schema.registry import Event
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
-Handler = Callable[[Any, Recorded], None]
+Handler = Callable[[Any, Recorded, Any], None]  # gets its event as well, in its own type
 Contents = Callable[[int], Mapping[str, bytes]]  # the bodies stored with an event, by their refs; none once erased
 
 
@@ -33,7 +33,7 @@ class Fold(Protocol):
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is data and never changes; a higher `version` or other `tables` (DDL) make the runner build it anew.
 
-    The functions of `handles` get what `fold` makes of the connection and the event; without `fold`, the connection.
+    The functions of `handles` get what `fold` makes of the connection, and the event; without `fold`, the connection.
     `fold_contents` is a fold that also reads what is stored beside events.
     """
 
@@ -63,9 +63,5 @@ class Log(Protocol):
 
 
 def on(cls: type[E], apply: Callable[[S, Recorded, E], None]) -> tuple[type[Event], Handler]:
-    """An entry of `handles`: `apply` gets the event in its own type."""
-
-    def handler(subject: Any, recorded: Recorded) -> None:
-        apply(subject, recorded, cast(E, recorded.event))
-
-    return cls, handler
+    """An entry of `handles`."""
+    return cls, apply

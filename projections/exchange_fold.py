@@ -167,7 +167,7 @@ def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:
         event.model_requested,
         event.model_sent,
         event.provider,
-        event.stream,
+        int(event.stream),
         resolution.rule,
         resolution.branch,
         resolution.parent_id,

@@ -156,7 +156,7 @@ def _without_indexes(db: sqlite3.Connection) -> list[str]:
 
 
 def checksums(path: Path) -> dict[str, str]:
-    """A checksum of the rows of each table, whatever their order in the file; without the tracking table."""
+    """A checksum of the rows of each table, whatever their order in the file; without those of tracking."""
     with contextlib.closing(_reading(path)) as db:
         return _checksums(db)
 
@@ -176,7 +176,8 @@ def _checksums(db: sqlite3.Connection) -> dict[str, str]:
     names = [
         row[0] for row in db.execute(_TABLES)
     ]  # without indexes of texts: their pages depend on the order of writes
-    return {name: _checksum(db, name) for name in names if name != tracking.TABLE and not name.startswith("sqlite")}
+    own = (tracking.TABLE, tracking.POSITIONS)
+    return {name: _checksum(db, name) for name in names if name not in own and not name.startswith("sqlite")}
 
 
 def _checksum(db: sqlite3.Connection, table: str) -> str:

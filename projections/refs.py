@@ -17,7 +17,7 @@ INSERT_REFS = "INSERT INTO exchange_refs VALUES (?, ?, ?, ?, ?)"
 
 def refs_row(exchange_id: int, refs: MessageRefs, *, sent: bool) -> Row:
     """The difference; an exchange has a sent list only where it differs from the received one."""
-    return (exchange_id, sent, refs.base_exchange, refs.keep, " ".join(refs.added))
+    return (exchange_id, int(sent), refs.base_exchange, refs.keep, " ".join(refs.added))
 
 
 def expanded_refs(db: sqlite3.Connection, exchange_id: int, *, sent: bool) -> tuple[str, ...]:

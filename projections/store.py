@@ -1,6 +1,6 @@
 """read.sqlite: opened, brought in line with the declared projections, and read through a pool.
 
-Nothing in it is precious: a file that is damaged, or of a newer program, is deleted and built again from the log.
+Nothing in it is precious: a file that is damaged, or of another format, is deleted and built again from the log.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from projections import tracking
 from projections.declaration import Log, Projection
 from projections.trouble import is_environmental
 
-FORMAT = 1  # of the tracking table; kept as the file's user_version
+FORMAT = 2  # of the tracking tables; kept as the file's user_version
 _BUSY_TIMEOUT_S = 5.0
 _STATEMENTS = 256
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class UnusableFileError(Exception):
-    """The file cannot serve: damaged, or written by a newer program."""
+    """The file cannot serve: damaged, or written by a newer or older program."""
 
 
 class AtOutOfRangeError(Exception):
@@ -85,8 +85,8 @@ def _open(path: Path, projections: Sequence[Projection], log: Log, *, checked: b
 def _check(db: sqlite3.Connection, *, pages: bool) -> None:
     """Raises UnusableFileError or sqlite3.DatabaseError."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > FORMAT:
-        raise UnusableFileError(f"the file has format {version}, this program knows {FORMAT}")
+    if version not in (0, FORMAT):  # 0: made a moment ago
+        raise UnusableFileError(f"the file has format {version}, this program makes {FORMAT}")
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone() if pages else ("ok",)
     if verdict != "ok":
         raise UnusableFileError("the file is damaged")

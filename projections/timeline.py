@@ -13,6 +13,7 @@ from projections.summaries import SEALED_WORDS, SUMMARIES, without_sealed
 from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted
 from schema.recorded import Actor, Recorded
+from schema.registry import Event
 
 Order = Literal["asc", "desc"]
 
@@ -195,8 +196,7 @@ class TimelineRows:
         self._ranks: dict[str, int] = {}
         self._labels: dict[int, str] = {}
 
-    def append(self, recorded: Recorded) -> None:
-        event = recorded.event
+    def append(self, recorded: Recorded, event: Event) -> None:
         label = self._label(recorded)
         summary, words = SUMMARIES[type(event)](event, label)
         sealed = None
@@ -227,8 +227,8 @@ class TimelineRows:
             )
         )
 
-    def erased(self, recorded: Recorded) -> None:
-        self.append(recorded)
+    def erased(self, recorded: Recorded, event: SessionErased) -> None:
+        self.append(recorded, event)
         self.write()
         self._db.execute("UPDATE timeline SET sealed = NULL WHERE session_id = ?", (recorded.session_id,))
 

@@ -1,8 +1,9 @@
 """How far each projection is, kept in read.sqlite beside the rows that it stands for.
 
-A row also names the tables that a projection made and the DDL that made them, so that an outdated one can be dropped
-by what it left, and the hash of its last event, so that rows of another log (a restored backup, or a log whose last
-commits were lost with the power) are recognised.
+A projection's row also names the tables that it made and the DDL that made them, so that an outdated one can be dropped
+by what it left. Its position stands in a table of its own, because that is written with every batch, and beside it the
+hash of its last event, so that rows of another log (a restored backup, or a log whose last commits were lost with the
+power) are recognised.
 """
 
 import sqlite3
@@ -13,11 +14,11 @@ from sqlite_utils import Database
 
 from projections.declaration import Log, Projection
 
-TABLE = "tracking"
+TABLE, POSITIONS = "tracking", "positions"
 
 
 class Tracked(msgspec.Struct, frozen=True, array_like=True):
-    """One row of the table."""
+    """What is kept of one projection."""
 
     name: str
     version: int
@@ -45,23 +46,27 @@ def prepare(db: sqlite3.Connection, projections: Sequence[Projection], log: Log)
 
 
 def read_all(db: sqlite3.Connection) -> dict[str, Tracked]:
-    rows = db.execute(f"SELECT name, version, ddl, tables, position, hash FROM {TABLE}").fetchall()
-    return {row[0]: Tracked(*row) for row in rows}
+    query = f"SELECT name, version, ddl, tables, position, hash FROM {TABLE} JOIN {POSITIONS} USING (name)"
+    return {row[0]: Tracked(*row) for row in db.execute(query).fetchall()}
 
 
-def advance(db: sqlite3.Connection, name: str, position: int, digest: str) -> None:
-    """Note that `name` has applied the events up to `position`, whose hash is `digest`."""
-    db.execute(f"UPDATE {TABLE} SET position = ?, hash = ? WHERE name = ?", (position, digest, name))
+def advance(db: sqlite3.Connection, names: Sequence[str], position: int, digest: str) -> None:
+    """Note that these have applied the events up to `position`, whose hash is `digest`."""
+    which = ", ".join("?" * len(names))
+    db.execute(f"UPDATE {POSITIONS} SET position = ?, hash = ? WHERE name IN ({which})", (position, digest, *names))
 
 
 def head(db: sqlite3.Connection) -> int:
     """The position that the read tables answer for. A failed projection stays behind it."""
-    return int(db.execute(f"SELECT coalesce(max(position), 0) FROM {TABLE}").fetchone()[0])
+    return int(db.execute(f"SELECT coalesce(max(position), 0) FROM {POSITIONS}").fetchone()[0])
 
 
 def _create(schema: Database) -> None:
-    columns = {"name": str, "version": int, "ddl": str, "tables": str, "position": int, "hash": str}
-    schema.table(TABLE).create(columns, pk="name", not_null=set(columns), strict=True, if_not_exists=True)
+    for table, columns in (
+        (TABLE, {"name": str, "version": int, "ddl": str, "tables": str}),
+        (POSITIONS, {"name": str, "position": int, "hash": str}),
+    ):
+        schema.table(table).create(columns, pk="name", not_null=set(columns), strict=True, if_not_exists=True)
 
 
 def _usable(row: Tracked, projection: Projection | None, log: Log) -> bool:
@@ -77,7 +82,8 @@ def _usable(row: Tracked, projection: Projection | None, log: Log) -> bool:
 def _drop(schema: Database, row: Tracked) -> None:
     for table in row.tables.split():
         schema.table(table).drop(ignore=True)
-    schema.table(TABLE).delete(row.name)
+    for table in (TABLE, POSITIONS):
+        schema.table(table).delete(row.name)
 
 
 def _build(schema: Database, projection: Projection) -> None:
@@ -86,7 +92,6 @@ def _build(schema: Database, projection: Projection) -> None:
         schema.conn.execute(statement)
     shadows = {row[0] for row in schema.conn.execute("SELECT name FROM pragma_table_list WHERE type = 'shadow'")}
     made = [name for name in schema.table_names() if name not in before | shadows]  # those go with what they belong to
-    schema.conn.execute(
-        f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?, 0, '')",
-        (projection.name, projection.version, projection.ddl, " ".join(made)),
-    )
+    row = projection.name, projection.version, projection.ddl, " ".join(made)
+    schema.conn.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?)", row)
+    schema.conn.execute(f"INSERT INTO {POSITIONS} VALUES (?, 0, '')", (projection.name,))

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,18 @@ def test_a_stopped_log_is_rebuilt_and_a_changed_one_is_told(mock: MockProcess) -
         answer = command("verify", *places(proxy))
         assert answer.returncode == 1
         assert "changed_event: event 2: its stored values do not give its hash" in answer.stdout
+
+
+def test_doctor_knows_read_tables_of_another_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = KeyStore(tmp_path / "keys.sqlite")
+    EventLog(tmp_path / "events.sqlite", keys).close()
+    keys.close()
+    with closing(sqlite3.connect(tmp_path / "read.sqlite", isolation_level=None)) as db:
+        db.execute("CREATE TABLE tracking(name TEXT, position INTEGER)")
+        db.execute("PRAGMA user_version = 1")
+    inside("doctor", "--data-dir", str(tmp_path), "--json", "--offline")
+    found = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert (found["read tables"]["state"], "builds them anew" in found["read tables"]["text"]) == ("warn", True)
 
 
 def test_an_event_that_no_table_can_hold_is_told_in_one_line(

@@ -74,7 +74,7 @@ def eventually(fact: Callable[[], bool]) -> None:
 def noting(after: Callable[[Recorded], None] = lambda _: None, *, name: str = "noted", version: int = 1) -> Projection:
     """A projection that writes down the position of each SessionStarted, then calls `after` with it."""
 
-    def note(db: sqlite3.Connection, recorded: Recorded) -> None:
+    def note(db: sqlite3.Connection, recorded: Recorded, _: SessionStarted) -> None:
         db.execute(f"INSERT INTO {name} VALUES (?)", (recorded.position,))
         after(recorded)
 

@@ -52,7 +52,7 @@ async def test_a_position_beyond_the_head_is_refused(at: Rig, pool: ReadPool) ->
 
 async def test_queries_cannot_write_and_their_errors_come_back(pool: ReadPool) -> None:
     def write(db: sqlite3.Connection, *, at: int) -> None:
-        db.execute("DELETE FROM tracking")
+        db.execute("DELETE FROM positions")
 
     for _ in range(6):
         with pytest.raises(sqlite3.OperationalError, match="readonly"):

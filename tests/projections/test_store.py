@@ -66,8 +66,15 @@ def _of_a_newer_program(path: Path) -> None:
     _statement(path, f"PRAGMA user_version = {FORMAT + 1}")
 
 
+def _of_an_older_program(path: Path) -> None:
+    """Positions stood in the tracking table itself."""
+    _statement(path, "DROP TABLE positions")
+    _statement(path, "ALTER TABLE tracking ADD COLUMN position INTEGER NOT NULL DEFAULT 4")
+    _statement(path, "PRAGMA user_version = 1")
+
+
 def _with_other_tracking(path: Path) -> None:
-    _statement(path, "ALTER TABLE tracking RENAME COLUMN position TO place")
+    _statement(path, "ALTER TABLE positions RENAME COLUMN position TO place")
 
 
 def _without_tracking(path: Path) -> None:
@@ -80,7 +87,16 @@ def _delete(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [_garble, _cut, _damage, _of_a_newer_program, _with_other_tracking, _without_tracking, _delete],
+    [
+        _garble,
+        _cut,
+        _damage,
+        _of_a_newer_program,
+        _of_an_older_program,
+        _with_other_tracking,
+        _without_tracking,
+        _delete,
+    ],
     ids=lambda spoil: spoil.__name__,
 )
 def test_a_spoiled_file_is_built_anew(spoil: Callable[[Path], None], path: Path) -> None:
@@ -147,6 +163,15 @@ def test_a_machine_that_refuses_is_no_reason_to_delete(tmp_path: Path) -> None:
 def test_the_position_of_the_tables_is_that_of_the_furthest_projection(path: Path) -> None:
     store = open_store(path, PROJECTIONS, FakeLog())
     assert tracking.head(store.db) == 0
-    tracking.advance(store.db, PROJECTIONS[1].name, 7, "")
+    tracking.advance(store.db, [PROJECTIONS[1].name], 7, "")
     assert tracking.head(store.db) == 7
+    store.close()
+
+
+def test_several_move_together(path: Path) -> None:
+    store = open_store(path, PROJECTIONS, FakeLog())
+    names = [each.name for each in PROJECTIONS]
+    tracking.advance(store.db, names[1:], 7, "f" * 64)
+    found = {each.name: (each.position, each.hash) for each in tracking.read_all(store.db).values()}
+    assert found == {names[0]: (0, ""), **dict.fromkeys(names[1:], (7, "f" * 64))}
     store.close()
