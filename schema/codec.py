@@ -121,30 +121,46 @@ class EventTranscoder(Transcoder):
     def decode(self, data: bytes) -> dict[str, Any]:
         return _decode_object(data)
 
-    def event(self, type_name: str, header: Header, data: bytes, sealed: bytes) -> Event:
+    def event(
+        self,
+        type_name: str,
+        type_version: int,
+        session_id: int | None,
+        exchange_id: int | None,
+        data: bytes,
+        sealed: bytes | None,
+    ) -> Event:
         """The event of these stored parts; sealed fields are None when the session's key was destroyed.
 
         Raises UnknownEventTypeError, SealError or msgspec.MsgspecError.
         """
         entry = REGISTRY.named(type_name)
         plain: bytes | None = b""
-        if sealed and header.session_id is not None:
-            plain = self.sealer.open(header.session_id, sealed)
-        if header.type_version == entry.version and plain is not None and data[-1:] == b"}" != data:
+        if sealed and session_id is not None:
+            plain = self.sealer.open(session_id, sealed)
+        if type_version == entry.version and plain is not None and data[-1:] == b"}" != data:
             try:
-                return entry.decode(_object_of(entry, header, data, plain))
+                return entry.decode(_object_of(entry, session_id, exchange_id, data, plain))
             except msgspec.ValidationError:
                 pass  # a sealed field was empty, or the stored values are wrong: the long way tells
-        return self._event_of(entry, header, self.decode(data), plain)
+        columns = {"session_id": session_id, "exchange_id": exchange_id}
+        return self._event_of(entry, type_version, columns, self.decode(data), plain)
 
-    def _event_of(self, entry: EventType, header: Header, fields: dict[str, Any], plain: bytes | None) -> Event:
+    def _event_of(
+        self,
+        entry: EventType,
+        version: int,
+        columns: dict[str, int | None],
+        fields: dict[str, Any],
+        plain: bytes | None,
+    ) -> Event:
         """The long way: for older versions, and where a key was destroyed."""
         fields.update(_decode_object(plain) if plain else {})
-        fields = REGISTRY.upcast(entry, header.type_version, fields)
+        fields = REGISTRY.upcast(entry, version, fields)
         for _, stored in entry.sealed:
             fields.setdefault(stored, None)
         for column in entry.columns:
-            fields[column] = getattr(header, column)
+            fields[column] = columns[column]
         return msgspec.convert(fields, entry.cls)
 
     def _with_blob(self, obj: DomainEvent) -> tuple[Event, bytes]:
@@ -164,12 +180,21 @@ class EventTranscoder(Transcoder):
         return self.sealer.seal(session_id, fields) if fields != _NOTHING else b""
 
 
-def _object_of(entry: EventType, header: Header, data: bytes, plain: bytes) -> bytes:
+def _object_of(entry: EventType, session_id: int | None, exchange_id: int | None, data: bytes, plain: bytes) -> bytes:
     """Columns, clear data and opened fields of an event as one JSON object. Each part is an object without space
     around it, as it was encoded."""
-    inside = [b'"%b":%b' % (column.encode(), _encode(getattr(header, column))) for column in entry.columns]
-    inside += [part[1:-1] for part in (data, plain) if part and part != _NOTHING]
-    return b"{" + b",".join(inside) + b"}"
+    columns = entry.columns
+    members = (
+        _member(b"session_id", session_id) if "session_id" in columns else b"",
+        _member(b"exchange_id", exchange_id) if "exchange_id" in columns else b"",
+        data[1:-1],
+        plain[1:-1],
+    )
+    return b"{%b}" % b",".join(filter(None, members))
+
+
+def _member(name: bytes, value: int | None) -> bytes:
+    return b'"%b":null' % name if value is None else b'"%b":%d' % (name, value)
 
 
 class EventMapper(Mapper[str]):
@@ -188,7 +213,14 @@ class EventMapper(Mapper[str]):
         return DomainEvent(
             str(stored_event.originator_id),
             stored_event.originator_version,
-            self.transcoder.event(stored_event.topic, header, parts.data, parts.sealed),
+            self.transcoder.event(
+                stored_event.topic,
+                header.type_version,
+                header.session_id,
+                header.exchange_id,
+                parts.data,
+                parts.sealed,
+            ),
             Metadata(
                 actor=header.actor,
                 by=header.by,

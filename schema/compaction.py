@@ -17,14 +17,14 @@ Kind = Literal["compaction", "compression"]
 SkipReason = Literal["cooldown", "max_consecutive", "nothing_to_compact", "unavailable"]
 
 
-class Inserted(msgspec.Struct, frozen=True):
+class Inserted(msgspec.Struct, frozen=True, gc=False):
     """A message of ours goes in front of message `before` of the prefix (`before` = the cut: behind its last one)."""
 
     before: int
     ref: str
 
 
-class PrefixEdit(msgspec.Struct, frozen=True, kw_only=True):
+class PrefixEdit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of the first `cut` messages. `within` is the keyed hash (32 hex) of these, as earlier decisions left
     them; `removed` are stretches of them (from, to) that are left out, `inserted` what stands in their place.
     `builds_on` is the number of the earlier decision that this one goes on from."""
@@ -36,7 +36,7 @@ class PrefixEdit(msgspec.Struct, frozen=True, kw_only=True):
     builds_on: int | None = None
 
 
-class LeftOut(msgspec.Struct, frozen=True):
+class LeftOut(msgspec.Struct, frozen=True, gc=False):
     """A tool's output among the messages that were left out: its text has the sha256 `hash`, its message `ref`."""
 
     hash: str

@@ -16,7 +16,7 @@ Stage = Literal["normalize", "deduplicate", "truncate", "mask"]
 MaskTrigger = Literal["cache_price", "idle", "no_cache", "window"]
 
 
-class ReplacedOutput(msgspec.Struct, frozen=True):
+class ReplacedOutput(msgspec.Struct, frozen=True, gc=False):
     """A tool's output, and what goes upstream for it from now on. `key` is a keyed hash (32 hex) of the conversation up
     to it, `hash` the sha256 (64 hex) of its text, `ref` and `replacement_ref` are those of the whole messages. `at` is
     how many messages there were up to the last answer before the decision, `within` the keyed hash (32 hex) of these:

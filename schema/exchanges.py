@@ -13,14 +13,14 @@ RefusedByLimit = Literal["rate_limit_exceeded", "budget_exceeded"]
 LimitUnit = Literal["tokens", "requests", "micro_usd"]
 
 
-class Blob(msgspec.Struct, frozen=True):
+class Blob(msgspec.Struct, frozen=True, gc=False):
     """The bodies stored with an event: sha256 of the sealed bytes (64 hex) and the refs of its parts in order."""
 
     sha256: str
     refs: tuple[str, ...]
 
 
-class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Which rule found the session (contract 3.3.2)."""
 
     rule: str
@@ -28,7 +28,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent_id: int | None = None
 
 
-class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A list of messages as a difference: the first `keep` refs of exchange `base_exchange` (an earlier one of the
     session), then `added`. A ref is the sha256 (64 hex) of one message's JSON bytes as received. `system_tokens` is the
     part of `tokens` that system and developer messages take, `memory_tokens` that of results of memory tools."""
@@ -42,7 +42,7 @@ class MessageRefs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     memory_tokens: int = 0
 
 
-class ReductionStep(msgspec.Struct, frozen=True):
+class ReductionStep(msgspec.Struct, frozen=True, gc=False):
     """How many messages of a request went upstream shorter for one reason, and what that saved."""
 
     stage: str
@@ -50,7 +50,7 @@ class ReductionStep(msgspec.Struct, frozen=True):
     tokens_saved: int
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Token counts of one upstream call; cached, cache-write and reasoning tokens are parts of the others."""
 
     source: UsageSource = "none"
@@ -62,7 +62,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasoning_tokens: int | None = None
 
 
-class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Milliseconds: our own share before the upstream call, to the first body byte, to the end."""
 
     overhead_ms: float = 0.0
@@ -70,7 +70,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: float | None = None
 
 
-class Try(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Try(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One call of a provider: its answer's status, or our code where no usable answer came; how long that took, and for
     how long we had waited before."""
 
@@ -82,7 +82,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waited_ms: float | None = None
 
 
-class SentLast(msgspec.Struct, frozen=True, kw_only=True):
+class SentLast(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where the request went in the end: the provider, its name for the model, and the body's envelope."""
 
     provider: str

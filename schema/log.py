@@ -15,10 +15,11 @@ from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
 from schema.migrations import bring_up_to_date, check_readable, read_only_uri
 from schema.recorded import Recorded
-from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, header_of, parts_of
+from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, parts_of
 from schema.sealing import Sealer
 
 _BATCH = 2_000
+_COLUMNS = len(COLUMNS.split(","))
 
 
 class EventLog:
@@ -161,24 +162,24 @@ class EventLog:
 
     def recorded(self, row: sqlite3.Row) -> Recorded:
         """The event of a row whose columns begin in the order of COLUMNS."""
-        header = header_of(row)
-        data, sealed = row[14].encode(), row[15]
+        position, stream, version, name, type_version, session_id, exchange_id, *rest = row[:_COLUMNS]
+        timestamp, actor, by, correlation_id, causation_position, digest, prev_hash, data, sealed = rest
         return Recorded(
-            position=row[0],
-            stream=row[1],
-            version=row[2],
-            type=row[3],
-            type_version=header.type_version,
-            session_id=header.session_id,
-            exchange_id=header.exchange_id,
-            timestamp=header.timestamp,
-            actor=header.actor,
-            by=header.by,
-            correlation_id=header.correlation_id,
-            causation_position=header.causation_position,
-            hash=row[12].hex(),
-            prev_hash=row[13].hex(),
-            event=self._transcoder.event(row[3], header, data, sealed or b""),
+            position=position,
+            stream=stream,
+            version=version,
+            type=name,
+            type_version=type_version,
+            session_id=session_id,
+            exchange_id=exchange_id,
+            timestamp=timestamp,
+            actor=actor,
+            by=by,
+            correlation_id=correlation_id,
+            causation_position=causation_position,
+            hash=digest.hex(),
+            prev_hash=prev_hash.hex(),
+            event=self._transcoder.event(name, type_version, session_id, exchange_id, data.encode(), sealed),
         )
 
     def _number(self, query: str, values: tuple[object, ...]) -> int:

@@ -16,8 +16,9 @@ COLUMNS = ("session_id", "exchange_id")  # event fields that the log keeps as co
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What happened. Subclasses are registered with `event_type` and hold plain data only."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What happened. Subclasses are registered with `event_type` and hold plain data only: without cycles, so that the
+    garbage collector need not look at them."""
 
 
 class EventType(msgspec.Struct, frozen=True):
