@@ -31,7 +31,6 @@ OUTCOMES: dict[type[Finished], Outcome] = {
     ExchangeCancelled: "cancelled",
     ExchangeInterrupted: "interrupted",
 }
-_REMEMBERED = 10_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,8 +55,9 @@ class ExchangeRows:
         self._rows = Rows(
             db, INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS, INSERT_KEY, INSERT_USAGE
         )
+        self._whole, self._refs = self._rows.of(_WHOLE), self._rows.of(INSERT_REFS)
         self._begun: dict[int, Row] = {}  # of this batch, not finished yet
-        self._heads: dict[int, Begun] = {}
+        self._heads: dict[int, Begun] = {}  # of exchanges that have begun and not ended
         self._totals = RunningTotals(db, self._rows)
         self._usage = UsageTotals(db, self._rows)
 
@@ -75,17 +75,17 @@ class ExchangeRows:
             event.client_family or "",
             event.resolution.branch == "retry",
         )
-        self._rows.add(INSERT_REFS, refs_row(number, event.received, sent=False))
+        self._refs.append(refs_row(number, event.received, sent=False))
         if sent:
-            self._rows.add(INSERT_REFS, refs_row(number, sent, sent=True))
-        self._totals.started(recorded.position, event.model_sent)
+            self._refs.append(refs_row(number, sent, sent=True))
+        self._totals.started(event.model_sent)
 
     def finished(self, recorded: Recorded, event: Finished) -> None:
         outcome = OUTCOMES[type(event)]
         row = _finished_row(recorded, event, outcome)
         begun = self._begun.pop(event.exchange_id, None)
         if begun is not None:
-            self._rows.add(_WHOLE, begun + row)
+            self._whole.append(begun + row)
         else:
             self._rows.add(_FINISH, (*row, event.exchange_id))
         head = self._head(event.exchange_id)
@@ -134,8 +134,6 @@ class ExchangeRows:
         self._begun.clear()
         self._rows.write()
         self._usage.written()
-        if len(self._heads) > _REMEMBERED:
-            self._heads.clear()
 
     def forget(self) -> None:
         self._begun.clear()
@@ -146,13 +144,14 @@ class ExchangeRows:
 
     def _head(self, exchange_id: int) -> Begun:
         """Raises LookupError where the exchange never started."""
-        head = self._heads.get(exchange_id)
-        if head is None:
-            row = self._db.execute(_HEAD, (exchange_id,)).fetchone()
-            if row is None:
-                raise LookupError(f"exchange {exchange_id} never began")
-            head = self._heads[exchange_id] = Begun(*row)
-        return head
+        head = self._heads.pop(exchange_id, None)
+        if head is not None:
+            return head
+        self.write()  # it may be one of this batch
+        row = self._db.execute(_HEAD, (exchange_id,)).fetchone()
+        if row is None:
+            raise LookupError(f"exchange {exchange_id} never began")
+        return Begun(*row)
 
 
 def _started_row(recorded: Recorded, event: ExchangeStarted) -> Row:

@@ -87,7 +87,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=11,
+    version=12,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

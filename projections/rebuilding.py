@@ -17,7 +17,7 @@ from projections.applying import Progress, apply_batch
 from projections.declaration import Log, Projection
 from projections.store import open_store
 
-_BATCH = 5_000
+_BATCH = 10_000
 _CACHE_KIB = 64 << 10
 # Events of which the new file goes to the disk, again and again: a gigabyte at the end takes seconds, in which nobody
 # else's write reaches the disk either.

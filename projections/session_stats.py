@@ -12,7 +12,7 @@ import msgspec
 from projections.bounds import bounded
 from projections.chain_tokens import ChainTokens, Held
 from projections.declaration import Projection, on
-from projections.rows import Rows
+from projections.rows import Row, Rows
 from schema.compaction import CompactionPerformed, CompactionReverted, CompressionPerformed, PrefixDecision
 from schema.exchanges import (
     ExchangeCancelled,
@@ -52,7 +52,8 @@ _TOTALS = (
     " context_exchange"
 )
 _INSERT = f"INSERT INTO session_stats VALUES (?, ?, {', '.join('?' * len(_TOTALS.split(', ')))})"
-_INSERT_CHAIN = "INSERT INTO exchange_chains VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL)"
+_INSERT_CHAIN = "INSERT INTO exchange_chains(exchange_id, chain, messages, session_id) VALUES (?, ?, ?, ?)"
+_INSERT_ENDED = "INSERT INTO exchange_chains VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _END = "UPDATE exchange_chains SET ended = ?, prompt = ?, completion = ?, total = ? WHERE exchange_id = ?"
 _CLEAR_TOKENS = "DELETE FROM chain_tokens WHERE session_id = ?"
 _SET_TOKENS = "INSERT OR REPLACE INTO chain_tokens VALUES (?, ?, ?, ?)"
@@ -139,24 +140,33 @@ class SessionTotals:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _END, _CLEAR_TOKENS, _LEAVE, _SET_TOKENS)
+        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _INSERT_ENDED, _END, _CLEAR_TOKENS, _LEAVE, _SET_TOKENS)
+        self._lines, self._ended = self._rows.of(_INSERT), self._rows.of(_INSERT_ENDED)
+        self._begun: dict[int, Row] = {}  # of this batch, not ended yet
         self._stats: dict[int, StatsRow] = {}
         self._chains: dict[int, tuple[int, int]] = {}  # of an exchange: its chain and its messages
         self._tokens: dict[int, ChainTokens] = {}
 
     def started(self, recorded: Recorded, event: ExchangeStarted) -> None:
-        before, received = self._stats_of(event.session_id), event.received
-        if event.resolution.branch == "client_compaction":
-            self._tokens_of(event.session_id).clear()
-        chain = event.exchange_id
+        session_id, chain, received, branch = (
+            event.session_id,
+            event.exchange_id,
+            event.received,
+            event.resolution.branch,
+        )
+        if chain in self._begun:
+            raise ValueError(f"exchange {chain} begins twice")
+        before = self._stats_of(session_id)
+        if branch == "client_compaction":
+            self._tokens_of(session_id).clear()
         continued = self._chain_of(received.base_exchange) if received.base_exchange is not None else None
-        if continued is not None and event.resolution.branch == "fork":
-            self._tokens_of(event.session_id).leave(continued[0])
+        if continued is not None and branch == "fork":
+            self._tokens_of(session_id).leave(continued[0])
         elif continued is not None and continued[1] <= received.keep:
             chain = continued[0]
         self._chains[event.exchange_id] = (chain, received.count)
-        self._rows.add(_INSERT_CHAIN, (event.exchange_id, chain, received.count, event.session_id))
-        self._append(recorded, event.session_id, _with_request(before))
+        self._begun[event.exchange_id] = (event.exchange_id, chain, received.count, session_id)
+        self._append(recorded, session_id, _with_request(before))
 
     def finished(self, recorded: Recorded, event: Finished) -> None:
         usage = event.usage
@@ -166,9 +176,12 @@ class SessionTotals:
         if chain is None:
             raise LookupError(f"exchange {event.exchange_id} never began")
         used = usage.prompt_tokens + usage.completion_tokens
-        total = usage.total_tokens or used
-        row = (recorded.position, usage.prompt_tokens, usage.completion_tokens, total, event.exchange_id)
-        self._rows.add(_END, row)
+        row = (recorded.position, usage.prompt_tokens, usage.completion_tokens, usage.total_tokens or used)
+        begun = self._begun.pop(event.exchange_id, None)
+        if begun is not None:
+            self._ended.append(begun + row)
+        else:
+            self._rows.add(_END, (*row, event.exchange_id))
         tokens = self._tokens_of(event.session_id)
         tokens.put(chain[0], used, event.exchange_id)
         after = _with_usage(self._stats_of(event.session_id), usage, used, tokens.longest())
@@ -267,6 +280,9 @@ class SessionTotals:
         return self._tokens_of(session_id).by_chain.get(chain[0]) if chain is not None else None
 
     def write(self) -> None:
+        for row in self._begun.values():
+            self._rows.add(_INSERT_CHAIN, row)
+        self._begun.clear()
         for session_id, tokens in self._tokens.items():
             if tokens.cleared:
                 self._rows.add(_CLEAR_TOKENS, (session_id,))
@@ -282,6 +298,7 @@ class SessionTotals:
             self.forget()
 
     def forget(self) -> None:
+        self._begun.clear()
         self._rows.clear()
         self._stats.clear()
         self._chains.clear()
@@ -289,7 +306,7 @@ class SessionTotals:
 
     def _append(self, recorded: Recorded, session_id: int, totals: StatsRow) -> None:
         self._stats[session_id] = totals
-        self._rows.add(_INSERT, (session_id, recorded.position, *msgspec.structs.astuple(totals)))
+        self._lines.append((session_id, recorded.position, *msgspec.structs.astuple(totals)))
 
     def _stats_of(self, session_id: int) -> StatsRow:
         stats = self._stats.get(session_id)
@@ -329,7 +346,7 @@ def _with_context(before: StatsRow, longest: Held | None) -> StatsRow:
 
 def _with_usage(before: StatsRow, usage: Usage, used: int, longest: Held | None) -> StatsRow:
     total = usage.total_tokens or used
-    after = StatsRow(
+    return StatsRow(
         total_requests=before.total_requests,
         counted_requests=before.counted_requests + 1,
         max_tokens=max(before.max_tokens or 0, total),
@@ -339,13 +356,14 @@ def _with_usage(before: StatsRow, usage: Usage, used: int, longest: Held | None)
         cumulative_input_tokens=bounded(before.cumulative_input_tokens + usage.prompt_tokens),
         cumulative_output_tokens=bounded(before.cumulative_output_tokens + usage.completion_tokens),
         cumulative_total_tokens=bounded(before.cumulative_total_tokens + total),
+        context_tokens=longest.tokens if longest is not None else 0,
+        context_exchange=longest.exchange_id if longest is not None else None,
     )
-    return _with_context(after, longest)
 
 
 SESSION_STATS = Projection(
     name="session_stats",
-    version=6,
+    version=7,
     tables=TABLES,
     fold=SessionTotals,
     handles=dict(

@@ -23,6 +23,11 @@ def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
     return f"exchange {event.exchange_id} started in session {event.session_id}: {size}, {label}", words
 
 
+def label_of_beginning(summary: str) -> str:
+    """The label that `_exchange_started` was given."""
+    return summary.split(", ", 2)[2]
+
+
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:
     requests = "a request was" if event.count == 1 else f"{event.count:,} requests were"
     where = f" in session {event.session_id}" if event.session_id is not None else ""

@@ -10,8 +10,9 @@ from projections.declaration import Projection
 from projections.rows import Rows
 from projections.saying import model_label
 from projections.summaries import SEALED_WORDS, SUMMARIES, without_sealed
+from projections.summaries_exchanges import label_of_beginning
 from schema.erasure import SessionErased
-from schema.exchanges import ExchangeStarted
+from schema.exchanges import ExchangeStarted, Finished
 from schema.recorded import Actor, Recorded
 from schema.registry import Event
 
@@ -26,11 +27,12 @@ TABLES = (
     "CREATE INDEX timeline_of_type ON timeline(type, position, rank)",
     "CREATE INDEX timeline_of_session ON timeline(session_id, position, type) WHERE session_id IS NOT NULL",
     "CREATE INDEX timeline_of_correlation ON timeline(correlation_id, position) WHERE correlation_id IS NOT NULL",
-    "CREATE TABLE exchange_labels(exchange_id INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT",
 )
 _INSERT = "INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_LABEL = "INSERT INTO exchange_labels VALUES (?, ?)"
-_REMEMBERED = 10_000
+_BEGUN = (
+    "SELECT summary FROM timeline WHERE session_id = ? AND type = 'ExchangeStarted' AND exchange_id = ?"
+    " ORDER BY position DESC LIMIT 1"
+)
 _COLUMNS = "position, type, session_id, exchange_id, timestamp, actor, by, correlation_id, causation_position, summary"
 
 
@@ -191,17 +193,19 @@ class TimelineRows:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, _INSERT, _INSERT_LABEL)
+        self._rows = Rows(db, _INSERT)
         self._lines = self._rows.of(_INSERT)
         self._ranks: dict[str, int] = {}
-        self._labels: dict[int, str] = {}
+        self._labels: dict[int, str] = {}  # of exchanges that have begun and not ended
 
     def append(self, recorded: Recorded, event: Event) -> None:
-        label = self._label(recorded)
-        summary, words = SUMMARIES[type(event)](event, label)
+        kind = type(event)
+        say = SUMMARIES[kind]
+        label = "" if recorded.exchange_id is None else self._label(event)
+        summary, words = say(event, label)
         sealed = None
-        if type(event) in SEALED_WORDS:
-            clear = SUMMARIES[type(event)](without_sealed(event), label)[1]
+        if kind in SEALED_WORDS:
+            clear = say(without_sealed(event), label)[1]
             sealed = _joined(word for word in words if word not in clear) or None
             words = clear
         search = _joined((recorded.type, summary, *words))
@@ -234,41 +238,37 @@ class TimelineRows:
 
     def write(self) -> None:
         self._rows.write()
-        if len(self._labels) > _REMEMBERED:
-            self._labels.clear()
 
     def forget(self) -> None:
         self._rows.clear()
         self._ranks.clear()
         self._labels.clear()
 
-    def _label(self, recorded: Recorded) -> str:
-        """Provider and model of the event's exchange: only its start names them, its end is to be found by them too."""
-        event, number = recorded.event, recorded.exchange_id
+    def _label(self, event: Event) -> str:
+        """Provider and model of an exchange: only its beginning names them, its end is to be found by them too."""
         if isinstance(event, ExchangeStarted):
             label = self._labels[event.exchange_id] = model_label(event.provider, event.model_sent)
-            self._rows.add(_INSERT_LABEL, (event.exchange_id, label))
             return label
-        if number is None:
-            return ""
-        label = self._labels.get(number) or self._labels.setdefault(number, self._stored_label(number))
-        return label
+        if isinstance(event, Finished):
+            return self._labels.pop(event.exchange_id, None) or self._stored_label(event)
+        return ""
 
-    def _stored_label(self, exchange_id: int) -> str:
-        """Raises LookupError where the exchange never started."""
-        row = self._db.execute("SELECT label FROM exchange_labels WHERE exchange_id = ?", (exchange_id,)).fetchone()
+    def _stored_label(self, event: Finished) -> str:
+        """What the beginning's line ends with. Raises LookupError where the exchange never began."""
+        self.write()  # it may be one of this batch
+        row = self._db.execute(_BEGUN, (event.session_id, event.exchange_id)).fetchone()
         if row is None:
-            raise LookupError(f"exchange {exchange_id} never began")
-        return str(row[0])
+            raise LookupError(f"exchange {event.exchange_id} never began")
+        return label_of_beginning(row[0])
 
 
 def _joined(words: Iterable[str | None]) -> str:
-    return " ".join(word for word in words if word).casefold()
+    return " ".join(filter(None, words)).casefold()
 
 
 TIMELINE = Projection(
     name="timeline",
-    version=2,
+    version=3,
     tables=TABLES,
     fold=TimelineRows,
     handles={**dict.fromkeys(SUMMARIES, TimelineRows.append), SessionErased: TimelineRows.erased},

@@ -9,7 +9,7 @@ import sqlite3
 from collections import defaultdict
 from typing import NamedTuple
 
-from projections.bounds import bounded
+from projections.bounds import LARGEST, bounded
 from projections.exchange_rows import FINISHED, Outcome
 from projections.prices import pricing
 from projections.pricing import Consumption, Pricing, Served
@@ -60,6 +60,14 @@ _TOKENS = tuple(
 _LAST_PROVIDER, _LAST_MODEL = _PLACES["last_provider"], _PLACES["last_model"]
 _REASONING = _PLACES["reasoning_tokens"]
 _OUTCOMES: tuple[Outcome, ...] = ("completed", "failed", "cancelled", "interrupted")
+_PLACE_OF: dict[Outcome, int] = {outcome: COUNTS.index(outcome) for outcome in _OUTCOMES}
+_ATTEMPTS_AT, _RETRIES_AT = COUNTS.index("attempts"), COUNTS.index("retries")
+_SUMMED = tuple(
+    (COUNTS.index(name), column)
+    for name, column in zip(
+        ("input", "output", "cached", "cache_write", "cache_write_1h", "reasoning"), (*_TOKENS, _REASONING), strict=True
+    )
+)
 _COST, _UNPRICED = COUNTS.index("cost"), COUNTS.index("unpriced")
 _REMEMBERED = 10_000
 
@@ -101,6 +109,7 @@ class UsageTotals:
 
     def __init__(self, db: sqlite3.Connection, rows: Rows) -> None:
         self._db, self._rows = db, rows
+        self._lines = rows.of(INSERT_USAGE)
         self._totals: dict[Key, _Total] = {}
         self._pricing: Pricing | None = None
         self._next: int | None = None
@@ -108,9 +117,19 @@ class UsageTotals:
     def finished(self, position: int, begun: Begun, row: Row, outcome: Outcome) -> None:
         """Add an exchange; `row` as its end is stored (FINISHED)."""
         begun = _served(begun, row)
-        key, counts = _key(begun, row), _counts(begun, row, outcome)
-        counts[_COST], counts[_UNPRICED] = _priced(self._prices(position), begun, row)
-        self._add(position, key, counts)
+        total = self._total(_key(begun, row))
+        counts = total.counts
+        counts[_PLACE_OF[outcome]] += 1
+        counts[_ATTEMPTS_AT] += _int(row[_ATTEMPTS])
+        counts[_RETRIES_AT] += begun.retry
+        for place, column in _SUMMED:
+            value = row[column]
+            if isinstance(value, int):
+                counts[place] += value
+        cost, unpriced = _priced(self._prices(position), begun, row)
+        counts[_COST] += cost
+        counts[_UNPRICED] += unpriced
+        self._put(position, total)
 
     def moved(self, position: int, exchange_id: int, session_id: int) -> None:
         """An exchange belongs to another session from here on. Its rows must be written."""
@@ -182,9 +201,15 @@ class UsageTotals:
         return self._pricing
 
     def _add(self, position: int, key: Key, counts: list[int]) -> None:
-        total = self._totals.get(key) or self._total(key)
-        total.counts = [bounded(have + more) for have, more in zip(total.counts, counts, strict=True)]
-        self._rows.add(INSERT_USAGE, (total.number, position, *total.counts))
+        total = self._total(key)
+        total.counts = [have + more for have, more in zip(total.counts, counts, strict=True)]
+        self._put(position, total)
+
+    def _put(self, position: int, total: _Total) -> None:
+        counts = total.counts
+        if not -LARGEST <= min(counts) <= max(counts) <= LARGEST:
+            counts = total.counts = [bounded(count) for count in counts]
+        self._lines.append((total.number, position, *counts))
 
     def _total(self, key: Key) -> _Total:
         total = self._totals.get(key)

@@ -30,6 +30,26 @@ def test_batches_of_any_size_give_the_same_tables(events: list[Recorded], batch:
 
 @tried
 @given(histories(), st.data())
+def test_a_program_that_was_started_anew_goes_on_with_the_same_tables(
+    events: list[Recorded], data: st.DataObject
+) -> None:
+    """Nothing that folds keep in memory may be missed."""
+    middle = data.draw(st.integers(0, len(events)))
+    db = memory()
+    try:
+        apply(db, PROJECTIONS, events[:middle])
+        positions = tracking.prepare(db, PROJECTIONS, FakeLog(events))
+        progress = [Progress(each, positions[each.name]) for each in PROJECTIONS]
+        apply_batch(db, progress, events[middle:])
+        assert [each.error for each in progress if each.error] == []
+        went_on = dump(db)
+    finally:
+        db.close()
+    assert went_on == _tables(events, 1_000)
+
+
+@tried
+@given(histories(), st.data())
 def test_a_projection_that_joins_late_gives_the_same_tables(events: list[Recorded], data: st.DataObject) -> None:
     """One projection is outdated half-way, is emptied, and catches up while the others wait for it."""
     middle = data.draw(st.integers(0, len(events)))
