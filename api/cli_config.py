@@ -32,6 +32,7 @@ STARTER = """\
 # contents = true                    # false keeps hashes and counts only
 # durability = "process"             # "power": wait for the disk too
 # commit = "before_client"           # "before_upstream": commit before the provider is called
+# idempotency_hours = 24             # a write that comes again with its Idempotency-Key gets the first answer
 # log_watcher = false                # tell what Continue's log says of tokens
 # log_watcher_path = "~/.continue/logs/core.log"
 

@@ -88,6 +88,7 @@ class RecordingSection(Section):
     contents: bool = True
     durability: Literal["process", "power"] = "process"
     commit: Literal["before_client", "before_upstream"] = "before_client"
+    idempotency_hours: int = Field(default=24, ge=1, le=8_760)
     log_watcher: bool = False
     log_watcher_path: str = Field(default="~/.continue/logs/core.log", pattern=_PATH)
 

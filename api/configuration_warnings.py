@@ -41,7 +41,6 @@ from api.configuration_telemetry import Telemetry
 # Keys of the contract whose feature does not exist yet.
 LATER_SECTIONS = frozenset(("context_pruning", "routing"))
 LATER_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
-    RecordingSection: frozenset({"idempotency_hours"}),
     Sanitizer: frozenset({"tmp_dir", "routing"}),
     Mcp: frozenset({"qdrant", "compression", "retry"}),
 }

@@ -1,7 +1,7 @@
 """`Idempotency-Key` (contract 1.4): a write that comes again gets the answer of the first, and appends nothing.
 
-The scope of a key is method, path and credential, for 24 hours, also over a restart. What is kept is in
-schema/idempotency.py.
+The scope of a key is method, path and credential, for `recording.idempotency_hours`, also over a restart. What is kept
+is in schema/idempotency.py.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from fastapi import Request
 from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
 from proxy.headers import credential
-from schema.idempotency import Idempotent, Kept
+from schema.idempotency import KEPT_MS, Idempotent, Kept
 
 HEADER = b"idempotency-key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -24,10 +24,11 @@ _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 
 
 class Keys:
-    """The keys that come with requests, and which of them are being dealt with. `secret` is of this installation."""
+    """The keys that come with requests, and which of them are being dealt with. `secret` is of this installation,
+    `kept_ms` how long a key holds."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, secret: bytes, kept_ms: int = KEPT_MS) -> None:
+        self._secret, self._kept_ms = secret, kept_ms
         self._running: set[bytes] = set()
 
     def of(self, request: Request, body: bytes) -> Idempotent | None:
@@ -43,7 +44,8 @@ class Keys:
         path = request.scope["path"].encode("utf-8", "replace")
         who = (credential(headers) or "").encode("latin-1", "replace")
         place = (request.method.encode(), path, who, given[0])
-        return Idempotent(self._hash(b"key", *place), self._hash(b"request", request.scope["query_string"], body))
+        asked = self._hash(b"request", request.scope["query_string"], body)
+        return Idempotent(self._hash(b"key", *place), asked, kept_ms=self._kept_ms)
 
     @contextmanager
     def running(self, key: bytes) -> Iterator[None]:

@@ -73,6 +73,7 @@ from proxy.sending import Sender
 from proxy.summarizing import Summarizer
 from proxy.upstream import Upstream
 from schema.appending import Appender
+from schema.idempotency import HOUR_MS
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.recorded import Metadata
@@ -316,7 +317,7 @@ def _services(
         running=registry.sessions,
         clock=_now_ms,
         health=health,
-        idempotency=Keys(store.keys.secret("idempotency keys")),
+        idempotency=Keys(store.keys.secret("idempotency keys"), configuration.recording.idempotency_hours * HOUR_MS),
         rebuilds=Rebuilds(store.runner, store.waiter, store.reads, store.read_path, _now_ms),
         erasures=erasures,
         vacuums=Vacuums(store.read_path.parent, store.keys, store.appender, store.runner),

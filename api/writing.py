@@ -19,7 +19,7 @@ from api.services import Services, Use
 from commands.errors import CommandError, StaleError, UnavailableError
 from commands.handling import Command, Outcome
 from projections.waiting import ProjectionLagError
-from schema.idempotency import KEPT_MS, Idempotent, Kept
+from schema.idempotency import Idempotent, Kept
 from schema.recorded import Metadata
 
 T = TypeVar("T")
@@ -81,7 +81,8 @@ class Writing:
         if asked is None:
             return await self._shown(await self._execute(command, None))
         with self._services.idempotency.running(asked.key):
-            kept = await asyncio.to_thread(self._services.log.kept, asked.key, self._services.clock() - KEPT_MS)
+            since = self._services.clock() - asked.kept_ms
+            kept = await asyncio.to_thread(self._services.log.kept, asked.key, since)
             if kept is None:
                 outcome = await self._first(command, asked)
             else:

@@ -216,6 +216,7 @@ MEANINGS = {
     "recording.contents": "Store message bodies; false keeps hashes and counts only.",
     "recording.durability": "`power`: each exchange waits for the disk before its first byte goes to the client.",
     "recording.commit": "`before_upstream`: an exchange is committed before the provider is called.",
+    "recording.idempotency_hours": "How long an `Idempotency-Key` holds; the same write within it appends nothing.",
 }
 
 

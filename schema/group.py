@@ -8,7 +8,7 @@ import zstandard
 
 from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
 from schema.codec import DomainEvent, EventMapper, Parted
-from schema.idempotency import FORGET, INSERT, KEPT_MS, Idempotent
+from schema.idempotency import FORGET, INSERT, Idempotent
 from schema.recorded import Recorded
 from schema.recorder import EventRecorder, Head, head_of
 from schema.registry import Event, UnknownEventTypeError
@@ -82,7 +82,7 @@ class Group:
                 self.results.append((done, Committed(tuple(range(last - count + 1, last + 1)), last)))
 
     def _keep(self, cursor: sqlite3.Cursor, kept: Idempotent, position: int, count: int) -> None:
-        cursor.execute(FORGET, (self._timestamp - KEPT_MS,))
+        cursor.execute(FORGET, (self._timestamp - kept.kept_ms,))
         cursor.execute(INSERT, (kept.key, kept.request, position, count, self._timestamp, kept.refusal))
 
     def _check(self, append: Append) -> None:

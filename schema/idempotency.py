@@ -6,7 +6,8 @@ refusal left no events, so it is kept itself.
 
 import msgspec
 
-KEPT_MS = 24 * 3_600 * 1_000
+HOUR_MS = 3_600 * 1_000
+KEPT_MS = 24 * HOUR_MS
 
 DDL = (
     "CREATE TABLE idempotency(key BLOB PRIMARY KEY, request BLOB NOT NULL, position INTEGER NOT NULL,"
@@ -19,11 +20,13 @@ SELECT = "SELECT request, position, count, refusal FROM idempotency WHERE key = 
 
 
 class Idempotent(msgspec.Struct, frozen=True):
-    """`key` and `request` are 32 bytes each; `refusal` is the JSON of an error answer."""
+    """`key` and `request` are 32 bytes each; `refusal` is the JSON of an error answer. What was kept for longer than
+    `kept_ms` is forgotten when this is kept."""
 
     key: bytes
     request: bytes
     refusal: str | None = None
+    kept_ms: int = KEPT_MS
 
 
 class Kept(msgspec.Struct, frozen=True):

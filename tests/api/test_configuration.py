@@ -160,9 +160,9 @@ def test_what_has_no_effect_is_warned_of_once_each(loading: Loading) -> None:
         "unknown key compaction.auto.auto_compacts; is auto_compact meant?",
         "unknown key server.hosts; is host meant?",
         "unknown key models.m.price.inputs; is input meant?",
-        "recording.idempotency_hours has no effect yet",
     }
-    assert len(found.warnings) == 7
+    assert len(found.warnings) == 6
+    assert found.recording.idempotency_hours == 3
     assert (found.rate_limit.mode, found.rate_limit.max_wait_ms) == ("enforce", 1)
 
 
@@ -176,6 +176,8 @@ def test_an_open_directory_that_does_not_exist_is_warned_of(loading: Loading, tm
     [
         ('[server]\nport = "8000"', "server.port"),
         ("[server]\nport = 65536", "server.port"),
+        ("[recording]\nidempotency_hours = 0", "recording.idempotency_hours"),
+        ("[recording]\nidempotency_hours = 8761", "recording.idempotency_hours"),
         ("[server]\ndocs = 1", "server.docs"),
         ('[server]\nclient_keys = "x"', "server.client_keys"),
         ('[server]\nclient_keys = ["${NONE}"]', "server.client_keys"),

@@ -3,9 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from api.gate import GateSettings
+from api.idempotency import Keys
+from schema.appends import Append
+from schema.idempotency import HOUR_MS, Idempotent
+from schema.recorded import Metadata
 from tests.api.house import House, open_house
 
 KEY = {"Idempotency-Key": "k-1"}
@@ -108,3 +113,34 @@ async def test_kept_over_a_restart_and_without_what_was_sent(tmp_path: Path) -> 
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith("events"))
     for secret in (b"very-own-key", b"own-credential", b"own name"):
         assert secret not in stored
+
+
+async def test_a_key_holds_as_long_as_is_configured(house: House) -> None:
+    first = await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)
+    kept_at = house.events()[-1].timestamp
+
+    async def after(hours: int, kept_hours: int) -> int:
+        """The session that the same request gives then."""
+        house.app.state.services = msgspec.structs.replace(
+            house.app.state.services,
+            clock=lambda: kept_at + hours * HOUR_MS,
+            idempotency=Keys(house.log.keys.secret("idempotency keys"), kept_hours * HOUR_MS),
+        )
+        return int((await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)).json()["id"])
+
+    number = first.json()["id"]
+    assert [await after(23, 24), await after(30, 48)] == [number, number]
+    assert await after(3, 2) > number
+
+
+async def test_what_is_kept_longer_than_that_is_forgotten(house: House) -> None:
+    async def keep(key: bytes, hours: int) -> None:
+        idempotent = Idempotent(key, b"r" * 32, kept_ms=hours * HOUR_MS)
+        await house.appender.append(Append(events=(), metadata=Metadata(actor="api"), idempotent=idempotent))
+
+    await keep(b"a" * 32, 24)
+    await keep(b"b" * 32, 24)
+    assert house.log.kept(b"a" * 32, 0) is not None
+    await keep(b"c" * 32, -1)  # what was kept until an hour from now
+    assert house.log.kept(b"a" * 32, 0) is None
+    assert house.log.kept(b"c" * 32, 0) is not None
