@@ -1,30 +1,30 @@
 """Whether a request may come in, and what its headers say for all of its way: worked out once for each client.
 
 The requests of one client differ in their length and id only. So for completions the outcome is kept by the other
-headers, and looking it up takes a tenth of the checks.
+headers, on which all of it depends, and looking it up takes a tenth of the checks.
 """
 
 import msgspec
 
 from api.gate import Denial, Gate, Headers, is_preflight
 from api.reply import Pairs
-from proxy.headers import credential
+from proxy.caller import Caller
+from proxy.headers import VARYING, credential
 
 CHAT_PATHS = ("/v1/chat/completions", "/chat/completions")
-_VARYING = (b"content-length", b"x-request-id")  # nothing here depends on them
 _KEPT = 1_000
 _MAX_BYTES = 8_192  # of headers that are kept
 
 
 class Admission(msgspec.Struct, frozen=True):
     """`denial` is None where the request may come in; `added` goes into every answer (CORS); `origin_allowed` says that
-    the configuration names its Origin."""
+    the configuration names its Origin; `caller` is there for completions."""
 
     denial: Denial | None
     added: tuple[tuple[bytes, bytes], ...]
     preflight: bool
     origin_allowed: bool
-    credential: str | None
+    caller: Caller | None
 
 
 class Admissions:
@@ -38,7 +38,7 @@ class Admissions:
         """The same for the same arguments. `local` is the address that the request arrived at."""
         if path not in CHAT_PATHS:
             return self._admit(method, path, local, headers)
-        key = (method, path, local, *[pair for pair in headers if pair[0] not in _VARYING])
+        key = (method, path, local, *[pair for pair in headers if pair[0] not in VARYING])
         known = self._known.get(key)
         if known is None:
             known = self._admit(method, path, local, headers)
@@ -59,7 +59,7 @@ class Admissions:
             tuple(_cors(origin)),
             is_preflight(method, headers),
             origin is not None,
-            credential(headers),
+            Caller(headers, credential(headers)) if path in CHAT_PATHS else None,
         )
 
 

@@ -12,12 +12,15 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.admission import CHAT_PATHS, Admission, Admissions
+from api.admission import Admission, Admissions
 from api.errors import error_body
 from api.gate import Denial, Gate, Headers, request_id_of, value_of
+from api.http_server import WHEN_GONE
 from api.reply import Reply
 from api.request_context import RequestContext
 from api.request_ids import RequestIds
+from proxy.caller import Caller
+from proxy.intake import WhenGone
 
 _METHODS = "GET, HEAD, POST, PATCH, DELETE"
 _PREFLIGHT_S = 600
@@ -35,7 +38,8 @@ class Chat(Protocol):
         send: Send,
         *,
         request_id: str,
-        credential: str | None,
+        caller: Caller,
+        when_gone: WhenGone | None,
     ) -> Awaitable[None]:
         """Answer one request."""
 
@@ -77,18 +81,19 @@ class Front:
         request_id: str,
         admission: Admission,
     ) -> None:
-        method, path = scope["method"], scope["path"]
+        method, path, caller = scope["method"], scope["path"], admission.caller
         if admission.denial is not None:
             await _deny(reply, path, admission.denial)
         elif admission.preflight and admission.origin_allowed:
             await reply.whole(200, b"", _preflight(headers))
-        elif path not in CHAT_PATHS:
+        elif caller is None:
             state = {"context": RequestContext(request_id, self._admissions.authorized(headers))}
             # HEAD is GET without its body; the server's own scope keeps the client's method
             inner = {**scope, "state": state, "method": "GET" if method == "HEAD" else method}
             await self._app(inner, receive, reply)
         elif method == "POST":
-            await self._chat(headers, receive, reply, request_id=request_id, credential=admission.credential)
+            gone = scope.get("extensions", {}).get(WHEN_GONE)
+            await self._chat(headers, receive, reply, request_id=request_id, caller=caller, when_gone=gone)
         else:
             text = f"{method} is not allowed here; completions are sent by POST."
             await _refuse(reply, path, 405, "method_not_allowed", text, [("allow", "POST")])

@@ -1,6 +1,6 @@
 """An answer on its way to the client: adds the headers that every answer carries, and notes how far it got."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import Message, Send
 
@@ -17,16 +17,16 @@ class Reply:
         self._head_only = head_only
         self.started = False
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.started = True
             headers = list(message.get("headers", ()))
             present = [name for name, _ in headers]
-            headers += [(name, value) for name, value in self._added if name not in present]
+            headers += [pair for pair in self._added if pair[0] not in present]
             message = {**message, "headers": headers}
         elif self._head_only:
             message = {**message, "body": b""}
-        await self._send(message)
+        return self._send(message)
 
     async def whole(self, status: int, body: bytes, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send a complete JSON answer."""

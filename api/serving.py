@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.http_server import HttpProtocol
 from api.websocket_server import MAX_INCOMING, PatientProtocol
 
 if sys.platform == "win32":
@@ -62,7 +63,7 @@ def config(app: ASGIApp) -> uvicorn.Config:
     """How the server runs `app`."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpProtocol,
         ws=PatientProtocol,
         ws_max_size=MAX_INCOMING,
         ws_per_message_deflate=False,  # it would cost each client 300 KB

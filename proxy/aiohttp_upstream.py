@@ -40,6 +40,10 @@ class _AiohttpAnswer:
         self.status = response.status
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
 
+    @property
+    def complete(self) -> bool:
+        return False
+
     async def chunks(self) -> AsyncIterator[bytes]:
         read = self._response.content.readany
         try:
@@ -121,7 +125,7 @@ class AiohttpUpstream:
         return await session.post(
             request.url,
             data=data,
-            headers=CIMultiDict(request.headers),
+            headers=CIMultiDict([*request.headers.pairs, *request.own]),
             proxy=proxy,
             allow_redirects=False,
             timeout=self._timeout(request.connect_timeout_s, request.read_timeout_s),

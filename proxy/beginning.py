@@ -18,7 +18,6 @@ from commands.workspace import family
 from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, RequestFacts
-from proxy.family import client_family
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
 from proxy.openai_errors import LimitRefusal
@@ -28,7 +27,7 @@ from proxy.remembering import remembered
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.running import Incoming, Registry, Running
 from proxy.sending import Sender, Sending
-from proxy.signals import USER_AGENT, BodySignals, is_retry, session_headers, signal_of
+from proxy.signals import BodySignals, Signal, body_signal
 from proxy.wire import ChatRequest
 from schema.appending import Appender
 from schema.appends import Append, Committed
@@ -114,20 +113,18 @@ class Beginner:
             for number in sessions:
                 self._budgeting.budgets.forget(number)
 
-    async def facts(self, request: ChatRequest) -> RequestFacts:
-        """What is known of the messages. Waits only where a long text must be counted first."""
-        facts = self._facts.of_request(request.messages, _INLINE_BYTES)
-        if facts is None:
-            facts = await asyncio.to_thread(self._facts.of_long_request, request.messages)
-        return facts
+    def facts(self, request: ChatRequest) -> RequestFacts | None:
+        """What is known of the messages; None where a long text must be counted first: `long_facts`."""
+        return self._facts.of_request(request.messages, _INLINE_BYTES)
+
+    async def long_facts(self, request: ChatRequest) -> RequestFacts:
+        return await asyncio.to_thread(self._facts.of_long_request, request.messages)
 
     def refused(self, incoming: Incoming, refusal: LimitRefusal) -> None:
         """A limit did not let the request through: no session is started for it."""
-        headers = session_headers(incoming.headers)
-        scope = self._resolver.scope(incoming.credential, client_family(headers.get(USER_AGENT)))
-        resolved = self._resolver.resolve(
-            signal_of(headers, _body_signals(incoming.request)), scope, incoming.facts, retry=is_retry(headers)
-        )
+        caller = incoming.caller
+        scope = self._resolver.scope(caller.credential, caller.family)
+        resolved = self._resolver.resolve(_signal(incoming), scope, incoming.facts, retry=caller.retry)
         event = over_limit(refusal, incoming, _known(resolved), self._tokens(incoming, incoming.facts))
         metadata = Metadata(actor="proxy", by=incoming.key, correlation_id=incoming.request_id)
         for new in self.refusals.tell(event, metadata):
@@ -135,16 +132,14 @@ class Beginner:
 
     async def begin(self, incoming: Incoming) -> Running:
         """Waits only where a session of an earlier run must be read first. Raises Refusal."""
-        request, facts = incoming.request, incoming.facts
-        headers = session_headers(incoming.headers)
-        family = client_family(headers.get(USER_AGENT))
-        scope = self._resolver.scope(incoming.credential, family)
-        signal = signal_of(headers, _body_signals(request))
-        resolve = partial(self._resolver.resolve, signal, scope, facts, retry=is_retry(headers))
+        caller, facts = incoming.caller, incoming.facts
+        family = caller.family
+        scope = self._resolver.scope(caller.credential, family)
+        signal = _signal(incoming)
         prepared: Prepared | None = None
         looked = not self._sender.is_long(facts)
         while True:  # what was true before a wait may not be after it
-            resolved = resolve()
+            resolved = self._resolver.resolve(signal, scope, facts, retry=caller.retry)
             if isinstance(resolved, Found) and self._memories.get(resolved.match.session_id) is None:
                 await self._remember(resolved.match.session_id)
             elif self._budgeting is not None and not self._budgeting.knows(_known(resolved)):
@@ -356,8 +351,11 @@ class Beginner:
             self._sender.drop(session_id)
 
 
-def _body_signals(request: ChatRequest) -> BodySignals:
-    return BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
+def _signal(incoming: Incoming) -> Signal | None:
+    request = incoming.request
+    return incoming.caller.signal or body_signal(
+        BodySignals(request.metadata, request.prompt_cache_key, request.previous_response_id)
+    )
 
 
 def _still_sent(facts: RequestFacts, refs: bytes) -> int:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from proxy.beginning import Beginner
+from proxy.caller import Caller
 from proxy.committing import committed
-from proxy.facts import RequestFacts
-from proxy.family import client_family
 from proxy.finishing import Ending, Finisher
 from proxy.forwarding import forward
-from proxy.headers import client_headers, upstream_headers
-from proxy.intake import ClientGoneError, Headers, Receive, Send, header, read_body, until_gone
+from proxy.headers import client_headers
+from proxy.intake import ClientGoneError, Headers, Receive, Send, WhenGone, read_body
+from proxy.leaving import Departure
 from proxy.limiter import Limiter
 from proxy.openai_errors import LimitRefusal, Refusal, error_body, error_event, upstream_error_text
 from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
@@ -51,7 +51,7 @@ class Pass(msgspec.Struct, kw_only=True):
     running: Running
     request_id: str
     injected: bool
-    stop_watching: Callable[[], bool]
+    stop_watching: Callable[[], None]
     answered: Callable[[Running, Ending], None]
     ending: Ending = msgspec.field(default_factory=lambda: Ending(kind="failed", error_code="internal_error"))
 
@@ -89,15 +89,29 @@ class ChatHandler:
         return self._beginner.refusals.counts
 
     async def __call__(
-        self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
+        self,
+        headers: Headers,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        caller: Caller,
+        when_gone: WhenGone | None = None,
     ) -> None:
-        """Answer one request. `headers` as in the ASGI scope, names in lower case."""
+        """Answer one request. `headers` as in the ASGI scope, names in lower case; `caller` is made of them.
+        `when_gone` tells when the client leaves, where the server can."""
         arrived = time.perf_counter()
         try:
             body = await read_body(receive, headers, self._settings.max_body_bytes)
-            request, facts = await self._understood(body)
+            request = decode_chat(body)
+            facts = self._beginner.facts(request) or await self._beginner.long_facts(request)
+            if facts.fault is not None:
+                check_messages(facts)
             route = self._route(request)
         except ClientGoneError:
+            return
+        except WireError as error:
+            await _refuse(send, Refusal(400, error.message, error.code, error.param), request_id)
             return
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
@@ -108,7 +122,7 @@ class ChatHandler:
             request=request,
             facts=facts,
             headers=headers,
-            credential=credential,
+            caller=caller,
             request_id=request_id,
             arrived=arrived,
             sent_body=sending.body,
@@ -117,7 +131,7 @@ class ChatHandler:
             model_sent=route.upstream_model,
             cached_price_ratio=route.provider.cached_price_ratio,
             max_context=route.max_context,
-            key=self._key_names.get(credential) if credential is not None else None,
+            key=self._key_names.get(caller.credential) if caller.credential is not None else None,
         )
         try:
             running = await self._begun(incoming, receive)
@@ -126,7 +140,16 @@ class ChatHandler:
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
             return
-        await self._watched(receive, send, incoming, route, running, injected=sending.injected)
+        departure = Departure(receive, when_gone)
+        passing = Pass(
+            send=send,
+            running=running,
+            request_id=request_id,
+            injected=sending.injected,
+            stop_watching=departure.stop,
+            answered=self._finisher.answered,
+        )
+        await self._watched(passing, incoming, route, departure)
 
     async def _begun(self, incoming: Incoming, receive: Receive) -> Running:
         """Raises Refusal and ClientGoneError."""
@@ -146,32 +169,19 @@ class ChatHandler:
             self._limiter.leave(client, incoming.provider, incoming.key)
             raise
 
-    async def _watched(
-        self, receive: Receive, send: Send, incoming: Incoming, route: Route, running: Running, *, injected: bool
-    ) -> None:
+    async def _watched(self, passing: Pass, incoming: Incoming, route: Route, departure: Departure) -> None:
         """Pass the exchange through; whatever happens, record exactly one end."""
-        task = asyncio.current_task()
-        gone = asyncio.Event()
-        watcher = asyncio.get_running_loop().create_task(_watch(receive, gone, task))
-        passing = Pass(
-            send=send,
-            running=running,
-            request_id=incoming.request_id,
-            injected=injected,
-            stop_watching=watcher.cancel,
-            answered=self._finisher.answered,
-        )
         try:
             await self._exchange(passing, incoming, route)
         except asyncio.CancelledError:
             if passing.ending.kind != "completed":
-                passing.ending.kind = "cancelled" if gone.is_set() else "interrupted"
-            if not gone.is_set() or task is None:
+                passing.ending.kind = "cancelled" if departure.happened else "interrupted"
+            if not departure.happened:
                 raise
-            task.uncancel()
+            departure.take_back()
         finally:
-            watcher.cancel()
-            self._finisher.finish(running, passing.ending)
+            departure.stop()
+            self._finisher.finish(passing.running, passing.ending)
 
     async def _exchange(self, passing: Pass, incoming: Incoming, route: Route) -> None:
         ending, running = passing.ending, passing.running
@@ -197,7 +207,8 @@ class ChatHandler:
             return
         try:
             ending.http_status, ending.attempts = answer.status, answer.attempts
-            await committed(running)
+            if not running.committed.done():
+                await committed(running)
             await _pass_answer(passing, answer, context_limit=route.max_context)
         finally:
             await answer.aclose()
@@ -205,18 +216,9 @@ class ChatHandler:
     def _may_ask(self, incoming: Incoming, provider: str) -> bool:
         return self._limiter is None or self._limiter.again(_client(incoming), provider)
 
-    async def _understood(self, body: bytes) -> tuple[ChatRequest, RequestFacts]:
-        try:
-            request = decode_chat(body)
-            facts = await self._beginner.facts(request)
-            check_messages(facts)
-        except WireError as error:
-            raise Refusal(400, error.message, error.code, error.param) from None
-        return request, facts
-
     def _route(self, request: ChatRequest) -> Route:
         try:
-            return self._catalogue.resolve(request.model, self._fallback_model())
+            return self._catalogue.resolve(request.model, None if request.model else self._fallback_model())
         except ModelNotFoundError as error:
             raise Refusal(404, str(error), "model_not_found", "model") from None
         except ProviderNotConfiguredError as error:
@@ -224,21 +226,20 @@ class ChatHandler:
 
     def _upstream_request(self, incoming: Incoming, body: bytes, route: Route) -> UpstreamRequest:
         provider = route.provider
-        headers = upstream_headers(incoming.headers, api_key=provider.api_key or None, extra=provider.headers)
-        if header(incoming.headers, b"x-request-id") is None:
-            headers.append(("X-Request-Id", incoming.request_id))
         return UpstreamRequest(
-            url=self._catalogue.chat_url(provider),
-            headers=headers,
-            body=body,
-            connect_timeout_s=provider.connect_timeout_s,
-            read_timeout_s=provider.read_timeout_s,
+            self._catalogue.chat_url(provider),
+            incoming.caller.upstream(provider),
+            body,
+            provider.connect_timeout_s,
+            provider.read_timeout_s,
+            incoming.caller.own(provider, incoming.headers, incoming.request_id),
         )
 
 
 async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: int) -> None:
     ending = passing.ending
-    heads = {name.lower(): value for name, value in answer.headers}
+    given = [(name.lower(), value) for name, value in answer.headers]
+    heads = dict(given)
     is_sse = heads.get("content-type", "").lower().startswith("text/event-stream")
     ending.form, ending.content_encoding = ("sse" if is_sse else "json"), heads.get("content-encoding")
     ending.upstream_request_id = heads.get("x-request-id")
@@ -248,7 +249,8 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
     room = _KEPT_ANSWER if answer.status < 400 else _KEPT_ERROR
     try:
         added = _added_headers(passing.running, passing.request_id, context_limit)
-        await _start(passing.send, answer.status, client_headers(answer.headers, added, changed=stream is not None))
+        await _start(passing.send, answer.status, client_headers(given, added, changed=stream is not None))
+        rest = b""
         async for chunk in answer.chunks():
             if ending.ttft_ms is None:
                 ending.ttft_ms = (time.perf_counter() - passing.running.arrived) * 1_000
@@ -259,11 +261,15 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
             if stream is not None and stream.done and ending.kind != "completed":
                 ending.kind, ending.data = "completed", b"".join(kept)
                 passing.answered(passing.running, ending)
+            if answer.complete:  # its end goes out with it
+                rest = out
+                break
             if out:
                 await passing.send({"type": "http.response.body", "body": out, "more_body": True})
         _come_to_an_end(ending, answer.status, kept)
         passing.stop_watching()
-        rest = stream.finish() if stream is not None else b""
+        if stream is not None:
+            rest += stream.finish()
         await passing.send({"type": "http.response.body", "body": rest, "more_body": False})
     except UpstreamError as error:
         whole = ending.kind == "completed"  # [DONE] had come
@@ -324,19 +330,11 @@ def _added_headers(running: Running, request_id: str, context_limit: int | None)
     return added
 
 
-async def _watch(receive: Receive, gone: asyncio.Event, task: "asyncio.Task[object] | None") -> None:
-    await until_gone(receive)
-    gone.set()
-    if task is not None:
-        task.cancel()
-
-
 def _client(incoming: Incoming) -> tuple[str | None, str | None]:
     """Whose turn it is: a named key, else a credential together with the kind of client."""
     if incoming.key is not None:
         return incoming.key, None
-    agent = header(incoming.headers, b"user-agent")
-    return incoming.credential, client_family(agent.decode("latin-1")) if agent is not None else None
+    return incoming.caller.credential, incoming.caller.agent
 
 
 async def _start(send: Send, status: int, headers: Headers) -> None:

@@ -40,6 +40,10 @@ class _DemoAnswer:
         self._closed = closed
         self._stall_s = stall_s
 
+    @property
+    def complete(self) -> bool:
+        return False
+
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
             yield piece

@@ -9,14 +9,14 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohappyeyeballs
 import msgspec
 
 from proxy.environment_proxy import origin_of, proxy_for
-from proxy.http1 import BrokenError, Connection, request_head
+from proxy.http1 import BrokenError, Connection, head_start, header_lines
 from proxy.upstream import Upstream, UpstreamAnswer, UpstreamRequest
 from proxy.upstream_errors import UpstreamError, connecting_failed
 
@@ -52,15 +52,28 @@ class DirectAnswer:
         self.attempts, self.lost_s = attempts, lost_s
         self.status, self.headers = connection.status, connection.headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    @property
+    def complete(self) -> bool:
+        return self._connection.complete and not self._connection.waiting
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """A generator would cost a request as much as its lookup of headers."""
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            while data := await self._connection.read():
-                yield data
+            data = await self._connection.read()
         except asyncio.CancelledError:
             self._connection.close()
             raise
         except BrokenError as error:
             raise UpstreamError(error.code, f"{self._target.origin}: {error.text}", self.attempts) from error
+        if not data:
+            raise StopAsyncIteration
+        return data
 
     async def aclose(self) -> None:
         self._pool.give_back(self._target, self._connection)
@@ -232,13 +245,20 @@ def _parsed(url: str) -> Target:
 
 
 def _head(target: Target, request: UpstreamRequest) -> bytes:
-    headers = request.headers
-    if target.basic is not None and not any(name.lower() == "authorization" for name, _ in headers):
-        headers = [*headers, ("authorization", f"Basic {target.basic}")]
     try:
-        return request_head(target.path, target.host_header, headers, len(request.body))
+        start = request.headers.heads.get(request.url)
+        if start is None:
+            start = request.headers.heads[request.url] = _start(target, request.headers.pairs)
+        return b"%b%bcontent-length: %d\r\n\r\n" % (start, header_lines(request.own), len(request.body))
     except ValueError as error:
         raise UpstreamError("upstream_invalid", f"{target.origin}: a request header cannot be sent") from error
+
+
+def _start(target: Target, headers: Sequence[tuple[str, str]]) -> bytes:
+    """Raises ValueError."""
+    if target.basic is not None and not any(name.lower() == "authorization" for name, _ in headers):
+        headers = [*headers, ("authorization", f"Basic {target.basic}")]
+    return head_start(target.path, target.host_header, headers)
 
 
 def _told(error: BrokenError, target: Target, attempts: int) -> UpstreamError:

@@ -17,6 +17,7 @@ _NOT_UP = (
 )
 _FRAMING = _HOP_BY_HOP | {"content-length", "content-encoding"}
 _NOT_DOWN = _HOP_BY_HOP | {"server", "date", "set-cookie", "set-cookie2"}
+VARYING = (b"content-length", b"x-request-id")  # between the requests of one client
 _REQUEST_ID = "x-request-id"
 _UPSTREAM_REQUEST_ID = "x-upstream-request-id"
 
@@ -40,7 +41,7 @@ def upstream_headers(
     )
     up: list[tuple[str, str]] = []
     for name, value in client:
-        pair = _up(name, value) if len(value) <= _CACHED_VALUE else _up.__wrapped__(name, value)
+        pair = upstream_pair(name, value)
         if pair is not None and pair[0] not in dropped:
             up.append(pair)
     if "accept-encoding" not in own:
@@ -48,6 +49,11 @@ def upstream_headers(
     if api_key and "authorization" not in own:
         up.append(("authorization", f"Bearer {api_key.strip()}"))
     return up + list(ours.items())
+
+
+def upstream_pair(name: bytes, value: bytes) -> tuple[str, str] | None:
+    """One header of the client's as it goes up; None for one that never does."""
+    return _up(name, value) if len(value) <= _CACHED_VALUE else _up.__wrapped__(name, value)
 
 
 def client_headers(

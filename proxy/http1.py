@@ -30,7 +30,7 @@ class Connection(asyncio.Protocol):
     """The loop's protocol and httptools' callback object in one.
 
     `used` says that it has served a request before, `idle` that it can take one, `complete` that the answer has come to
-    its end. `status` and `headers` are those of the answer.
+    its end, `waiting` how many bytes of it have not been read. `status` and `headers` are those of the answer.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._body: list[bytes] = []
-        self._waiting = 0  # bytes in _body
+        self.waiting = 0  # bytes in _body
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._received = 0
@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
             await self._more()
         data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
-        self._waiting = 0
+        self.waiting = 0
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
             return
         if not self._head_done and self._head_bytes > _MAX_HEAD:
             self._break("upstream_invalid", "the answer's head is too long")
-        if self._waiting > _HIGH_WATER and not self._paused and self._transport is not None:
+        if self.waiting > _HIGH_WATER and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
         self._wake()
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
         if self.complete:
             return
         self._body.append(body)
-        self._waiting += len(body)
+        self.waiting += len(body)
 
     def on_message_complete(self) -> None:
         if self.complete:
@@ -235,13 +235,15 @@ class Connection(asyncio.Protocol):
             self._keep_alive = False
 
 
-def request_head(target: bytes, host: bytes, headers: Sequence[tuple[str, str]], length: int) -> bytes:
-    """The head of a POST. Raises ValueError for a header that would not stay one line."""
-    lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (target, host)]
-    lines += [f"{name}: {value}\r\n".encode() for name, value in headers]
-    lines.append(b"content-length: %d\r\n\r\n" % length)
-    head = b"".join(lines)
-    ends = len(lines) + 2
-    if head.count(b"\r\n") != ends or head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+def head_start(target: bytes, host: bytes, headers: Sequence[tuple[str, str]]) -> bytes:
+    """The head of a POST without its end. Raises ValueError for a header that would not stay one line."""
+    return b"POST %b HTTP/1.1\r\nhost: %b\r\n%b" % (target, host, header_lines(headers))
+
+
+def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
+    """Raises ValueError for a header that would not stay one line."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]).encode()
+    ends = len(headers)
+    if lines.count(b"\r\n") != ends or lines.count(b"\n") != ends or lines.count(b"\r") != ends or b"\0" in lines:
         raise ValueError("a header holds a line break")
-    return head
+    return lines

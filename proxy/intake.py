@@ -10,6 +10,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+WhenGone = Callable[[Callable[[], None] | None], None]  # calls it when the client leaves; None for nobody
+
+_JSON = b"application/json"
 
 
 class ClientGoneError(Exception):
@@ -32,13 +35,12 @@ async def until_gone(receive: Receive) -> None:
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """The body, inflated when it is gzip. Raises Refusal (413, 415, 400) and ClientGoneError."""
-    _check_type(header(headers, b"content-type"))
-    encoding = (header(headers, b"content-encoding") or b"identity").strip().lower()
-    if encoding not in (b"identity", b"gzip"):
-        raise Refusal(
-            415, f"Content-Encoding {encoding.decode('latin-1')[:40]} is not supported.", "unsupported_media_type"
-        )
-    declared = header(headers, b"content-length") or b""
+    said = dict(reversed(headers))  # of a repeated one the first
+    kind, encoding = said.get(b"content-type"), said.get(b"content-encoding")
+    if encoding is not None or kind != _JSON:  # else it is what nearly all send
+        _check_type(kind)
+        encoding = _checked_encoding(encoding)
+    declared = said.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     message = await receive()
@@ -79,9 +81,18 @@ def _inflated(body: bytes, limit: int) -> bytes:
     return plain
 
 
+def _checked_encoding(value: bytes | None) -> bytes:
+    encoding = (value or b"identity").strip().lower()
+    if encoding not in (b"identity", b"gzip"):
+        raise Refusal(
+            415, f"Content-Encoding {encoding.decode('latin-1')[:40]} is not supported.", "unsupported_media_type"
+        )
+    return encoding
+
+
 def _check_type(value: bytes | None) -> None:
     kind = (value or b"").split(b";", 1)[0].strip().lower()
-    if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+    if kind != _JSON and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
         raise Refusal(415, "Send the request with Content-Type: application/json.", "unsupported_media_type")
 
 

@@ -121,7 +121,9 @@ class Catalogue:
             self._owned[model.provider].append(model)
         self._urls = {key: _chat_url(provider) for key, provider in self._providers.items()}
         self._fallbacks: dict[str, tuple[Route, ...]] = {}
+        self._resolved: dict[str, Route] = {}  # by names that the configuration has
         self._fallbacks = {model.key: tuple(self._usable(model)) for model in self._models.values() if model.fallback}
+        self._resolved.clear()  # without those
 
     def resolve(self, model: str | None, fallback: str | None) -> Route:
         """The way of a request for `model`; None or empty takes `fallback`, then the default model.
@@ -132,10 +134,16 @@ class Catalogue:
         wanted = model or fallback or self._default_model
         if not wanted:
             raise ModelNotFoundError("The request names no model, and no default_model is configured.")
-        route = self._configured(wanted) or self._prefixed(wanted)
+        known = self._resolved.get(wanted)
+        if known is not None:
+            return known
+        configured = self._configured(wanted)
+        route = configured or self._prefixed(wanted)
         if route is None:
             raise ModelNotFoundError(self._not_found(wanted))
         self._check_configured(route.provider)
+        if configured is not None:
+            self._resolved[wanted] = configured
         return route
 
     def _usable(self, model: Model) -> Iterator[Route]:

@@ -16,7 +16,8 @@ class RequestRate:
     def count(self) -> None:
         now = self._clock()
         self._times.append(now)
-        self._expire(now)
+        if self._times[0] <= now - WINDOW_S:
+            self._expire(now)
 
     def counted(self, ago_s: float) -> None:
         """One that came so many seconds ago; the older ones first."""

@@ -37,6 +37,8 @@ class Opened(msgspec.Struct, frozen=True):
 class _Begun:
     """An answer whose first bytes are there already. `attempts` counts the connections of all tries."""
 
+    complete = False  # as far as is known
+
     def __init__(self, answer: UpstreamAnswer, chunks: AsyncIterator[bytes], first: bytes, attempts: int) -> None:
         self._answer, self._chunks, self._first = answer, chunks, first
         self.status, self.headers, self.attempts = answer.status, answer.headers, attempts

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from proxy.answers import Answer
+from proxy.caller import Caller
 from proxy.chains import Chain
 from proxy.facts import RequestFacts
 from proxy.providers import Route
@@ -33,13 +34,12 @@ class Held(Protocol):
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream, `key`
-    the configured name of the client's key."""
+    the configured name of the client's key, `headers` all that came, `caller` what most of them say."""
 
     body: bytes
     request: ChatRequest
     facts: RequestFacts
-    headers: list[tuple[bytes, bytes]]
-    credential: str | None
+    caller: Caller
     request_id: str
     arrived: float
     sent_body: bytes
@@ -49,6 +49,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     cached_price_ratio: float = 0.1
     max_context: int = 262_144
     key: str | None = None
+    headers: list[tuple[bytes, bytes]] = []
 
 
 class Running(msgspec.Struct, kw_only=True, eq=False):
@@ -81,7 +82,7 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     def position(self) -> int | None:
         """Position of ExchangeStarted once it is committed."""
         future = self.committed
-        if not future.done() or self.refused():
+        if not future.done() or future.cancelled() or future.exception() is not None:
             return None
         return future.result().positions[-1]
 

@@ -55,13 +55,17 @@ def session_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, str]:
 
 def signal_of(headers: Mapping[bytes, str], body: "BodySignals") -> Signal | None:
     """The first rule of the contract's table that fires, None when only the messages can tell."""
+    return header_signal(headers) or body_signal(body)
+
+
+def header_signal(headers: Mapping[bytes, str]) -> Signal | None:
+    """The first rule that needs the headers alone."""
     return (
         _own(headers)
         or _claude_code(headers)
         or _codex(headers)
         or _first("header:opencode", headers, OPENCODE, parent=PARENT)
         or _first("header:task", headers, TASK)
-        or _body(body)
     )
 
 
@@ -119,7 +123,10 @@ def _first(
     return Signal(rule, key, valid_key(headers.get(parent)) if parent else None)
 
 
-def _body(body: BodySignals) -> Signal | None:
+def body_signal(body: BodySignals) -> Signal | None:
+    """The rule that comes last."""
+    if body.metadata is None and body.prompt_cache_key is None and body.previous_response_id is None:
+        return None
     metadata = body.metadata if isinstance(body.metadata, dict) else {}
     candidates = (
         metadata.get("session_id"),

@@ -10,6 +10,7 @@ import msgspec
 from context.digest import one_line
 from context.messages import text_of
 from context.turns import call_list, role_of
+from proxy.caller import Caller
 from proxy.intake import Headers, Message
 
 _OUTPUT = 4_000  # characters of one message that the model gets to see
@@ -74,7 +75,7 @@ class Summarizer:
             (b"user-agent", _FAMILY),
             (b"x-session-id", f"summary-of-session-{session_id}".encode()),
         ]
-        await self._chat(headers, answer.receive, answer.send, request_id=request_id, credential=None)
+        await self._chat(headers, answer.receive, answer.send, request_id=request_id, caller=Caller(headers, None))
         return self._summary(answer)
 
     def _summary(self, answer: "_Collected") -> Summary:

@@ -5,21 +5,33 @@ the environment names. Bytes come out as they came in: nothing is decompressed, 
 that no address outside the configuration is ever called.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 
+class UpstreamHeaders:
+    """Headers as they go out, values beyond ASCII as UTF-8. The same object comes with every request that has the same
+    ones: `heads` is for what a client has made of them, by address."""
+
+    __slots__ = ("heads", "pairs")
+
+    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self.pairs = tuple(pairs)
+        self.heads: dict[str, bytes] = {}
+
+
 class UpstreamRequest(msgspec.Struct, frozen=True):
-    """A POST. `headers` go out as given (values beyond ASCII as UTF-8) beside Host and Content-Length; timeouts are in
-    seconds: to connect (name lookup and TLS included), and between two bytes of the answer."""
+    """A POST. `headers`, and behind them `own` of this request alone, go out as given beside Host and Content-Length;
+    timeouts are in seconds: to connect (name lookup and TLS included), and between two bytes of the answer."""
 
     url: str
-    headers: list[tuple[str, str]]
+    headers: UpstreamHeaders
     body: bytes
     connect_timeout_s: float
     read_timeout_s: float
+    own: tuple[tuple[str, str], ...] = ()
 
 
 class UpstreamAnswer(Protocol):
@@ -37,6 +49,11 @@ class UpstreamAnswer(Protocol):
 
     @property
     def lost_s(self) -> float: ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the body has come, and has been given out: so far as that is known without waiting."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, still compressed if it is. Raises UpstreamError when it breaks off or stalls."""

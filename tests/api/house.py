@@ -43,9 +43,10 @@ from projections.runner import Runner
 from projections.store import ReadPool, open_store
 from projections.waiting import Waiter
 from projections.words import Words
+from proxy.caller import Caller
 from proxy.content_indexes import ContentIndexes
 from proxy.facts import FactsCache
-from proxy.intake import Headers, Receive, Send
+from proxy.intake import Headers, Receive, Send, WhenGone
 from proxy.providers import Catalogue, Model, Provider
 from proxy.rate import RequestRate
 from schema.appending import Appender
@@ -79,9 +80,16 @@ class FakeChat:
         self.error: Exception | None = None
 
     async def __call__(
-        self, headers: Headers, receive: Receive, send: Send, *, request_id: str, credential: str | None
+        self,
+        headers: Headers,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        caller: Caller,
+        when_gone: WhenGone | None,
     ) -> None:
-        self.calls.append((headers, request_id, credential))
+        self.calls.append((headers, request_id, caller.credential))
         if self.error is not None:
             raise self.error
         while (await receive()).get("more_body"):

@@ -8,6 +8,7 @@ import pytest
 from context.tokens import TextCounter
 from proxy.budgeting import Budgeting
 from proxy.budgets import Amount, Budgets, Limits
+from proxy.caller import Caller
 from proxy.facts import FactsCache
 from proxy.openai_errors import LimitRefusal
 from proxy.providers import Provider, Route
@@ -44,8 +45,7 @@ def incoming(said: str = "", model: str = "cheap") -> Incoming:
         body=body,
         request=request,
         facts=FactsCache(1, COUNT, str).of_long_request(request.messages),
-        headers=[],
-        credential=None,
+        caller=Caller((), None),
         request_id="r",
         arrived=0.0,
         sent_body=body,

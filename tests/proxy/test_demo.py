@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.demo import DemoUpstream
 from proxy.demo_arguments import arguments_for
-from proxy.upstream import UpstreamAnswer, UpstreamRequest
+from proxy.upstream import UpstreamAnswer, UpstreamHeaders, UpstreamRequest
 from proxy.upstream_errors import UpstreamError
 
 USER = {"role": "user", "content": "one two three"}
@@ -30,7 +30,7 @@ async def ask(
     model: str, *, read_timeout_s: float = 60, upstream: DemoUpstream | None = None, **fields: Any
 ) -> UpstreamAnswer:
     body = json.dumps({"model": model, "messages": [USER], **fields}).encode()
-    return await (upstream or DemoUpstream(words)).open(UpstreamRequest("", [], body, 1, read_timeout_s))
+    return await (upstream or DemoUpstream(words)).open(UpstreamRequest("", UpstreamHeaders(), body, 1, read_timeout_s))
 
 
 async def body_of(answer: UpstreamAnswer) -> Any:
@@ -144,7 +144,7 @@ async def test_fail_and_unknown_models_answer_in_the_apis_shape() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"model":1}', b"\xff"])
 async def test_what_is_no_request_is_a_400(body: bytes) -> None:
-    answer = await DemoUpstream(words).open(UpstreamRequest("", [], body, 1, 1))
+    answer = await DemoUpstream(words).open(UpstreamRequest("", UpstreamHeaders(), body, 1, 1))
     assert answer.status == 400
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from context.tokens import TextCounter
+from proxy.caller import Caller
 from proxy.envelope import join, split
 from proxy.facts import FactsCache
 from proxy.forwarding import forward, forward_anew
@@ -54,8 +55,7 @@ def incoming(body: bytes, to: Route) -> Incoming:
         body=body,
         request=request,
         facts=FactsCache(1, COUNT, str).of_long_request(request.messages),
-        headers=[],
-        credential=None,
+        caller=Caller((), None),
         request_id="r",
         arrived=0.0,
         sent_body=forward(body, request, to).body,

@@ -11,6 +11,7 @@ from commands.compaction import Command
 from commands.compaction import decide as decide_compaction
 from commands.workspace import evolve, initial_state
 from context.replacements import ReductionSettings
+from proxy.caller import Caller
 from proxy.compacting import AutoCompaction, Compactor
 from proxy.envelope import split
 from proxy.facts import FactsCache
@@ -57,8 +58,7 @@ class Bench:
             body=body,
             request=request,
             facts=facts,
-            headers=[],
-            credential=None,
+            caller=Caller((), None),
             request_id="r",
             arrived=0.0,
             sent_body=body,

@@ -8,11 +8,12 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Literal
 
+import msgspec
 import pytest
 
 from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.direct_upstream import DirectUpstream
-from proxy.upstream import Upstream
+from proxy.upstream import Upstream, UpstreamHeaders
 from proxy.upstream_errors import UpstreamError
 from tests.proxy.upstream_calls import BODY, STREAM, chat_url, request, whole
 from tests.servers.mock_provider import MockProvider, Plan
@@ -293,11 +294,14 @@ async def test_closing_the_client_ends_what_runs(provider: MockProvider) -> None
 
 
 async def test_a_header_that_cannot_be_sent_is_said_so(upstream: Upstream, provider: MockProvider) -> None:
-    asked = request(chat_url(provider))
-    asked.headers.append(("X-Bad", "a\r\nb"))
-    with pytest.raises(UpstreamError) as caught:
-        await upstream.open(asked)
-    assert caught.value.code == "upstream_invalid"
+    asked, bad = request(chat_url(provider)), ("X-Bad", "a\r\nb")
+    for refused in (
+        msgspec.structs.replace(asked, headers=UpstreamHeaders([*asked.headers.pairs, bad])),
+        msgspec.structs.replace(asked, own=(bad,)),
+    ):
+        with pytest.raises(UpstreamError) as caught:
+            await upstream.open(refused)
+        assert caught.value.code == "upstream_invalid"
 
 
 async def test_an_address_without_a_host(upstream: Upstream) -> None:

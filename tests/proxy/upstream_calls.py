@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from proxy.upstream import UpstreamAnswer, UpstreamRequest
+from proxy.upstream import UpstreamAnswer, UpstreamHeaders, UpstreamRequest
 from tests.servers.mock_provider import MockProvider, Plan
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -17,7 +17,7 @@ def request(
     """A POST with the mock provider's plan for it."""
     chosen = msgspec.json.encode(plan or Plan()).decode()
     headers = [("Content-Type", "application/json"), ("Accept-Encoding", "identity"), ("x-mock", chosen)]
-    return UpstreamRequest(url, headers, body, connect_s, read_s)
+    return UpstreamRequest(url, UpstreamHeaders(headers), body, connect_s, read_s)
 
 
 def chat_url(provider: MockProvider) -> str:
