@@ -20,6 +20,9 @@ def run(arguments: argparse.Namespace) -> int:
         heads = [*log.keys.noted_heads(), *([_head(arguments.head)] if arguments.head else [])]
         verifier = Verifier(log, first=max(arguments.from_, 1), last=arguments.to, heads=heads)
         found = verifier.run(progress("verifying"))
+        head = log.head()
+    if found.ok and not found.checked and (found.from_ > max(head, 1) or found.to < found.from_ <= head):
+        raise UsageError(f"there is no event in this range: the last one is {head}")
     if arguments.json:
         json_line(msgspec.to_builtins(found), indent=2)
     else:

@@ -16,7 +16,7 @@ from api.bodies import RequestBody, documented, read
 from api.context_desk import Planned, subject
 from api.details import invalid
 from api.errors import InvalidFieldError
-from api.fields import FROM_TEXT, MAX_INT, BodyInt, PathId, QueryId, TextFlag
+from api.fields import FROM_TEXT, MAX_INT, BodyId, PathId, QueryId, TextFlag, without_default
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -42,7 +42,7 @@ from schema.compaction import CompactionPerformed, CompactionReverted
 
 router = APIRouter(prefix="/api/compaction", tags=["compaction"])
 
-Preserve = Annotated[int, Field(ge=0, le=200, json_schema_extra=lambda schema: schema.pop("default", None))]
+Preserve = Annotated[int, Field(ge=0, le=200, json_schema_extra=without_default)]
 _CONFIGURED = -1  # left out: as many as the configuration says
 
 
@@ -52,7 +52,7 @@ class CompactBody(RequestBody):
 
     preserve_messages: Preserve = _CONFIGURED
     force: bool = False
-    exchange_id: BodyInt | None = None
+    exchange_id: BodyId | None = None
 
 
 class SimulateBody(RequestBody):
@@ -71,8 +71,8 @@ class ToggleBody(RequestBody):
 class RevertBody(RequestBody):
     """Neither: the latest compaction or compression in force."""
 
-    history_id: BodyInt | None = None
-    log_id: BodyInt | None = None
+    history_id: BodyId | None = None
+    log_id: BodyId | None = None
 
 
 class ReservedTokens(BaseModel):

@@ -123,8 +123,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(422, "at_out_of_range", f"The last event is {head}.", context={"head": head})
         case ProjectionLagError():
             return ApiError(503, "projection_lag", f"Not yet: {error}.")
-        case CursorError():
-            return InvalidFieldError([invalid("value_error", ("query", "cursor"), f"This is {error}.", None)])
+        case CursorError(given=given):
+            return InvalidFieldError([invalid("value_error", ("query", "cursor"), f"This is {error}.", given)])
         case RequestValidationError():
             return InvalidFieldError(error.errors())
         case HTTPException(status_code=status):
@@ -151,6 +151,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     if found.status == 405 and "Allow" not in headers:
         headers["Allow"] = ", ".join(_allowed(request))
     body = error_body(request.url.path, found.status, found.code, found.message, found.context)
+    if "detail" in found.context:  # it says what was sent, which may be a configured key
+        body = request.app.state.services.redact(body.decode()).encode()
     return Response(body, found.status, headers, "application/json")
 
 

@@ -1,7 +1,7 @@
 """Strict field types of requests (contract 1.1): no coercion, and only text that is Unicode."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Interval
 from fastapi import Path, Query
@@ -37,7 +37,13 @@ def _flag_text(value: object) -> object:
 
 UNICODE = AfterValidator(_unicode)  # beside `str` in a body's field; strictness is set for bodies as a whole
 
-BodyInt = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+BodyId = Annotated[int, Field(ge=1, le=MAX_INT)]
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """For a field whose absence means something that no value of its own says: the description names no default."""
+    schema.pop("default", None)
+
 
 # In addresses and headers everything is text. Limits stand before FROM_TEXT, so that the description shows them.
 FROM_TEXT = BeforeValidator(_int_text)

@@ -13,7 +13,7 @@ from api import exchange_shapes, shapes, views
 from api.bodies import RequestBody, documented, read
 from api.errors import ApiError
 from api.exchanges import ExchangeRows, exchange_rows
-from api.fields import MAX_INT, UNICODE, PathId
+from api.fields import UNICODE, BodyId, PathId
 from api.messages import difference
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -32,18 +32,16 @@ from schema.recorded import Body
 
 router = APIRouter(prefix="/api", tags=["sessions"])
 
-Id = Annotated[int, Field(ge=1, le=MAX_INT)]
-
 
 class ReassignBody(RequestBody):
     """`following`: also what came later in the same line of conversation."""
 
-    session_id: Id
+    session_id: BodyId
     following: bool = False
 
 
 class MergeBody(RequestBody):
-    source_ids: Annotated[list[Id], Field(min_length=1, max_length=100)]
+    source_ids: Annotated[list[BodyId], Field(min_length=1, max_length=100)]
     name: Annotated[str, Field(min_length=1, max_length=200), UNICODE] | None = None
 
 

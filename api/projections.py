@@ -145,7 +145,8 @@ async def verify(
     first: Annotated[TextId, Query(alias="from")] = 1,
     last: Annotated[TextId | None, Query(alias="to")] = None,
 ) -> shapes.LogVerification:
-    """Whether the log is what was written; holds after erasure."""
+    """Whether the log is what was written; holds after erasure. `to` may lie beyond the last event."""
+    _check_range(first, last, services.log.head())
     found = await asyncio.to_thread(Verifier(services.log, first=first, last=last).run)
     return shapes.LogVerification(
         ok=found.ok,
@@ -159,6 +160,16 @@ async def verify(
         problems=[shapes.LogProblem(position=each.position, kind=each.kind, text=each.text) for each in found.problems],
         problems_total=found.problems_total,
     )
+
+
+def _check_range(first: int, last: int | None, head: int) -> None:
+    """A range without an event would be found to be as it was written. Raises InvalidFieldError."""
+    if first > max(head, 1):
+        text = f"Input should be a position of the log, whose last event is {head}"
+        raise InvalidFieldError([invalid("value_error", ("query", "from"), text, first)])
+    if last is not None and last < first:
+        text = f"Input should be {first} or more, where the range begins"
+        raise InvalidFieldError([invalid("value_error", ("query", "to"), text, last)])
 
 
 async def _rebuilt(services: Services, names: tuple[str, ...]) -> RecordRebuild:

@@ -9,7 +9,7 @@ from pydantic import Field
 from api import shapes, views
 from api.bodies import EmptyBody, RequestBody, documented, read
 from api.errors import ApiError
-from api.fields import FROM_TEXT, UNICODE, BodyInt, Offset, PathId, QueryText
+from api.fields import FROM_TEXT, UNICODE, BodyId, Offset, PathId, QueryText, without_default
 from api.reading import PAST, Reads
 from api.services import Use
 from api.session_answers import (
@@ -40,8 +40,8 @@ class StartBody(RequestBody):
     """Left out, the name tells the time and the provider is the default one. Both are labels: a request's own model
     picks where it goes."""
 
-    name: Name = Field(default="", examples=["Refactoring the parser"])
-    provider: Annotated[str, Field(min_length=1, max_length=128), UNICODE] = ""
+    name: Name = Field(default="", examples=["Refactoring the parser"], json_schema_extra=without_default)
+    provider: Annotated[str, Field(min_length=1, max_length=128, json_schema_extra=without_default), UNICODE] = ""
     model: Annotated[str, Field(max_length=256), UNICODE] | None = None
 
 
@@ -54,7 +54,7 @@ class ToggleBody(RequestBody):
 
 
 class DeleteBody(RequestBody):
-    session_ids: Annotated[list[BodyInt], Field(min_length=1, max_length=1000)]
+    session_ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000)]
 
 
 @router.get("", dependencies=PAST)

@@ -37,7 +37,11 @@ _COLUMNS = "position, type, session_id, exchange_id, timestamp, actor, by, corre
 
 
 class CursorError(ValueError):
-    """A cursor that did not come from a page of this order."""
+    """A cursor that did not come from a page of this order: `given`."""
+
+    def __init__(self, given: str, order: str) -> None:
+        super().__init__(f"not a cursor of order {order}")
+        self.given = given
 
 
 class EventRow(msgspec.Struct, frozen=True, array_like=True):
@@ -152,7 +156,7 @@ def _after(whole: _Filter, cursor: str | None, order: Order) -> _Filter:
     if cursor is None:
         return whole
     if cursor[:1] != order[0] or not (cursor[1:].isascii() and cursor[1:].isdigit()) or len(cursor) > 17:
-        raise CursorError(f"not a cursor of order {order}")
+        raise CursorError(cursor, order)
     position = int(cursor[1:])
     if order == "asc":
         return msgspec.structs.replace(whole, low=max(whole.low, position + 1))

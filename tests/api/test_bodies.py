@@ -12,13 +12,13 @@ from pydantic import Field
 
 from api.bodies import RequestBody, collected, parsed, validated
 from api.errors import ApiError, InvalidFieldError
-from api.fields import UNICODE, BodyInt
+from api.fields import MAX_INT, UNICODE
 from tests.api.house import House
 
 
 class Sample(RequestBody):
     flag: bool = False
-    number: BodyInt = 0
+    number: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)] = 0
     text: Annotated[str, Field(max_length=5), UNICODE] = ""
     maybe: str | None = None
 

@@ -1,6 +1,8 @@
 """One table over all routes: every refusal has the shape of its path, and every route takes `at` or refuses it."""
 
+import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +11,8 @@ from fastapi import FastAPI
 from api.admission import CHAT_PATHS
 from api.gate import area_of, speaks_rpc
 from tests.api.house import House
+
+jsonschema: Any = importlib.import_module("jsonschema")  # comes with the MCP SDK, without types
 
 _EXAMPLES = {
     "{session_id}": "1",
@@ -169,6 +173,26 @@ async def test_every_route_takes_at_or_refuses_it(house: House) -> None:
         assert answer.status_code == 422, (method, path)
         taken = method == "GET" and path in _PAST
         check_shape(answer, path, "invalid_field" if taken else "at_not_supported")
+
+
+async def test_a_body_of_a_read_is_not_looked_at(house: House) -> None:
+    await house.client.post("/api/sessions", json={})
+    for method, path in routes(house.app):
+        if method != "GET":
+            continue
+        plain = await house.client.get(filled(path))
+        for body in (b"{", b"[]", b"\xff", b"7"):
+            answer = await house.client.request("GET", filled(path), content=body)
+            assert answer.status_code == plain.status_code < 500, path
+
+
+async def test_no_default_is_one_that_would_be_refused(house: House) -> None:
+    for path, methods in house.app.openapi()["paths"].items():
+        for operation in methods.values():
+            content = operation.get("requestBody", {}).get("content", {})
+            for name, field in content.get("application/json", {}).get("schema", {}).get("properties", {}).items():
+                if "default" in field:
+                    assert jsonschema.Draft202012Validator(field).is_valid(field["default"]), (path, name)
 
 
 async def test_every_path_id_is_strict(house: House) -> None:

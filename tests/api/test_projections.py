@@ -152,6 +152,10 @@ async def test_the_log_is_verified(house: House) -> None:
     assert found["head_hash"] == house.events()[-1].hash
     part = (await house.client.get("/api/log/verify?from=2&to=2")).json()
     assert (part["ok"], part["checked"]) == (True, 1)
+    assert (await house.client.get("/api/log/verify?to=99")).json()["to"] == 2
+    for query, name in (("from=3", "from"), ("from=99999&to=99999", "from"), ("from=2&to=1", "to")):
+        answer = await house.client.get(f"/api/log/verify?{query}")
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", name])
     for query in ("from=0", "to=x", "from=1e3", "at=1"):
         assert (await house.client.get(f"/api/log/verify?{query}")).status_code == 422
 

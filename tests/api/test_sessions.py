@@ -196,6 +196,9 @@ async def test_delete_several_or_none(house: House) -> None:
     numbers = [await started(house) for _ in range(3)]
     unknown = await house.client.request("DELETE", "/api/sessions", json={"session_ids": [numbers[0], 99]})
     assert (unknown.status_code, unknown.json()["failed_ids"]) == (404, [99])
+    for none in (0, -1, 2**53):
+        answer = await house.client.request("DELETE", "/api/sessions", json={"session_ids": [numbers[0], none]})
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "session_ids", 1])
     strings = await house.client.request("DELETE", "/api/sessions", json={"session_ids": ["1"]})
     assert strings.status_code == 422
     assert house.types(6) == []

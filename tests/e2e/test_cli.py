@@ -141,6 +141,8 @@ def test_verify_under_a_running_server(served: ProxyProcess) -> None:
     assert command("verify", *places(served), "--head", head).returncode == 0
     assert command("verify", *places(served), "--head", f"{found['to']}:{'0' * 64}").returncode == 1
     assert command("verify", *places(served), "--head", "nonsense").returncode == 2
+    for nothing in (("--from", "99999"), ("--from", "3", "--to", "2")):
+        assert command("verify", *places(served), *nothing).returncode == 2
 
 
 def test_doctor_finds_the_running_server_and_shows_no_key(served: ProxyProcess) -> None:
