@@ -9,9 +9,10 @@ from typing import Literal
 import msgspec
 
 from projections import tracking
-from projections.declaration import Contents, Fold, Projection
+from projections.declaration import Contents, Fold, Handler, Projection
 from projections.trouble import is_environmental
 from schema.recorded import Recorded
+from schema.registry import Event
 
 _log = logging.getLogger("chronoproxy.projections")
 
@@ -74,6 +75,9 @@ class _Step(msgspec.Struct):
     error: str | None = None
 
 
+Apply = Callable[[sqlite3.Connection, Sequence[Progress], Sequence[Recorded]], list[_Step]]
+
+
 def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events: Sequence[Recorded]) -> None:
     """Apply `events` (ascending, without gaps) to every projection that has not failed, and commit.
 
@@ -83,11 +87,11 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
         return
     going_on = [progress for progress in all_progress if progress.error is None]
     try:
-        steps = _transaction(db, going_on, events, _step)
+        steps = _transaction(db, going_on, events, _together)
     except POISONED as error:
         if is_environmental(error):
             raise
-        steps = _transaction(db, going_on, events, _contained_step)
+        steps = _transaction(db, going_on, events, _contained)
     for step in steps:
         step.progress.position, step.progress.error = step.position, step.error
         if step.error is not None:
@@ -97,19 +101,12 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
 
 
 def _transaction(
-    db: sqlite3.Connection,
-    going_on: Sequence[Progress],
-    events: Sequence[Recorded],
-    step: Callable[[sqlite3.Connection, Progress, Sequence[Recorded]], _Step],
+    db: sqlite3.Connection, going_on: Sequence[Progress], events: Sequence[Recorded], apply: Apply
 ) -> list[_Step]:
     """All of it, or nothing."""
-    kinds = {type(recorded.event) for recorded in events}
     db.execute("BEGIN IMMEDIATE")
     try:
-        steps = [
-            _passed(progress, events) if kinds.isdisjoint(progress.projection.handles) else step(db, progress, events)
-            for progress in going_on
-        ]
+        steps = apply(db, going_on, events)
         _advance(db, steps, events)
         db.execute("COMMIT")
     finally:
@@ -135,25 +132,32 @@ def _due(progress: Progress, events: Sequence[Recorded]) -> Sequence[Recorded]:
     return events[max(progress.position + 1 - events[0].position, 0) :]
 
 
-def _passed(progress: Progress, events: Sequence[Recorded]) -> _Step:
-    """None of the events means anything to the projection."""
-    return _Step(progress, max(events[-1].position, progress.position))
+def _together(db: sqlite3.Connection, going_on: Sequence[Progress], events: Sequence[Recorded]) -> list[_Step]:
+    """Each event to all projections that handle it: most of them handle few."""
+    kinds = {type(recorded.event) for recorded in events}
+    behind: dict[int, list[Progress]] = {}  # by how much is due; most projections are where the others are
+    for progress in going_on:
+        if not kinds.isdisjoint(progress.projection.handles):
+            behind.setdefault(len(_due(progress, events)), []).append(progress)
+    for count, together in behind.items():
+        handlers = {kind: _handlers(db, together, kind) for kind in kinds}
+        for recorded in events[len(events) - count :]:
+            event = recorded.event
+            for handler, subject in handlers[type(event)]:
+                handler(subject, recorded, event)
+        for progress in together:
+            if progress.fold is not None:
+                progress.fold.write()
+    return [_Step(progress, max(events[-1].position, progress.position)) for progress in going_on]
 
 
-def _step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> _Step:
-    due = _due(progress, events)
-    handles = progress.projection.handles
-    subject: object = None
-    for recorded in due:
-        event = recorded.event
-        handler = handles.get(type(event))
-        if handler is not None:
-            if subject is None:
-                subject = progress.subject(db)
-            handler(subject, recorded, event)
-    if subject is not None and progress.fold is not None:
-        progress.fold.write()
-    return _Step(progress, due[-1].position if due else progress.position)
+def _handlers(db: sqlite3.Connection, together: Sequence[Progress], kind: type[Event]) -> list[tuple[Handler, object]]:
+    handled = [(progress.projection.handles.get(kind), progress) for progress in together]
+    return [(handler, progress.subject(db)) for handler, progress in handled if handler is not None]
+
+
+def _contained(db: sqlite3.Connection, going_on: Sequence[Progress], events: Sequence[Recorded]) -> list[_Step]:
+    return [_contained_step(db, progress, events) for progress in going_on]
 
 
 def _contained_step(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> _Step:

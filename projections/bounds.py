@@ -9,7 +9,9 @@ _LOW = (1 << _LOW_BITS) - 1
 
 def bounded(value: int) -> int:
     """The number itself where it fits, else the nearest one that does."""
-    return max(min(value, LARGEST), -LARGEST)
+    if -LARGEST <= value <= LARGEST:
+        return value
+    return LARGEST if value > 0 else -LARGEST
 
 
 def exact_sums(columns: Iterable[str]) -> str:

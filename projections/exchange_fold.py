@@ -53,7 +53,9 @@ class ExchangeRows:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._rows = Rows(
-            db, INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS, INSERT_KEY, INSERT_USAGE
+            db,
+            *(INSERT_MODEL, _BEGIN, _WHOLE, _FINISH, INSERT_REFS, INSERT_TOTALS, INSERT_KEY, INSERT_USAGE),
+            full=(INSERT_REFS, INSERT_TOTALS, INSERT_USAGE),
         )
         self._whole, self._refs = self._rows.of(_WHOLE), self._rows.of(INSERT_REFS)
         self._begun: dict[int, Row] = {}  # of this batch, not finished yet

@@ -6,6 +6,7 @@ kinds below. From stdin comes one line, when the tables in use are as far as the
 stdin is the end of the server, and of this.
 """
 
+import gc
 import os
 import sqlite3
 import sys
@@ -73,6 +74,7 @@ def rebuild(directory: Path, wait: Callable[[], object], say: Callable[[Said], N
 
 
 def main() -> None:
+    gc.disable()  # events and rows hold no cycles, and there are millions of them
     told = threading.Event()
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
     rebuild(Path(sys.argv[1]), told.wait, _say)

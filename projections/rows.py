@@ -6,8 +6,9 @@ string costs; NaN is a float, which it knows, and SQLite stores it as NULL.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 
 Row = tuple[object, ...]
 NULL = float("nan")
@@ -18,9 +19,11 @@ _VALUES = " VALUES "
 class Rows:
     """Collected by statement; written in the order in which the statements were first used."""
 
-    def __init__(self, db: sqlite3.Connection, *statements: str) -> None:
-        """`statements` fixes the order of those that matter to each other."""
+    def __init__(self, db: sqlite3.Connection, *statements: str, full: Collection[str] = ()) -> None:
+        """`statements` fixes the order of those that matter to each other; rows of those in `full` hold no None, or
+        seldom."""
         self._cursor = db.cursor()
+        self._full = frozenset(full)
         self._rows: dict[str, list[Row]] = {statement: [] for statement in statements}
 
     def of(self, statement: str) -> list[Row]:
@@ -35,9 +38,11 @@ class Rows:
             if not rows:
                 continue
             if _VALUES in statement:
-                _insert(self._cursor, statement, rows)
+                _insert(
+                    self._cursor, statement, rows, chain.from_iterable if statement in self._full else _without_none
+                )
             else:
-                self._cursor.executemany(statement, [tuple(_without_none(row)) for row in rows])
+                self._cursor.executemany(statement, [_without_none((row,)) for row in rows])
             rows.clear()
 
     def clear(self) -> None:
@@ -45,19 +50,20 @@ class Rows:
             rows.clear()
 
 
-def _insert(cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row]) -> None:
+def _insert(
+    cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row], values: Callable[[Sequence[Row]], Iterable[object]]
+) -> None:
     """`statement` inserts one row and ends in its VALUES."""
     first, left = 0, len(rows)
     for size in _SIZES:
         text = _of_many(statement, size)
         while left >= size:
-            flat = [NULL if value is None else value for row in rows[first : first + size] for value in row]
-            cursor.execute(text, flat)
+            cursor.execute(text, tuple(values(rows[first : first + size])))
             first, left = first + size, left - size
 
 
-def _without_none(row: Row) -> list[object]:
-    return [NULL if value is None else value for value in row]
+def _without_none(rows: Sequence[Row]) -> list[object]:
+    return [NULL if value is None else value for row in rows for value in row]
 
 
 @lru_cache(maxsize=256)

@@ -140,7 +140,8 @@ class SessionTotals:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._rows = Rows(db, _INSERT, _INSERT_CHAIN, _INSERT_ENDED, _END, _CLEAR_TOKENS, _LEAVE, _SET_TOKENS)
+        inserts = (_INSERT, _INSERT_CHAIN, _INSERT_ENDED)
+        self._rows = Rows(db, *inserts, _END, _CLEAR_TOKENS, _LEAVE, _SET_TOKENS, full=inserts)
         self._lines, self._ended = self._rows.of(_INSERT), self._rows.of(_INSERT_ENDED)
         self._begun: dict[int, Row] = {}  # of this batch, not ended yet
         self._stats: dict[int, StatsRow] = {}

@@ -184,6 +184,10 @@ def _object_of(entry: EventType, session_id: int | None, exchange_id: int | None
     """Columns, clear data and opened fields of an event as one JSON object. Each part is an object without space
     around it, as it was encoded."""
     columns = entry.columns
+    if (
+        plain and len(data) > 2 and session_id is not None and exchange_id is not None and len(columns) == 2
+    ):  # most of all
+        return b'{"session_id":%d,"exchange_id":%d,%b,%b}' % (session_id, exchange_id, data[1:-1], plain[1:-1])
     members = (
         _member(b"session_id", session_id) if "session_id" in columns else b"",
         _member(b"exchange_id", exchange_id) if "exchange_id" in columns else b"",
