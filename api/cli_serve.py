@@ -8,6 +8,7 @@ import sys
 
 from api.cli_output import UsageError
 from api.configuration import Configuration, Overrides, load
+from api.descriptors import raise_limit
 from api.own_log import configure_logging
 from api.serving import bind, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     refused = why_not_served(configuration.data_dir)
     if refused is not None:
         raise UsageError(refused)
+    raise_limit()
     with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_run(configuration, lock))
     return 0

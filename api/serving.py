@@ -11,7 +11,9 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.http_server import HttpProtocol
+from api.bounded_server import BoundedProtocol
+from api.connections import Connections, Limits
+from api.descriptors import limit as descriptor_limit
 from api.websocket_server import MAX_INCOMING, PatientProtocol
 
 if sys.platform == "win32":
@@ -21,6 +23,7 @@ else:
 
 GRACE_S = 10
 _BACKLOG = 2_048
+_TICKS_A_SECOND = 10  # of uvicorn's
 # Longer than clients keep an idle connection (httpx and Node: 5 s). With the server's own 5 s both close at the same
 # time, and a request that is just on its way is lost.
 KEEP_ALIVE_S = 75
@@ -33,9 +36,19 @@ class AddressInUseError(Exception):
 class Server(uvicorn.Server):
     """Leaves the signals to `serve`: uvicorn would raise them again at its end, before our own clean-up."""
 
+    def __init__(self, config: uvicorn.Config, limits: Limits | None = None, *, descriptors: int | None = None) -> None:
+        super().__init__(config)
+        self._connections = Connections(limits or Limits(), descriptors or descriptor_limit())
+        self.server_state = self._connections
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_SECOND == 0:
+            self._connections.look(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -63,7 +76,7 @@ def config(app: ASGIApp) -> uvicorn.Config:
     """How the server runs `app`."""
     return uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=BoundedProtocol,
         ws=PatientProtocol,
         ws_max_size=MAX_INCOMING,
         ws_per_message_deflate=False,  # it would cost each client 300 KB

@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
 
+from api.connections import Limits
 from api.serving import Server, bind, config, url_of
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
+async def served(app: ASGIApp, limits: Limits | None = None, *, descriptors: int | None = None) -> AsyncIterator[str]:
     """The address at which `app` is served."""
     listener = bind("127.0.0.1", 0)
-    server = Server(config(app))
+    server = Server(config(app), limits, descriptors=descriptors)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
     try:
         yield url_of(listener)
