@@ -3,6 +3,7 @@
 Completions stay out of the framework, because each layer of it costs time per request and per streamed chunk.
 """
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable
@@ -67,8 +68,13 @@ class Front:
         admission = self._admissions.of(scope["method"], scope["path"], server[0] if server else None, headers)
         added = [*admission.added, (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
         reply = Reply(send, added, head_only=scope["method"] == "HEAD")
-        with _Contained(scope, reply) as contained:
-            await self._answer(scope, headers, receive, reply, request_id, admission)
+        try:
+            with _Contained(scope, reply) as contained:
+                await self._answer(scope, headers, receive, reply, request_id, admission)
+        except asyncio.CancelledError:  # the server comes to its end
+            if not reply.started:
+                await _refuse(reply, scope["path"], 503, "shutting_down", "The proxy is being shut down.")
+            raise
         if contained.unanswered:
             await _refuse(reply, scope["path"], 500, "internal_error", "An internal error occurred.")
 

@@ -66,6 +66,10 @@ class Cycle(RequestResponseCycle):
         """The application, for this request."""
         try:
             await self._app(scope, receive, send)
+        except asyncio.CancelledError:  # by the server, at its end: not an error to uvicorn
+            self._flush()
+            self.transport.close()
+            self.disconnected = True
         finally:
             self._flush()  # before uvicorn closes what was not answered to its end
             del scope["extensions"]  # which lead back here

@@ -24,6 +24,7 @@ else:
 GRACE_S = 10
 _BACKLOG = 2_048
 _TICKS_A_SECOND = 10  # of uvicorn's
+_CANCELLING_S = 1.0
 # Longer than clients keep an idle connection (httpx and Node: 5 s). With the server's own 5 s both close at the same
 # time, and a request that is just on its way is lost.
 KEEP_ALIVE_S = 75
@@ -49,6 +50,17 @@ class Server(uvicorn.Server):
         if counter % _TICKS_A_SECOND == 0:
             self._connections.look(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What still runs at its end has been cancelled and has had the time to say so: what is closed after it must
+        not look like the failure of somebody else."""
+        await super().shutdown(sockets)
+        tasks = list(self.server_state.tasks)
+        if self.force_exit:  # else uvicorn has done it
+            for task in tasks:
+                task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCELLING_S)
 
 
 def bind(host: str, port: int) -> socket.socket:
