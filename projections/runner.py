@@ -1,7 +1,8 @@
 """The thread that keeps the read tables up with the log.
 
 It catches up from the log, then lives on what the writer feeds it. Several commits become one transaction: it gathers
-for up to LINGER_S, unless somebody waits for a position (waiting.py). What does not fit (a full queue, a gap, a batch
+for up to LINGER_S, longer while much comes in, unless somebody waits for a position (waiting.py): most of what a small
+transaction costs is pages that the next one writes again. What does not fit (a full queue, a gap, a batch
 that could not be committed) is dropped and read from the log again.
 """
 
@@ -26,6 +27,8 @@ from schema.sealing import SealError
 
 LINGER_S = 0.1
 WATCHED_LINGER_S = 0.02  # while somebody looks on
+BUSY_LINGER_S = 0.3
+BUSY = 50  # events of the last transaction
 _RETRY_S = 0.25
 _TROUBLE = (sqlite3.Error, PersistenceError, SealError, msgspec.MsgspecError, LookupError)  # of the log or the disk
 
@@ -78,6 +81,7 @@ class Runner(threading.Thread):
         self._position = min((progress.position for progress in self._progress), default=0)
         self._lock = threading.Lock()
         self._queue: list[Recorded] = []  # without gaps, ending with the newest event, or empty
+        self._applied = 0  # events of the last transaction
         self._newest = 0  # the newest position known, in the queue or only in the log
         self._fed = threading.Event()
         self._stopping = threading.Event()
@@ -108,7 +112,7 @@ class Runner(threading.Thread):
         self._fed.set()
 
     def urge(self) -> None:
-        """Apply what was fed now rather than within LINGER_S."""
+        """Apply what was fed now rather than after lingering."""
         self._waiter.wanted.set()
 
     def status(self) -> list[ProjectionStatus]:
@@ -164,6 +168,7 @@ class Runner(threading.Thread):
                     continue
                 return
             self.trouble = None
+            self._applied = len(events)
             if events:
                 self._position = events[-1].position
                 self._waiter.reached(self._position)
@@ -224,7 +229,8 @@ class Runner(threading.Thread):
 
     def _linger(self) -> None:
         """Let more events come in, until somebody wants what is there."""
-        self._waiter.wanted.wait(WATCHED_LINGER_S if self._watched() else LINGER_S)
+        busy = BUSY_LINGER_S if self._applied >= BUSY else LINGER_S
+        self._waiter.wanted.wait(WATCHED_LINGER_S if self._watched() else busy)
         self._fed.clear()
         self._waiter.wanted.clear()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from projections.catalogue import PROJECTIONS
+from projections.runner import BUSY, BUSY_LINGER_S, LINGER_S
 from projections.waiting import ProjectionLagError
 from schema.recorded import Recorded
 from tests.projections.building import FakeLog, apply, completed, dump, memory, record, session, started
@@ -80,6 +81,34 @@ def test_whoever_waits_first_is_woken_by_the_feed(path: Path) -> None:
     with rig(path, FakeLog()) as at:
         at.runner.start()
         asyncio.run(wait_then_write())
+
+
+class _Impatience(threading.Event):
+    """Somebody may want something; until then it notes for how long the runner would linger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.asked.append(timeout)
+        return super().wait(timeout)
+
+
+def test_it_gathers_for_longer_while_much_comes_in(path: Path) -> None:
+    with rig(path, FakeLog()) as at:
+        impatience = at.waiter.wanted = _Impatience()
+        at.runner.start()
+        at.write(_events(1))
+        eventually(lambda: len(impatience.asked) >= 2)  # before the transaction, and behind it
+        assert set(impatience.asked) == {LINGER_S}
+        impatience.asked.clear()
+        at.write(_events(BUSY, after=1))
+        eventually(lambda: BUSY_LINGER_S in impatience.asked)
+        impatience.asked.clear()
+        at.write(_events(1, after=BUSY + 1))
+        eventually(lambda: impatience.asked[-1:] == [LINGER_S])
+        at.wait(BUSY + 2)
 
 
 def test_a_gap_is_read_from_the_log(path: Path) -> None:
