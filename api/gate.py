@@ -4,6 +4,7 @@ Order: Host, then Origin (both 403), then the token (401). Pure: the same reques
 """
 
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -21,6 +22,7 @@ _OPENAI = ("/chat/completions", "/models", "/v1")
 _PROTECTED = ("/api", "/mcp", "/ws", "/metrics", "/openapi.json")
 _RPC = ("/api/mcp-gateway", "/mcp")
 _MAX_REQUEST_ID = 128
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]\s,]+)(?::\d{0,5})?")  # in lower case
 
 
 class GateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,18 +75,22 @@ class Gate:
         return not self._token or _equal(_bearer(headers), (self._token,))
 
     def _wrong_host(self, headers: Headers, local: str | None) -> Denial | None:
-        hosts = {value for name, value in headers if name == b"host"}
-        host = hosts.pop().decode("latin-1").lower() if len(hosts) == 1 else ""
+        hosts = [value for name, value in headers if name == b"host"]
+        host = hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
         name = host_name(host)
+        if not name:
+            return Denial(403, "host_not_allowed", f'The Host "{_quotable(host)}" is not one valid name.')
         if name in self._names or (self._wildcard and local is not None and name == _bracketed(local)):
             return None
-        if host and (_listed(name, self._hosts) or _listed(host, self._hosts)):
+        if _listed(name, self._hosts) or _listed(host, self._hosts):
             return None
-        add = f' Add to [server] of the configuration: allowed_hosts = ["{_quotable(name)}"]' if name else ""
+        add = f' Add to [server] of the configuration: allowed_hosts = ["{_quotable(name)}"]'
         return Denial(403, "host_not_allowed", f'The Host "{_quotable(host)}" is not served here.{add}')
 
     def _foreign_origin(self, method: str, headers: Headers) -> Denial | None:
         """Reads are left alone: without CORS headers no page can see their answers."""
+        if len([name for name, _ in headers if name == b"origin"]) > 1:
+            return Denial(403, "origin_not_allowed", "A request has one Origin at most.")
         if method in _SAFE or self.allowed_origin(headers) is not None:
             return None
         origin = value_of(headers, b"origin")
@@ -145,10 +151,9 @@ def value_of(headers: Headers, name: bytes) -> str | None:
 
 
 def host_name(host: str) -> str:
-    """A Host header without its port; an IPv6 address keeps its brackets."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """A Host header, in lower case, without its port; an IPv6 address keeps its brackets. Empty where it is no name."""
+    found = _HOST.fullmatch(host)
+    return found[1] if found is not None else ""
 
 
 def _bracketed(address: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from api.connections import Limits
+from tests.api.house import House
 from tests.api.sockets import served
 
 HOST = b"Host: 127.0.0.1\r\n"
@@ -276,6 +277,29 @@ async def test_idle_connections_make_room_when_the_files_run_out(caplog: pytest.
         app.release.set()
         assert await streaming.reader.readuntil(b"\r\n0\r\n\r\n")
     assert [record.levelname for record in caplog.records if "ulimit" in record.message] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "code"),
+    [
+        (b"GET http://evil.test/api/sessions", (b"Host: 127.0.0.1",), "host_not_allowed"),
+        (b"GET /api/sessions", (b"Host: 127.0.0.1:30001, evil.test",), "host_not_allowed"),
+        (b"GET /api/sessions", (b"Host: 127.0.0.1:abc",), "host_not_allowed"),
+        (b"GET /api/sessions", (b"Host: 127.0.0.1", b"Host: 127.0.0.1"), "host_not_allowed"),
+        (b"POST /api/sessions", (b"Host: localhost", b"Origin: http://localhost", b"Origin: http://evil.test"),
+         "origin_not_allowed"),
+    ],
+)  # fmt: skip
+async def test_a_second_host_or_origin_is_not_overlooked(
+    house: House, line: bytes, headers: tuple[bytes, ...], code: str
+) -> None:
+    async with served(house.front) as url, connected(url) as client:
+        await client.send(line + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\nContent-Length: 0\r\n\r\n")
+        status, body = await client.answer()
+        assert (status, json.loads(body)["code"]) == (403, code)
+        await client.send(b"GET http://localhost/health HTTP/1.1\r\nHost: evil.test\r\n\r\n")
+        assert (await client.answer())[0] == 200
+    assert house.events() == []
 
 
 async def test_the_host_of_an_absolute_address_counts() -> None:

@@ -28,8 +28,10 @@ def test_loopback_hosts_are_served(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", "", "127.0.0.2", "[::2]", "::1", "a:b:c"]
-)
+    "host", ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", "", "127.0.0.2", "[::2]", "::1", "a:b:c",
+     "127.0.0.1:abc", "127.0.0.1:80, evil.test", "127.0.0.1, evil.test", "127.0.0.1:80:80", "[::1]evil.test",
+     "[::1", "localhost:80/", "localhost:123456"],
+)  # fmt: skip
 def test_other_hosts_are_not(host: str) -> None:
     assert code(GateSettings(), (b"host", host.encode())) == "host_not_allowed"
 
@@ -37,6 +39,8 @@ def test_other_hosts_are_not(host: str) -> None:
 def test_no_host_and_two_hosts_are_refused() -> None:
     assert code(GateSettings()) == "host_not_allowed"
     assert code(GateSettings(), OWN, (b"host", b"evil.test")) == "host_not_allowed"
+    assert code(GateSettings(), OWN, OWN) == "host_not_allowed"
+    assert code(GateSettings(allowed_hosts=("*",)), (b"host", b"a.test:80, evil.test")) == "host_not_allowed"
 
 
 def test_bound_and_configured_hosts() -> None:
@@ -90,6 +94,14 @@ def test_origins_of_writes(headers: list[tuple[bytes, bytes]], expected: str | N
         assert code(settings, OWN, *headers, method=method) == expected
     for method in ("GET", "HEAD"):
         assert code(settings, OWN, *headers, method=method) is None
+
+
+@pytest.mark.parametrize("second", [b"http://evil.test", b"http://app.test"])
+def test_a_second_origin_is_refused(second: bytes) -> None:
+    settings = GateSettings(allowed_origins=("http://app.test",))
+    both = ((b"origin", b"http://app.test"), (b"origin", second))
+    for method in ("POST", "GET"):
+        assert code(settings, OWN, *both, method=method) == "origin_not_allowed"
 
 
 @pytest.mark.parametrize("path", ["/api/sessions", "/api", "/metrics", "/openapi.json", "/ws"])
