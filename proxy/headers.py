@@ -21,6 +21,9 @@ VARYING = (b"content-length", b"x-request-id")  # between the requests of one cl
 _REQUEST_ID = "x-request-id"
 _UPSTREAM_REQUEST_ID = "x-upstream-request-id"
 
+# What browser pages may read of our answers is ours to say.
+_DROPPED_DOWN = ("proxy-", "access-control-")
+
 # The same headers come with every request of a client and every answer of a provider: each is looked at once.
 _CACHED = 4_000
 _CACHED_VALUE = 256  # bytes; longer values are looked at each time
@@ -113,7 +116,9 @@ def _up(raw_name: bytes, raw_value: bytes) -> tuple[str, str] | None:
 def _down(name: str, value: str) -> tuple[bytes, bytes] | None:
     """One header as it comes down, its name in lower case; None for one that never does."""
     value = value.strip(" \t")
-    if name == _UPSTREAM_REQUEST_ID or name in _NOT_DOWN or name.startswith("proxy-") or not _is_valid(name, value):
+    if name == _UPSTREAM_REQUEST_ID or name in _NOT_DOWN or name.startswith(_DROPPED_DOWN):
+        return None
+    if not _is_valid(name, value):
         return None
     shown = _UPSTREAM_REQUEST_ID if name == _REQUEST_ID else name
     return shown.encode("ascii"), value.encode("latin-1")

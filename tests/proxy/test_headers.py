@@ -72,11 +72,12 @@ def test_invalid_client_headers_are_left_out() -> None:
     assert headers == [("accept-encoding", "identity")]
 
 
-def test_down_keeps_all_but_connection_server_date_and_cookies() -> None:
+def test_down_keeps_all_but_connection_server_date_cookies_and_cors() -> None:
     kept = [("content-type", "a/b"), ("retry-after", "3"), ("x-ratelimit-x", "1"), ("openai-y", "2")]
     dropped = [
         *(("Server", "s"), ("Date", "d"), ("Set-Cookie", "c"), ("Connection", "x-own"), ("X-Own", "1")),
         *(("Keep-Alive", "5"), ("Trailer", "x"), ("Proxy-Authenticate", "p")),
+        *(("Access-Control-Allow-Origin", "*"), ("access-control-allow-credentials", "true")),
     ]
     assert client_headers([*dropped, *kept], ()) == [(name.encode(), value.encode()) for name, value in kept]
 
