@@ -104,9 +104,12 @@ class Resolver:
         return None
 
     def _own_session(self, signal: Signal, scope: Scope) -> int | None:
-        """The session that `X-Session-Id: <decimal id>` names, if it is this credential's or nobody's."""
+        """The session that `X-Session-Id: <decimal id>` names, if it is this credential's or nobody's. An id is written
+        without zeros in front."""
         key = signal.key
         if signal.rule != "header:x-session-id" or not key.isdecimal() or len(key) > _MAX_ID_DIGITS:
+            return None
+        if key.startswith("0"):
             return None
         state = self._workspace()
         number = whole(state, int(key))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-_CLIENT_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?")
+_CLIENT_KEY = re.compile(r"[\x21-\x7e]{1,256}")
 _USER_SESSION = re.compile(r"_session_([\x21-\x7e]{1,200})\Z")
 
 OWN = b"x-session-id"
@@ -78,7 +78,7 @@ class BodySignals(msgspec.Struct, frozen=True):
 
 
 def valid_key(value: object) -> str | None:
-    """A client key: 1-256 visible ASCII characters (spaces inside are tolerated)."""
+    """A client key: 1-256 visible ASCII characters, of which a space is none."""
     return value if isinstance(value, str) and _CLIENT_KEY.fullmatch(value) else None
 
 

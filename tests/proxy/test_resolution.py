@@ -81,6 +81,7 @@ def test_a_decimal_key_is_the_id_of_a_session_of_the_same_credential_or_nobodys(
     assert found(house.resolve(Signal(OWN, "8"), credential="other")).match.session_id == 8
     assert isinstance(house.resolve(Signal(OWN, "7"), credential="other"), New)
     assert isinstance(house.resolve(Signal(OWN, "99")), New)
+    assert isinstance(house.resolve(Signal(OWN, "007")), New)
     assert isinstance(house.resolve(Signal("header:task", "7")), New)
     assert isinstance(house.resolve(Signal(OWN, "9" * 200)), New)
 

@@ -49,6 +49,10 @@ def of(body: BodySignals = NOTHING, **headers: str) -> Signal | None:
         ({"x_session_id": ""}, None),
         ({"x_session_id": "é"}, None),
         ({"x_session_id": "x" * 257}, None),
+        ({"x_session_id": "a b"}, None),
+        ({"x_session_id": "a b", "x_task_id": "t"}, Signal("header:task", "t")),
+        ({"x_session_id": " x "}, Signal("header:x-session-id", "x")),
+        ({"x_session_id": "x" * 256}, Signal("header:x-session-id", "x" * 256)),
         ({"x_session_id": "x" * 257, "x_task_id": "t"}, Signal("header:task", "t")),
     ],
 )
