@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -14,7 +15,7 @@ from multidict import CIMultiDict
 
 from proxy.environment_proxy import origin_of, proxy_for
 from proxy.upstream import UpstreamAnswer, UpstreamRequest
-from proxy.upstream_errors import UpstreamError, broken_off, explained
+from proxy.upstream_errors import SWITCHED, UpstreamError, broken_off, explained
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -94,6 +95,9 @@ class AiohttpUpstream:
             failed = explained(error, origin, attempts)
             failed.lost_s = lost_s
             raise failed from error
+        if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            response.close()
+            raise UpstreamError("upstream_invalid", f"{origin}: {SWITCHED}", attempts)
         return _AiohttpAnswer(response, origin, attempts, lost_s)
 
     async def aclose(self) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from proxy.upstream_errors import UpstreamErrorCode
+from proxy.upstream_errors import SWITCHED, UpstreamErrorCode
 
 _MAX_HEAD = 262_144  # bytes of an answer's head
 _HIGH_WATER = 262_144  # bytes of an answer that wait for the client
@@ -169,6 +169,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._break("upstream_invalid", "the answer is not valid HTTP")
+            return
+        except httptools.HttpParserUpgrade:
+            self._break("upstream_invalid", SWITCHED)
             return
         if not self._head_done and self._head_bytes > _MAX_HEAD:
             self._break("upstream_invalid", "the answer's head is too long")

@@ -10,6 +10,8 @@ import aiohttp
 
 UpstreamErrorCode = Literal["upstream_unreachable", "upstream_timeout", "upstream_invalid"]
 
+SWITCHED = "it switched to another protocol, which nobody had asked for"  # 101
+
 
 class UpstreamError(Exception):
     """The upstream gave no answer, or broke it off.

@@ -191,6 +191,14 @@ async def test_what_is_not_http(upstream: Upstream) -> None:
     assert (error.code, error.attempts) == ("upstream_invalid", 1)
 
 
+async def test_another_protocol_is_no_answer(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
+    async with _answering(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhi") as url:
+        error = await _failing(upstream, url)
+    assert (error.code, error.attempts) == ("upstream_invalid", 1)
+    assert "protocol" in error.message
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(("body", "cut"), [(STREAM, "boundary"), (STREAM, "mid_event"), (BODY, "mid_event")])
 async def test_a_cut_answer_gives_what_came_and_then_fails(
     upstream: Upstream, provider: MockProvider, body: bytes, cut: Literal["boundary", "mid_event"]
