@@ -38,8 +38,8 @@ def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
 
     async def body(request: Request, services: Use) -> M:
         data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
-        if data and not is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
-            raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+        if data:
+            check_kind(request.headers.get("content-type"), request.headers.get("content-encoding"))
         fields = validated(model, parsed(data))
         live_only(request)
         request.state.raw_body = data
@@ -91,11 +91,15 @@ def parsed(data: bytes) -> dict[str, object]:
     return value
 
 
-def is_json(content_type: str | None, encoding: str | None) -> bool:
-    """Whether the headers of a body say that it is JSON, and not packed."""
+def check_kind(content_type: str | None, encoding: str | None) -> None:
+    """Whether the headers of a body say that it is JSON, and not packed. Raises ApiError 415."""
     kind = (content_type or "").partition(";")[0].strip().lower()
-    plain = (encoding or "identity").strip().lower() == "identity"
-    return plain and (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise ApiError(415, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+    packed = (encoding or "identity").strip().lower()
+    if packed != "identity":
+        text = f"Content-Encoding {packed[:40]} is not supported here: send the body as it is."
+        raise ApiError(415, "unsupported_media_type", text)
 
 
 def validated(model: type[M], fields: dict[str, object]) -> M:

@@ -6,8 +6,7 @@ from collections.abc import Awaitable
 
 from fastapi import Request, Response
 
-from api.bodies import collected, is_json
-from api.errors import ApiError
+from api.bodies import check_kind, collected
 from api.reading import live_only
 from api.request_context import RequestContext
 from api.services import Services
@@ -26,8 +25,8 @@ _TOKEN = 32
 async def answer(request: Request, services: Services, context: RequestContext, server: str) -> Response:
     """The answer to a POST. Raises ApiError for what is wrong before the message is read."""
     data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
-    if data and not is_json(request.headers.get("content-type"), request.headers.get("content-encoding")):
-        raise ApiError(415, "unsupported_media_type", "Send the message as Content-Type: application/json.")
+    if data:
+        check_kind(request.headers.get("content-type"), request.headers.get("content-encoding"))
     live_only(request)
     message: Message | None = None
     try:

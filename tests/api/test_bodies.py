@@ -152,6 +152,12 @@ async def test_refusals_in_order(house: House, content: bytes, headers: dict[str
     assert house.events() == []
 
 
+async def test_a_packed_body_is_told_that_it_is(house: House) -> None:
+    for path in ("/api/sessions", "/mcp"):
+        answer = await house.client.post(path, content=b"{}", headers=JSON | {"Content-Encoding": "gzip"})
+        assert answer.status_code == 415 and "Content-Encoding gzip" in answer.text, path
+
+
 async def test_writes_without_fields_read_their_body_too(house: House) -> None:
     answer = await house.client.post("/api/sessions/x/activate", content=b"[]", headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "body_not_object")
