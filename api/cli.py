@@ -231,10 +231,16 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_places(parser: argparse.ArgumentParser, *, json: str | None = None) -> None:
-    parser.add_argument("--data-dir", type=Path, help="where events.sqlite lives")
+    parser.add_argument("--data-dir", type=_directory, help="where events.sqlite lives")
     parser.add_argument("--config", type=Path, help="configuration file (TOML)")
     if json is not None:
         parser.add_argument("--json", action="store_true", help=json)
+
+
+def _directory(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty, and would be the current directory: write . for that")
+    return Path(text)
 
 
 def _number(text: str) -> int:

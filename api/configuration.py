@@ -13,7 +13,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 import msgspec
 from pydantic import ValidationError
 
-from api.configuration_checks import check_embedder, check_keys, check_mcp, check_together, missing_roots
+from api.configuration_checks import (
+    check_embedder,
+    check_keys,
+    check_mcp,
+    check_together,
+    missing_roots,
+    open_ended,
+)
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
@@ -196,7 +203,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
-    warnings += missing_roots(values.mcp)
+    warnings += [*open_ended(server), *missing_roots(values.mcp)]
     configuration = Configuration(
         file=file,
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),

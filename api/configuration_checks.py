@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from api.configuration_warnings import dotted
 from api.embedding import EmbedderError, check_model
 from api.remote_embedding import check_numpy
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
+
+# What cannot be gone on with a name of somebody else's: a scheme of its own, a port, a path.
+_CLOSED = re.compile(r"(?!https?:)[^/:]+://\*|[^/:]+://[^/]*:\d*\*|[^/:]+://[^/]+/.*", re.IGNORECASE | re.DOTALL)
 
 
 def check_together(
@@ -107,6 +111,20 @@ def missing_roots(mcp: Mcp) -> list[str]:
     return [f"mcp.fast_filesystem.roots: {root} is no directory" for root in missing]
 
 
+def open_ended(server: Server) -> list[str]:
+    """Warnings: of the origins whose `*` stands for more than a port or a path."""
+    loose = [entry for entry in server.allowed_origins if entry.endswith("*") and not _CLOSED.fullmatch(entry)]
+    return [f"server.allowed_origins: {entry!r} also allows {_others(entry)}" for entry in loose]
+
+
+def _others(entry: str) -> str:
+    """Who may call because of it."""
+    begin = entry.removesuffix("*")
+    if not begin or begin.endswith(("://", "/")):
+        return "the pages of everybody"
+    return f"the pages of {begin.rstrip('.')}.evil.example; name each origin, or write {begin + ':*'!r} for all ports"
+
+
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:
     try:
         catalogue.resolve(model, None)
@@ -133,25 +151,40 @@ def _check_provider(provider: Provider, server: Server) -> None:
         raise ConfigurationError(f"{key}: a user in the address and a key cannot both be sent as Authorization")
 
 
-def _is_own(host: str, port: int, server: Server) -> bool:
+def _is_own(url_host: str, port: int, server: Server) -> bool:
     if port != server.port:  # port 0 is chosen later, among those that are free
         return False
+    host, own = _plain(url_host), _plain(server.host)
     local = _is_loopback(host) or _is_wildcard(host)  # connecting to a wildcard address reaches this machine
-    if _is_wildcard(server.host):
+    if _is_wildcard(own):
         return local or host == socket.gethostname().lower() or _is_machines(host)
-    return host == server.host.lower() or (local and _is_loopback(server.host))
+    return host == own or (local and _is_loopback(own))
+
+
+def _plain(host: str) -> str:
+    """A host in one spelling: `127.1`, `0x7f000001`, `::ffff:127.0.0.1` and `LOCALHOST.` are connected to as well."""
+    name = host.lower().removesuffix(".")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            return socket.inet_ntoa(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return name
+    return str((address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address)
 
 
 def _is_loopback(host: str) -> bool:
+    name = _plain(host)
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _is_wildcard(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        return ipaddress.ip_address(_plain(host)).is_unspecified
     except ValueError:
         return False
 

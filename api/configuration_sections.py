@@ -32,6 +32,12 @@ class Section(BaseModel):
     model_config = STRICT
 
 
+def _named(directory: str) -> str:
+    if not directory.strip():
+        raise ValueError("it is empty, and would be the current directory; without the key it is the user's own")
+    return directory
+
+
 class Server(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65_535)
@@ -40,7 +46,7 @@ class Server(Section):
     allowed_hosts: list[str] = []
     allowed_origins: list[str] = []
     max_body_bytes: int = Field(default=20_971_520, ge=1_024, le=1 << 31)
-    data_dir: str | None = None
+    data_dir: Annotated[str, AfterValidator(_named)] | None = None
     docs: bool = False
     enforce_context_limit: bool = False
     connect_timeout_s: Seconds = 10.0

@@ -276,6 +276,15 @@ def test_a_loopback_host_needs_none(loading: Loading, host: str) -> None:
         ("http://192.0.2.7:8000/v1", "0.0.0.0", False),
         ("http://box.example:8000/v1", "box.example", True),
         ("http://127.0.0.1:8000/v1", "box.example", False),
+        ("http://127.1:8000", "127.0.0.1", True),
+        ("http://2130706433:8000", "127.0.0.1", True),
+        ("http://0x7f.1:8000", "127.0.0.1", True),
+        ("http://0:8000", "127.0.0.1", True),
+        ("http://LOCALHOST.:8000", "127.0.0.1", True),
+        ("http://proxy.localhost:8000", "127.0.0.1", True),
+        ("http://[::ffff:127.0.0.1]:8000", "127.0.0.1", True),
+        ("http://box.example.:8000/v1", "box.example", True),
+        ("http://192.0.2.7:8000/v1", "127.1", False),
     ],
 )
 def test_a_provider_at_our_own_address_is_refused(loading: Loading, url: str, host: str, own: bool) -> None:
@@ -285,6 +294,32 @@ def test_a_provider_at_our_own_address_is_refused(loading: Loading, url: str, ho
             loading(text)
     else:
         loading(text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "warned"),
+    [
+        ("http://wild.example*", "http://wild.example.evil.example"),
+        ("http://127.0.0.*", "http://127.0.0.evil.example"),
+        ("http://*", "everybody"),
+        ("*", "everybody"),
+        ("http://localhost:*", None),
+        ("http://[::1]:*", None),
+        ("http://localhost:30*", None),
+        ("vscode-webview://*", None),
+        ("http://wild.example", None),
+    ],
+)
+def test_an_origin_that_is_open_at_its_end_is_warned_of(loading: Loading, entry: str, warned: str | None) -> None:
+    warnings = loading(f'{LOCAL}[server]\nallowed_origins = ["{entry}"]').warnings
+    assert (warned is None) == (warnings == ())
+    assert warned is None or (warned in warnings[0] and entry in warnings[0])
+
+
+@pytest.mark.parametrize("value", ["", " ", "${CHRONOPROXY_NOT_SET}"])
+def test_a_data_directory_without_a_name_is_refused(loading: Loading, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"server\.data_dir: it is empty"):
+        loading(f'{LOCAL}[server]\ndata_dir = "{value}"')
 
 
 SECRETS = """
