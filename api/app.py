@@ -104,5 +104,5 @@ def make_app(services: Services) -> FastAPI:
     for router in (guards(own), *_ROUTERS):
         app.include_router(router)
     mount_pages(app, docs=services.docs)
-    errors.install(app)
+    errors.install(app, services.redact)
     return app

@@ -5,6 +5,7 @@ Order of precedence: command line, file, default. The file is the one given, `$C
 """
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,15 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         found |= self.mcp.secrets()
         for entry in self.mcp.servers.values():
             found |= _secrets_of(entry.url)
+        return frozenset(found - {""})
+
+    def names(self) -> frozenset[str]:
+        """What it calls things: providers, models, clients' keys and servers of tools."""
+        found = {self.default_model or "", *self.keys, *self.mcp.servers}
+        for provider in self.providers:
+            found |= {provider.key, provider.type, provider.name}
+        for model in self.models:
+            found |= {model.key, model.model}
         return frozenset(found - {""})
 
     def client_keys(self) -> tuple[str, ...]:
@@ -355,10 +365,13 @@ def _public_key(entry: KeyEntry) -> dict[str, Any]:
 
 
 def _secrets_of(url: str) -> set[str]:
-    """Passwords and keys of an address (decisions 3.14)."""
+    """Passwords and keys of an address (decisions 3.14), and what Basic authentication makes of them."""
     parts = urlsplit(url)
-    query = {value for name, value in parse_qsl(parts.query) if name.lower() in _SECRET_QUERY}
-    return query | {parts.password or "", unquote(parts.password or "")}
+    found = {value for name, value in parse_qsl(parts.query) if name.lower() in _SECRET_QUERY}
+    if not parts.password:
+        return found
+    user, password = unquote(parts.username or ""), unquote(parts.password)
+    return found | {parts.password, password, b64encode(f"{user}:{password}".encode()).decode()}
 
 
 def _public_url(url: str | None) -> str | None:

@@ -6,7 +6,7 @@ those of the gateway.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -104,10 +104,14 @@ def error_body(path: str, status: int, code: str, message: str, context: Mapping
     return json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every exception of the app's routes by `as_api_error`."""
+def install(app: FastAPI, redact: Callable[[str], str]) -> None:
+    """Answer every exception of the app's routes by `as_api_error`; what they echo is without configured secrets."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return _answer(request, error, redact)
+
     for kind in _KINDS:
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer)
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -145,14 +149,13 @@ def _shown(context: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+def _answer(request: Request, error: Exception, redact: Callable[[str], str]) -> Response:
     found = as_api_error(error)
     headers = dict(found.headers)
     if found.status == 405 and "Allow" not in headers:
         headers["Allow"] = ", ".join(_allowed(request))
     body = error_body(request.url.path, found.status, found.code, found.message, found.context)
-    if "detail" in found.context:  # it says what was sent, which may be a configured key
-        body = request.app.state.services.redact(body.decode()).encode()
+    body = redact(body.decode()).encode()
     return Response(body, found.status, headers, "application/json")
 
 

@@ -6,7 +6,7 @@ Completions stay out of the framework, because each layer of it costs time per r
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -46,9 +46,13 @@ class Chat(Protocol):
 
 
 class Front:
-    """The ASGI application that the server runs. `app` gets what is no completion, `live` every WebSocket."""
+    """The ASGI application that the server runs. `app` gets what is no completion, `live` every WebSocket. `redact`
+    takes configured secrets out of a text: an id that holds one is not used."""
 
-    def __init__(self, gate: Gate, chat: Chat, app: ASGIApp, live: ASGIApp) -> None:
+    def __init__(
+        self, gate: Gate, chat: Chat, app: ASGIApp, live: ASGIApp, *, redact: Callable[[str], str] = str
+    ) -> None:
+        self._redact = redact
         self._admissions = Admissions(gate)
         self._ids = RequestIds()
         self._chat = chat
@@ -61,7 +65,7 @@ class Front:
             return
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         request_id = request_id_of(headers)
-        if request_id is None:
+        if request_id is None or self._redact(request_id) != request_id:
             request_id = self._ids.next()
             headers = [pair for pair in headers if pair[0] != b"x-request-id"]  # an unusable one goes no further
         server = scope.get("server")

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Annotated, Any
 
@@ -159,7 +159,7 @@ async def context(session_id: PathId, reads: Reads, services: Use, exchange_id: 
         measured_tokens=measured,
         max_context=window,
         percentage=views.percent(measured or parts.tokens, window),
-        parts=_parts(parts),
+        parts=_parts(parts, services.redact),
     )
 
 
@@ -257,7 +257,9 @@ def _breakdown(services: Services, session_id: int, found: ListedExchange) -> Br
     return breakdown(messages, envelope, services.count)
 
 
-def _parts(found: Breakdown) -> ContextParts:
+def _parts(found: Breakdown, redact: Callable[[str], str]) -> ContextParts:
+    """`redact` takes configured keys out of the names that a conversation gives to tools."""
+
     def part(each: Part) -> ContextPart:
         return ContextPart(messages=each.messages, tokens=each.tokens, share=views.percent(each.tokens, found.tokens))
 
@@ -267,7 +269,7 @@ def _parts(found: Breakdown) -> ContextParts:
         tool_schemas=part(found.tools),
         history=part(found.history),
         tool_output=part(found.output),
-        by_tool=[ToolOutput(tool=name, messages=each.messages, tokens=each.tokens) for name, each in largest],
+        by_tool=[ToolOutput(tool=redact(name), messages=each.messages, tokens=each.tokens) for name, each in largest],
     )
 
 

@@ -73,6 +73,7 @@ from proxy.sending import Sender
 from proxy.summarizing import Summarizer
 from proxy.upstream import Upstream
 from schema.appending import Appender
+from schema.configured_secrets import ConfiguredSecrets
 from schema.idempotency import HOUR_MS
 from schema.keys import KeyStore
 from schema.log import EventLog
@@ -99,7 +100,7 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
     async with AsyncExitStack() as stack:
         catalogue = configuration.catalogue()
         feed = telemetry(configuration)
-        store = await _store(stack, directory, catalogue, Redactor(configuration.secrets()), feed)
+        store = await _store(stack, configuration, catalogue, feed)
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
@@ -142,24 +143,21 @@ async def application(configuration: Configuration, directory: Path) -> AsyncIte
         start_watching(configuration, services.ledgers, services.log_watcher, background)
         background.add(Retention(services, erasures, configuration.retention).run())
         gate = _gate(configuration)
-        yield Front(gate, chat, make_app(services), LiveSocket(gate, store.hub, MemoryRequests(services).handlers()))
+        live = LiveSocket(gate, store.hub, MemoryRequests(services).handlers())
+        yield Front(gate, chat, make_app(services), live, redact=services.redact)
 
 
 @asynccontextmanager
 async def write_side(configuration: Configuration) -> AsyncIterator[Store]:
     """The store of a data directory that this process has locked, without anything that serves."""
     async with AsyncExitStack() as stack:
-        catalogue, redact = configuration.catalogue(), Redactor(configuration.secrets())
-        yield await _store(stack, configuration.data_dir, catalogue, redact, None)
+        yield await _store(stack, configuration, configuration.catalogue(), None)
 
 
 async def _store(
-    stack: AsyncExitStack,
-    directory: Path,
-    catalogue: Catalogue,
-    redact: Callable[[str], str],
-    feed: TelemetryFeed | None,
+    stack: AsyncExitStack, configuration: Configuration, catalogue: Catalogue, feed: TelemetryFeed | None
 ) -> Store:
+    directory, secrets = configuration.data_dir, configuration.secrets()
     keys = KeyStore(directory / "keys.sqlite")
     stack.callback(keys.close)
     log = EventLog(directory / "events.sqlite", keys)
@@ -170,14 +168,14 @@ async def _store(
     waiter = Waiter()
     reads = ReadPool(read_path)
     stack.callback(reads.close)
-    hub = Hub(reads, log, catalogue, redact)
+    hub = Hub(reads, log, catalogue, Redactor(secrets))
     runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
     stack.callback(runner.stop)
     stack.push_async_callback(hub.aclose)
     if feed is not None:
         stack.push_async_callback(asyncio.to_thread, feed.close)
         feed.start()
-    appender = Appender(log)
+    appender = Appender(log, secrets=ConfiguredSecrets(secrets, configuration.names()))
     stack.push_async_callback(appender.close)
     appender.start(runner.feed, *([feed.committed] if feed is not None else []))
     runner.start()
@@ -220,7 +218,7 @@ async def _chat(
     )
     store.handler.subscribe(beginner.decided)
     stack.callback(beginner.refusals.flush)
-    finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact)
+    finisher = Finisher(store.appender, chains, facts, memories, registry, recording, count, redact.error)
     by_proxy = AiohttpUpstream()
     stack.push_async_callback(by_proxy.aclose)
     upstream = DirectUpstream(by_proxy)
@@ -232,7 +230,18 @@ async def _chat(
     choose = _chooser(upstream, DemoUpstream(count))
     fallback = _fallback_model(store.handler)
     names = key_names(configuration)
-    return ChatHandler(settings, catalogue, beginner, finisher, choose, rate, fallback, limiter=limits, key_names=names)
+    return ChatHandler(
+        settings,
+        catalogue,
+        beginner,
+        finisher,
+        choose,
+        rate,
+        fallback,
+        limiter=limits,
+        key_names=names,
+        redact=redact,
+    )
 
 
 def _sender(configuration: Configuration, store: Store, facts: FactsCache, count: SplintrCounter) -> Sender:

@@ -138,6 +138,10 @@ def _is_of(command: Command, event: memory_events.MemoryStored) -> TypeGuard[mem
     return isinstance(command, memory.StoreMemory) and command.memory_id == event.memory_id
 
 
+def _unwritable(reason: object) -> UnavailableError:
+    return UnavailableError("store_unavailable", f"The event log cannot be written: {reason}")
+
+
 def _remembers(events: Sequence[NewEvent]) -> bool:
     return any(event.stream == memory.STREAM for event in events)
 
@@ -242,7 +246,12 @@ class CommandHandler:
         Raises CommandError: UnavailableError when the log cannot take it, ConflictError when the last event about the
         command's session or setting is not at `expected_position`.
         """
+        behind = self._lock.locked()
         async with self._lock:
+            if (
+                behind and self._appender.trouble is not None
+            ):  # who waited does not wait as long once more to be refused
+                raise _unwritable(self._appender.trouble)
             for _ in range(_RETRIES):
                 self._refresh()
                 if isinstance(command, memory.Command | moving.MergeSessions) and not isinstance(
@@ -280,7 +289,7 @@ class CommandHandler:
         try:
             return await self._append(append)
         except StoreUnavailableError as error:
-            raise UnavailableError("store_unavailable", f"The event log cannot be written: {error}") from error
+            raise _unwritable(error) from error
 
     async def _append(self, append: Append) -> Committed:
         """Shielded: a caller who leaves does not hide from us how the append ended."""

@@ -264,7 +264,7 @@ class Beginner:
         session_id = self._handler.next_session_id()
         command = StartSession(
             session_id=session_id,
-            name=(facts.preview or "")[:60].strip() or time.strftime("Session %H:%M:%S", time.gmtime()),
+            name=self._name(facts),
             provider=incoming.provider,
             model=incoming.model_key,
             origin=new.origin,
@@ -279,6 +279,11 @@ class Beginner:
         self._resolver.started(session_id, self._handler.state.sessions[session_id])
         self._memories.put(session_id, SessionMemory())
         return Match(session_id), events
+
+    def _name(self, facts: RequestFacts) -> str:
+        """Of a new session: how it begins, where contents are recorded."""
+        begins = (facts.preview or "")[:60].strip() if self._recording.contents else ""
+        return begins or time.strftime("Session %H:%M:%S", time.gmtime())
 
     def _started(
         self,

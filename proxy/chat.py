@@ -58,7 +58,8 @@ class Pass(msgspec.Struct, kw_only=True):
 
 class ChatHandler:
     """`fallback_model` names the model of a request that names none; `upstream` chooses by route. `limiter` is None
-    where nothing is limited; `key_names` are the names of clients' keys."""
+    where nothing is limited; `key_names` are the names of clients' keys; `redact` takes configured secrets out of what
+    a refusal repeats."""
 
     def __init__(
         self,
@@ -72,7 +73,9 @@ class ChatHandler:
         *,
         limiter: Limiter | None = None,
         key_names: Mapping[str, str] | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
+        self._redact = redact
         self._settings = settings
         self._catalogue = catalogue
         self._beginner = beginner
@@ -220,7 +223,7 @@ class ChatHandler:
         try:
             return self._catalogue.resolve(request.model, None if request.model else self._fallback_model())
         except ModelNotFoundError as error:
-            raise Refusal(404, str(error), "model_not_found", "model") from None
+            raise Refusal(404, self._redact(str(error)), "model_not_found", "model") from None
         except ProviderNotConfiguredError as error:
             raise Refusal(502, str(error), "provider_not_configured") from None
 

@@ -4,6 +4,7 @@ import asyncio
 
 from schema.appends import Append, Committed, Done, Result
 from schema.chores import Work
+from schema.configured_secrets import ConfiguredSecrets
 from schema.log import EventLog
 from schema.writer import BUSY_TIMEOUT_S, Listener, LogWriter
 
@@ -13,9 +14,11 @@ _RIDE_ALONG_S = 0.01
 class Appender:
     """Submits to the writer from the event loop that it was made in; results come back to that loop."""
 
-    def __init__(self, log: EventLog, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(
+        self, log: EventLog, *, busy_timeout_s: float = BUSY_TIMEOUT_S, secrets: ConfiguredSecrets | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._writer = LogWriter(log, settle=self._settle, busy_timeout_s=busy_timeout_s)
+        self._writer = LogWriter(log, settle=self._settle, busy_timeout_s=busy_timeout_s, secrets=secrets)
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, *listeners: Listener) -> None:

@@ -14,6 +14,7 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
 from schema.blobs import BlobPacker
 from schema.catalogue import REGISTRY
+from schema.configured_secrets import ConfiguredSecrets
 from schema.exchanges import Blob
 from schema.recorded import Actor, Body, Metadata
 from schema.registry import Event, EventType
@@ -73,6 +74,7 @@ class Parted(NamedTuple):
 
 
 _encode = msgspec.json.Encoder().encode
+_NO_SECRETS = ConfiguredSecrets()
 _NOTHING = b"{}"
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -87,22 +89,28 @@ def split_state(state: bytes) -> tuple[Header, State]:
 
 
 class EventTranscoder(Transcoder):
-    """Encodes a DomainEvent as a state and decodes the data part again; seals with the session's key."""
+    """Encodes a DomainEvent as a state and decodes the data part again; seals with the session's key, and takes
+    configured `secrets` out of what it encodes."""
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, secrets: ConfiguredSecrets = _NO_SECRETS) -> None:
         self.sealer = sealer
+        self._secrets = secrets
         self._packer = BlobPacker(sealer)
 
     def encode(self, obj: DomainEvent) -> bytes:
         return self.encode_parts(obj)[0].parts.joined()
 
     def encode_parts(self, obj: DomainEvent) -> tuple[Parted, Event]:
-        """The stored event, and the event as it will be read back: with its blob filled in."""
+        """The stored event, and the event as it will be read back: with its blob filled in, without secrets."""
         entry = REGISTRY.of(obj.event)
         event, blob = self._with_blob(obj)
-        session_id: int | None = getattr(event, "session_id", None)
-        sealed = self._seal(entry, event, session_id) if session_id is not None else b""
         meta = obj.metadata
+        clear, hidden = _texts(entry, event)
+        if self._secrets.stand_in(clear, hidden, f"{meta.by}\n{meta.correlation_id}".encode()):
+            event, meta = self._secrets.cleaned(event), self._secrets.cleaned_metadata(meta)
+            clear, hidden = _texts(entry, event)
+        session_id: int | None = getattr(event, "session_id", None)
+        sealed = self.sealer.seal(session_id, hidden) if session_id is not None and hidden != _NOTHING else b""
         header = Header(
             entry.version,
             session_id,
@@ -114,7 +122,6 @@ class EventTranscoder(Transcoder):
             meta.causation_position,
             len(sealed),
         )
-        clear = _encode(msgspec.convert(event, entry.clear_view, from_attributes=True))
         parts = State(_encode(header), clear, sealed, blob)
         return Parted(obj.originator_id, obj.originator_version, entry.name, header, parts), event
 
@@ -173,11 +180,13 @@ class EventTranscoder(Transcoder):
         filled = Blob(sha256=hashlib.sha256(data).hexdigest(), refs=tuple(body.ref for body in obj.bodies))
         return msgspec.structs.replace(obj.event, blob=filled), data
 
-    def _seal(self, entry: EventType, event: Event, session_id: int) -> bytes:
-        if not entry.sealed:
-            return b""
-        fields = _encode(msgspec.convert(event, entry.sealed_view, from_attributes=True))
-        return self.sealer.seal(session_id, fields) if fields != _NOTHING else b""
+
+def _texts(entry: EventType, event: Event) -> tuple[bytes, bytes]:
+    """Clear and sealed fields as JSON objects."""
+    clear = _encode(msgspec.convert(event, entry.clear_view, from_attributes=True))
+    if not entry.sealed:
+        return clear, _NOTHING
+    return clear, _encode(msgspec.convert(event, entry.sealed_view, from_attributes=True))
 
 
 def _object_of(entry: EventType, session_id: int | None, exchange_id: int | None, data: bytes, plain: bytes) -> bytes:

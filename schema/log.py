@@ -11,6 +11,7 @@ from eventsourcing.utils import get_topic
 
 from schema.blobs import content_ref, unpack
 from schema.codec import EventMapper, EventTranscoder
+from schema.configured_secrets import ConfiguredSecrets
 from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
 from schema.migrations import bring_up_to_date, check_readable, read_only_uri
@@ -44,9 +45,10 @@ class EventLog:
         self.recorder = cast(EventRecorder, self._factory.application_recorder())
         self._transcoder = EventTranscoder(self.sealer)
 
-    def mapper(self) -> EventMapper:
-        """A mapper with a compressor of its own, for one thread."""
-        return cast(EventMapper, self._factory.mapper(EventTranscoder(self.sealer), EventMapper))
+    def mapper(self, secrets: ConfiguredSecrets | None = None) -> EventMapper:
+        """A mapper with a compressor of its own, for one thread; what it stores is without `secrets`."""
+        transcoder = EventTranscoder(self.sealer, secrets or ConfiguredSecrets())
+        return cast(EventMapper, self._factory.mapper(transcoder, EventMapper))
 
     def head(self) -> int:
         """Position of the last event, 0 for an empty log."""

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from schema.appends import Append, Done, Result, Settle, StoreUnavailableError, settle_inline
 from schema.checkpoints import Checkpointer
 from schema.chores import Chores, Work
+from schema.configured_secrets import ConfiguredSecrets
 from schema.gaps import Gaps
 from schema.group import Group, unstorable
 from schema.log import EventLog
@@ -39,7 +40,8 @@ Listener = Callable[[list[Recorded]], None]
 class LogWriter:
     """`submit` from any thread. `settle` delivers the results of one commit together, so that an event loop is woken
     once per commit; listeners get the committed events in the writer's thread, in order. `clock` gives nanoseconds
-    since the epoch; `busy_timeout_s` is how long a commit waits for a program that holds the log locked."""
+    since the epoch; `busy_timeout_s` is how long a commit waits for a program that holds the log locked; `secrets` are
+    not stored."""
 
     def __init__(
         self,
@@ -48,9 +50,10 @@ class LogWriter:
         settle: Settle = settle_inline,
         clock: Callable[[], int] = time.time_ns,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        secrets: ConfiguredSecrets | None = None,
     ) -> None:
         self._log = log
-        self._mapper = log.mapper()
+        self._mapper = log.mapper(secrets)
         self._settle = settle
         self._clock = clock
         self._queue = AppendQueue()

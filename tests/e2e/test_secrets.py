@@ -60,6 +60,61 @@ def test_planted_secrets_are_nowhere(mock: MockProcess) -> None:
             assert [name for name, data in files.items() if secret.encode() in data] == [], secret
 
 
+USERINFO, QUERY_TOKEN = "planted-userinfo-0012", "planted-query-token-0013"
+
+
+def test_a_configured_key_in_names_and_labels_is_not_stored(mock: MockProcess) -> None:
+    """Wherever a client may put it but in the contents of messages, which stay as they came, sealed."""
+    address = f"https://someone:{USERINFO}@elsewhere.example/v1?api_key={QUERY_TOKEN}"
+    with ProxyProcess(config_for(mock.base_url), fresh=True) as proxy, httpx.Client(base_url=proxy.url) as client:
+        named = client.post("/api/sessions", json={"name": f"name {UPSTREAM_KEY}", "model": UPSTREAM_KEY})
+        number = named.json()["id"]
+        calls = [{"id": "c", "type": "function", "function": {"name": UPSTREAM_KEY, "arguments": "{}"}}]
+        messages = [
+            {"role": "user", "content": "call it"},
+            {"role": "assistant", "content": None, "tool_calls": calls},
+            {"role": "tool", "tool_call_id": "c", "content": "done"},
+        ]
+        own = {"X-Session-Id": str(number)}
+        asked = [
+            client.post("/v1/chat/completions", json={"model": model, "messages": messages}, headers={**own, **extra})
+            for model, extra in (
+                (f"mock/{UPSTREAM_KEY}", {"X-Request-Id": UPSTREAM_KEY, "User-Agent": f"agent-{UPSTREAM_KEY}/1"}),
+                ("mock", plan(status=500, body={"error": {"message": f"cannot reach {address}"}})),
+            )
+        ]
+        assert [answer.status_code for answer in asked] == [200, 500]
+        answers = [
+            named,
+            client.patch(f"/api/sessions/{number}", json={"name": f"again {UPSTREAM_KEY}"}),
+            client.post(f"/api/sessions/{number}/fork", json={"name": f"fork {UPSTREAM_KEY}"}),
+            client.post("/v1/chat/completions", json={"model": f"none/{UPSTREAM_KEY}", "messages": messages}),
+            client.get("/api/events", params={"limit": UPSTREAM_KEY}),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 422]
+        assert answers[1].json()["name"] == "again [redacted]"
+        exchanges = client.get("/api/exchanges", headers={"X-Min-Position": answers[2].headers["X-Event-Position"]})
+        first = min(exchanges.json()["exchanges"], key=lambda exchange: int(exchange["id"]))
+        assert first["model_requested"] == "mock/[redacted]"
+        pinned = client.get(f"/api/sessions/{number}/messages").json()["messages"][0]
+        reason = {"refs": [pinned["ref"]], "reason": f"because of {UPSTREAM_KEY}"}
+        answers.append(client.post(f"/api/sessions/{number}/pins", json=reason))
+        assert answers[-1].status_code == 200
+        head = client.get("/health").json()["position"]
+        paths = [f"/api/events/{position}" for position in range(1, head + 1)]
+        for path in ("", "/messages", "/timeline", "/events", "/pins", "/diff"):
+            paths.append(f"/api/sessions/{number}{path}")
+        paths += [f"/api/exchanges/{each['id']}" for each in exchanges.json()["exchanges"]]
+        paths += ["/health", "/api/sessions", "/api/exchanges", "/api/export/json", "/api/events", "/api/log/sizes"]
+        paths.append(f"/api/usage/sessions/{number}/context")
+        shown = [*answers, *map(client.get, paths)]
+        assert proxy.stop() == 0
+        files = {path.name: path.read_bytes() for path in proxy.data.iterdir()} | {"stderr": proxy.log.read_bytes()}
+        for secret in (UPSTREAM_KEY, USERINFO, QUERY_TOKEN):
+            assert [str(each.url) for each in shown if secret in each.text or secret in str(each.headers)] == [], secret
+            assert [name for name, data in files.items() if secret.encode() in data] == [], secret
+
+
 def every_read(proxy: ProxyProcess, manage: dict[str, str]) -> list[str]:
     """All that the management API shows by now."""
     head = httpx.get(f"{proxy.url}/health").json()["position"]

@@ -4,6 +4,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,6 +79,24 @@ def test_clients_go_on_and_writes_are_told(served: ProxyProcess, trouble: Any) -
     assert "meanwhile" not in names
     served.stop()
     whole(served)
+
+
+def test_many_writes_are_refused_together(served: ProxyProcess) -> None:
+    """Each on its own would have to find out for itself, one after another: a good second each."""
+
+    def write(number: int) -> tuple[int, float]:
+        begun = time.monotonic()
+        answer = httpx.post(f"{served.url}/api/sessions", json={"name": f"meanwhile {number}"}, timeout=60)
+        return answer.status_code, time.monotonic() - begun
+
+    with locked(served), ThreadPoolExecutor(25) as pool:
+        told = list(pool.map(write, range(25)))
+    assert {status for status, _ in told} == {503}
+    assert max(seconds for _, seconds in told) < 12.0
+    deadline = time.monotonic() + 20.0
+    while httpx.post(f"{served.url}/api/sessions", json={"name": "after"}).status_code != 200:
+        assert time.monotonic() < deadline
+    assert [session["name"] for session in served.get("/api/sessions")] == ["after", "before"]
 
 
 def recorded(proxy: ProxyProcess, answer: httpx.Response, timeout_s: float = 20.0) -> bool:
