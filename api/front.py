@@ -10,19 +10,26 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.admission import Admission, Admissions
+from api.admission import CHAT_PATHS, Admission, Admissions
 from api.errors import error_body
 from api.gate import Denial, Gate, Headers, request_id_of, value_of
 from api.http_server import WHEN_GONE
+from api.reading import NO_PAST
 from api.reply import Reply
 from api.request_context import RequestContext
 from api.request_ids import RequestIds
 from proxy.caller import Caller
 from proxy.intake import WhenGone
 
+_PLAIN = ("/", "/openapi.json")
+_NO_PAST = {"/": "The page itself has no past: a moment stands behind the #, as in /#/exchanges?at=7."}
+_PRESENT = frozenset(
+    (*(("POST", path) for path in CHAT_PATHS), *((method, path) for method in ("GET", "HEAD") for path in _PLAIN))
+)  # what no dependency of a route guards
 _METHODS = "GET, HEAD, POST, PATCH, DELETE"
 _PREFLIGHT_S = 600
 
@@ -96,6 +103,8 @@ class Front:
             await _deny(reply, path, admission.denial)
         elif admission.preflight and admission.origin_allowed:
             await reply.whole(200, b"", _preflight(headers))
+        elif scope["query_string"] and _asks_past(method, path, scope["query_string"]):
+            await _refuse(reply, path, 422, "at_not_supported", _NO_PAST.get(path, NO_PAST))
         elif caller is None:
             state = {"context": RequestContext(request_id, self._admissions.authorized(headers))}
             # HEAD is GET without its body; the server's own scope keeps the client's method
@@ -130,6 +139,13 @@ class _Contained:
         places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
         _log.error("%s in %s %r at %s", type(error).__name__, self._scope["method"], self._scope["path"], places)
         return True
+
+
+def _asks_past(method: str, path: str, query: bytes) -> bool:
+    """Whether `at` would be ignored."""
+    if (method, path) not in _PRESENT:
+        return False
+    return any(name == "at" for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
 
 
 async def _deny(reply: Reply, path: str, denial: Denial) -> None:

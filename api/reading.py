@@ -21,6 +21,8 @@ from projections.timeline import position_at_time
 
 T = TypeVar("T")
 
+NO_PAST = "This address has no past: it does not take `at`."
+
 
 class Moment(msgspec.Struct, frozen=True):
     """`at` as it was asked: a position, or a time in ms since the epoch."""
@@ -91,7 +93,7 @@ async def require_ready(services: Use) -> None:
 def live_only(request: Request) -> None:
     """Refuse `at` where the answer is of now by nature."""
     if "at" in request.query_params:
-        raise ApiError(422, "at_not_supported", "This address has no past: it does not take `at`.")
+        raise ApiError(422, "at_not_supported", NO_PAST)
 
 
 async def _live(request: Request) -> None:

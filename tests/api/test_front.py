@@ -51,6 +51,20 @@ async def test_methods_that_a_completion_does_not_have(house: House) -> None:
     assert (await house.client.head("/v1/chat/completions")).status_code == 405
 
 
+async def test_at_is_never_silently_ignored(house: House) -> None:
+    async with served(house.front) as url, httpx.AsyncClient(base_url=url) as client:
+        for path in ("/v1/chat/completions", "/chat/completions"):
+            answer = await client.post(f"{path}?x=1&at=1", json={})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "at_not_supported")
+            assert (await client.post(f"{path}?that=1", json={})).status_code == 200
+            assert (await client.get(f"{path}?at=1")).status_code == 405
+        for path in ("/", "/openapi.json"):
+            assert (await client.get(f"{path}?at=")).json()["code"] == "at_not_supported"
+            assert (await client.head(f"{path}?at=1")).status_code == 422
+            assert (await client.get(f"{path}?format=1")).status_code == 200
+    assert len(house.chat.calls) == 2
+
+
 async def test_a_foreign_host_gets_the_shape_of_the_path(house: House) -> None:
     foreign = {"Host": "evil.test"}
     plain = await house.client.get("/api/sessions", headers=foreign)
