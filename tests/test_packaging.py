@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from configparser import ConfigParser
 from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 import pytest
+
+from api.cli import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("api", "commands", "context", "dashboard", "gateway", "ledgers", "projections", "proxy", "schema")
@@ -102,3 +105,14 @@ def test_the_locks_are_hashed_and_name_no_index() -> None:
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert pins and all("==" in line and line.endswith("\\") for line in pins), name
         assert not any(word in text for word in ("://", "--index-url", "--extra-index-url", "--find-links")), name
+
+
+def test_the_unit_names_nothing_that_a_users_manager_does_not_know() -> None:
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(ROOT / "deploy" / "chronoproxy.service", encoding="utf-8")
+    assert not {"After", "Wants", "Requires", "Documentation"} & set(
+        unit["Unit"]
+    )  # those of the network are the system's
+    assert unit["Install"]["WantedBy"] == "default.target"
+    assert parser().parse_args(unit["Service"]["ExecStart"].split()[1:]).command == "serve"
