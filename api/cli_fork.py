@@ -17,8 +17,8 @@ from commands.handling import Outcome
 from projections.store import AtOutOfRangeError
 from schema.forking import SessionForked
 from schema.lock import DirectoryLock, DirectoryLockedError
+from schema.locked_out import why_not_served
 from schema.recorded import Metadata
-from schema.taking import why_not_served
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from api.own_log import configure_logging
 from api.serving import bind, new_event_loop, prepare_directory, serve, url_of
 from api.wiring import application
 from schema.lock import DirectoryLock
-from schema.taking import why_not_served
+from schema.locked_out import why_not_served
 
 _log = logging.getLogger("chronoproxy")
 

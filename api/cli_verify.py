@@ -8,7 +8,7 @@ import msgspec
 from api.cli_output import UsageError, json_line, line, progress
 from api.cli_places import reading
 from schema.keys import NotedHead
-from schema.verification import MAX_PROBLEMS, Verification, Verifier
+from schema.verification import MAX_PROBLEMS, EmptyRangeError, Verification, Verifier
 
 _HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-fA-F]{64})")
 _OK, _DIFFERENT = 0, 1
@@ -19,10 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
     with reading(arguments) as log:
         heads = [*log.keys.noted_heads(), *([_head(arguments.head)] if arguments.head else [])]
         verifier = Verifier(log, first=max(arguments.from_, 1), last=arguments.to, heads=heads)
-        found = verifier.run(progress("verifying"))
-        head = log.head()
-    if found.ok and not found.checked and (found.from_ > max(head, 1) or found.to < found.from_ <= head):
-        raise UsageError(f"there is no event in this range: the last one is {head}")
+        try:
+            found = verifier.run(progress("verifying"))
+        except EmptyRangeError as error:
+            raise UsageError(str(error)) from None
     if arguments.json:
         json_line(msgspec.to_builtins(found), indent=2)
     else:
@@ -39,11 +39,12 @@ def _head(text: str) -> NotedHead:
 
 def _print(found: Verification) -> None:
     span = f"events {found.from_:,} to {found.to:,}" if found.checked else "no events"
-    # A key is gone with an erasure, or was not taken along with a copy.
+    # A key is gone with an erasure, was not taken along with a copy, or is missed: then it is among the problems.
     erased = f", contents of {found.erased_sessions} sessions not readable: no key" if found.erased_sessions else ""
     line(f"{span} checked in {found.duration_ms:,} ms{erased}")
     if found.ok:
-        line(f"ok; keep this elsewhere to find a cut end: --head {found.to}:{found.head_hash}")
+        keep = f"; keep this elsewhere to find a cut end: --head {found.to}:{found.head_hash}"
+        line(f"ok{keep if found.checked else ''}")
         return
     for problem in found.problems:
         line(f"  {problem.kind}: {problem.text}")

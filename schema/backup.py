@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from schema.keys import KeyStore
+from schema.locked_out import carry_over
 from schema.log import EventLog
 from schema.migrations import read_only_uri
 from schema.verification import Verification, Verifier
@@ -45,6 +46,7 @@ def back_up(directory: Path, target: Path) -> Verification:
         part.chmod(0o600)
         _write_out(part)
         part.replace(target / name)
+    carry_over(directory, target)
     found = _settled(target)
     manifest = msgspec.json.encode(Manifest(found.to, found.head_hash))
     (target / MANIFEST).write_bytes(manifest)
@@ -83,6 +85,7 @@ def take_back(backup: Path, directory: Path, aside: Path) -> None:
         aside.mkdir(mode=0o700)
     for path in old:
         path.replace(aside / path.name)
+    carry_over(backup, directory)
     for name in reversed(NAMES):  # without its log a directory is empty, without keys a log is not readable
         part = directory / f"{name}.part"
         shutil.copyfile(backup / name, part)

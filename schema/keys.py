@@ -26,6 +26,7 @@ _DDL = (
 )
 MIGRATIONS = (Migration("the first format", statements(*_DDL)),)
 KEY_BYTES = 32
+LAST_EVENT = "last event"  # among the secrets: the hash of the head that was noted last, so that a note is missed
 _CACHED_KEYS = 10_000
 Statement = tuple[str, tuple[object, ...]]
 
@@ -40,6 +41,11 @@ class NotedHead(NamedTuple):
     missing: bool
 
 
+def check_name(secret: str) -> str:
+    """Under which name, among the secrets, the sha256 of a secret stands."""
+    return f"sha256 of {secret}"
+
+
 def stored_keys(path: Path) -> dict[int, tuple[bytes, int]]:
     """The key of every session, and when it was made (ms since the epoch). Raises sqlite3.Error."""
     with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
@@ -52,7 +58,7 @@ class KeyStore:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 1.0, read_only: bool = False) -> None:
         """With `read_only` nothing is ever written, and the file must be there."""
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._cache: dict[int, bytes] = {}
         if read_only:
@@ -69,12 +75,14 @@ class KeyStore:
             self._db.execute("PRAGMA secure_delete=ON")
 
     def secret(self, name: str) -> bytes:
-        """A secret of this installation, 32 random bytes made at its first use."""
+        """A secret of this installation, 32 random bytes made at its first use, with their sha256 beside them."""
         with self._lock:
-            value = secrets.token_bytes(KEY_BYTES)
-            self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, value))
             row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
-            return bytes(row[0])
+            value = bytes(row[0]) if row else secrets.token_bytes(KEY_BYTES)
+            digest = hashlib.sha256(value).digest()
+            rows = (name, value), (check_name(name), digest)
+            self._transaction(("INSERT OR IGNORE INTO secrets VALUES (?, ?)", each) for each in rows)
+            return value
 
     def key(self, session_id: int) -> bytes | None:
         """The session's data key, or None where there is none (never made, or destroyed)."""
@@ -109,7 +117,7 @@ class KeyStore:
             self._cache.pop(session_id, None)
             self._transaction([("DELETE FROM session_keys WHERE session_id = ?", (session_id,))])
             vacuum(self._db)
-        for copy in self._path.parent.glob(f"{self._path.stem}.format-*{self._path.suffix}"):
+        for copy in self.path.parent.glob(f"{self.path.stem}.format-*{self.path.suffix}"):
             with closing(sqlite3.connect(copy, isolation_level=None)) as db:
                 db.execute("PRAGMA secure_delete=ON")
                 db.execute("DELETE FROM session_keys WHERE session_id = ?", (session_id,))
@@ -122,6 +130,7 @@ class KeyStore:
         self._write(
             ("DELETE FROM heads WHERE missing = 0", ()),
             ("INSERT INTO heads VALUES (?, ?, ?, 0)", (position, digest, now)),
+            ("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (LAST_EVENT, digest)),
         )
 
     def miss_head(self, position: int) -> None:

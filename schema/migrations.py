@@ -58,6 +58,8 @@ def check_readable(path: Path, steps: Sequence[Migration]) -> None:
         known = format_of(db)
     if known > len(steps):
         raise NewerLogError(f"{path.name} has format {known}, this version knows up to {len(steps)}")
+    if not known:
+        raise sqlite3.DatabaseError(f"{path.name} is empty")
     if known < len(steps):
         raise OlderLogError(f"{path.name} has format {known}: start the proxy once to bring it up to {len(steps)}")
 
@@ -72,17 +74,28 @@ def read_only_uri(path: Path) -> str:
 
 
 def format_of(db: sqlite3.Connection) -> int:
-    """The format of a file, 0 for an empty one."""
-    if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'format'").fetchone() is None:
+    """The format of a file, 0 for an empty one. Raises sqlite3.DatabaseError where it cannot be known: tables and their
+    number are made in one transaction."""
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not tables:
         return 0
-    row = db.execute("SELECT version FROM format").fetchone()
-    return int(row[0]) if row else 0
+    known = db.execute("SELECT max(version) FROM format").fetchone()[0] if "format" in tables else None
+    if not isinstance(known, int) or known < 1:
+        said = "does not say which format it has" if known is None else f"says that it has format {known}"
+        name = Path(db.execute("PRAGMA database_list").fetchone()[2]).name
+        raise sqlite3.DatabaseError(f"{name} {said}: it was changed or is damaged, put a backup in its place")
+    return known
+
+
+def make_format(db: sqlite3.Connection) -> None:
+    """The table that holds the format."""
+    db.execute(_TABLE)
 
 
 def _take(db: sqlite3.Connection, step: Migration, number: int) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
-        db.execute(_TABLE)
+        make_format(db)
         step.apply(db)
         db.execute("DELETE FROM format")
         db.execute("INSERT INTO format VALUES (?)", (number,))

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schema.keys import KeyStore
+from schema.locked_out import lock_out
 from schema.log import EventLog
 from schema.recorder import INSERT, INSERT_BLOB
 from schema.transfer import Chain, Header, Progressed, TransferError, header_of, take_key
 from schema.verification import Verifier
 
-LOCKED_OUT = "cannot-be-served"  # a file that says why
-_WHY = (
-    "This log was imported without all of its keys: it can be verified and read, but a server that went on with it\n"
-    "would make new keys for sessions whose contents need the old ones.\n"
-)
 _BATCH = 5_000
 
 
@@ -41,18 +37,10 @@ def take_in(path: Path, directory: Path, progressed: Progressed) -> Header:
     try:
         with path.open("rb") as source:
             header = _filled(made, source, progressed)
-        if not header.whole:
-            (made / LOCKED_OUT).write_text(_WHY, encoding="utf-8")
         os.rename(made, directory)  # an empty directory gives way to it
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return header
-
-
-def why_not_served(directory: Path) -> str | None:
-    """What keeps a server from a directory; None where nothing does."""
-    path = directory / LOCKED_OUT
-    return path.read_text(encoding="utf-8").replace("\n", " ").strip() if path.is_file() else None
 
 
 def _filled(made: Path, source: BinaryIO, progressed: Progressed) -> Header:
@@ -62,6 +50,8 @@ def _filled(made: Path, source: BinaryIO, progressed: Progressed) -> Header:
         log = EventLog(made / "events.sqlite", keys)
         try:
             header = _events(made, keys, source, progressed)
+            if not header.whole:
+                lock_out(made)
             found = Verifier(log, heads=keys.noted_heads()).run(progressed)
             if not found.ok:
                 raise TransferError(found.problems[0].text)

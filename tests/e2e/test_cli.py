@@ -145,6 +145,42 @@ def test_verify_under_a_running_server(served: ProxyProcess) -> None:
         assert command("verify", *places(served), *nothing).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [(("--from", "999999"), "there is no event 999,999"), (("--from", "5", "--to", "3"), "from 5 to 3")],
+)
+def test_verify_says_nothing_of_events_that_it_did_not_see(
+    served: ProxyProcess, span: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inside("verify", *places(served), *span) == 2
+    told = capsys.readouterr()
+    assert (told.out, said in told.err) == ("", True)
+
+
+def test_verify_of_an_empty_log_names_no_head(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = KeyStore(tmp_path / "keys.sqlite")
+    EventLog(tmp_path / "events.sqlite", keys).close()
+    keys.close()
+    assert inside("verify", "--data-dir", str(tmp_path)) == 0
+    assert capsys.readouterr().out.endswith("\nok\n")
+
+
+@pytest.mark.parametrize("name", ["events", "keys"])
+@pytest.mark.parametrize("statement", ["UPDATE format SET version = 0", "DELETE FROM format", "DROP TABLE format"])
+@pytest.mark.parametrize("arguments", [("verify",), ("rebuild",), ("serve", "--port", "0")])
+def test_a_file_whose_format_is_not_known_is_told_by_all_commands(
+    tmp_path: Path, name: str, statement: str, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = KeyStore(tmp_path / "keys.sqlite")
+    EventLog(tmp_path / "events.sqlite", keys).close()
+    keys.close()
+    with closing(sqlite3.connect(tmp_path / f"{name}.sqlite", isolation_level=None)) as db:
+        db.execute(statement)
+    assert inside(*arguments, "--data-dir", str(tmp_path)) == 3
+    told = capsys.readouterr().err
+    assert f"{name}.sqlite" in told and "it was changed or is damaged" in told
+
+
 def test_doctor_finds_the_running_server_and_shows_no_key(served: ProxyProcess) -> None:
     answer = command("doctor", *places(served), "--json")
     findings = json.loads(answer.stdout)

@@ -18,6 +18,7 @@ from schema.moving import HoldsBodies
 from schema.recorded import NewEvent
 from schema.registry import Event
 from schema.server_state import ServerContents
+from schema.verification import Verifier
 from tests.golden.make_golden import GOLDEN, HERE, IDEMPOTENT, METADATA, NAMES, TIMESTAMP
 
 
@@ -68,6 +69,10 @@ def test_it_reads_as_the_same_events(golden: Golden) -> None:
 
 def test_its_chain_is_whole(golden: Golden) -> None:
     assert golden.log.chain_break() is None
+
+
+def test_it_verifies(golden: Golden) -> None:
+    assert Verifier(golden.log).run().problems == []
 
 
 def test_what_was_kept_of_its_idempotency_key(golden: Golden) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.migrations import Migration, NewerLogError, bring_up_to_date, statements
+from schema.migrations import Migration, NewerLogError, OlderLogError, bring_up_to_date, check_readable, statements
 
 ONE = Migration("one", statements("CREATE TABLE t(a INTEGER)", "INSERT INTO t VALUES (1)"))
 TWO = Migration("two", statements("ALTER TABLE t ADD COLUMN b INTEGER", "UPDATE t SET b = a + 1"))
@@ -71,4 +71,36 @@ def test_a_later_shape_is_refused_and_left_alone(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(NewerLogError, match=r"log\.sqlite has format 2, this version knows up to 1"):
         bring_up_to_date(path, (ONE,))
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_only_read_must_have_the_shape(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    path.touch()
+    with pytest.raises(sqlite3.DatabaseError, match=r"log\.sqlite is empty"):
+        check_readable(path, (ONE,))
+    bring_up_to_date(path, (ONE,))
+    check_readable(path, (ONE,))
+    with pytest.raises(OlderLogError, match="start the proxy once"):
+        check_readable(path, (ONE, TWO))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE format SET version = 0", "says that it has format 0"),
+        ("UPDATE format SET version = -1", "says that it has format -1"),
+        ("DELETE FROM format", "does not say which format it has"),
+        ("DROP TABLE format", "does not say which format it has"),
+    ],
+)
+def test_tables_without_their_number_are_neither_read_nor_changed(tmp_path: Path, statement: str, said: str) -> None:
+    path = tmp_path / "log.sqlite"
+    bring_up_to_date(path, (ONE,))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(statement)
+    before = path.read_bytes()
+    for opened in (bring_up_to_date, check_readable):
+        with pytest.raises(sqlite3.DatabaseError, match=rf"log\.sqlite {said}: it was changed or is damaged"):
+            opened(path, (ONE, TWO))
     assert path.read_bytes() == before

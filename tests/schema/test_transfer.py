@@ -10,8 +10,9 @@ import pytest
 import zstandard
 
 from schema.keys import KeyStore
+from schema.locked_out import why_not_served
 from schema.log import EventLog
-from schema.taking import NotEmptyError, take_in, why_not_served
+from schema.taking import NotEmptyError, take_in
 from schema.transfer import NewerFileError, TransferError, export
 from schema.verification import Verifier
 from tests.schema.writing import Writing, some_events
