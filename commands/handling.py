@@ -40,7 +40,7 @@ from schema import server_state as server_events
 from schema import sessions as session_events
 from schema import workspace as workspace_events
 from schema.appending import Appender
-from schema.appends import Append, Committed, StoreUnavailableError, VersionConflictError
+from schema.appends import Append, Committed, KeyMissingError, StoreUnavailableError, VersionConflictError
 from schema.context import ContentRetrieved, SanitizerDisabled, SanitizerEnabled
 from schema.idempotency import Idempotent
 from schema.log import EventLog
@@ -290,6 +290,8 @@ class CommandHandler:
             return await self._append(append)
         except StoreUnavailableError as error:
             raise _unwritable(error) from error
+        except KeyMissingError as error:
+            raise UnavailableError("store_unavailable", f"It cannot be recorded: {error}.") from error
 
     async def _append(self, append: Append) -> Committed:
         """Shielded: a caller who leaves does not hide from us how the append ended."""

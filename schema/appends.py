@@ -25,6 +25,10 @@ class UnstorableError(Exception):
     """An event cannot be encoded or sealed. A defect of the caller; nothing else of its group is touched."""
 
 
+class KeyMissingError(UnstorableError):
+    """What was to be sealed is of a session whose key is gone."""
+
+
 class Append(msgspec.Struct, frozen=True, kw_only=True):
     """Events to commit together. `expect` maps each stream that the decision read to its version then; facts expect
     nothing. `begins` names streams that are new, which spares a look at the log. `idempotent` is kept in the same

@@ -1,19 +1,21 @@
 """One group of appends on its way into one transaction."""
 
+import logging
 import sqlite3
 from collections.abc import Callable
 
 import msgspec
 import zstandard
 
-from schema.appends import Append, Committed, Done, Result, UnstorableError, VersionConflictError
+from schema.appends import Append, Committed, Done, KeyMissingError, Result, UnstorableError, VersionConflictError
 from schema.codec import DomainEvent, EventMapper, Parted
 from schema.idempotency import FORGET, INSERT, Idempotent
 from schema.recorded import Recorded
 from schema.recorder import EventRecorder, Head, head_of
 from schema.registry import Event, UnknownEventTypeError
-from schema.sealing import SealError
+from schema.sealing import NoKeyError, SealError
 
+_log = logging.getLogger("chronoproxy.writer")
 UNSTORABLE = (
     SealError,
     UnknownEventTypeError,
@@ -27,6 +29,8 @@ UNSTORABLE = (
 
 
 def unstorable(error: Exception) -> UnstorableError:
+    if isinstance(error, NoKeyError):
+        return KeyMissingError(str(error))
     return UnstorableError(f"{type(error).__name__}: {error}")
 
 
@@ -58,6 +62,8 @@ class Group:
         except VersionConflictError as error:
             self._refuse(done, error)
         except UNSTORABLE as error:
+            if isinstance(error, NoKeyError):  # other errors may quote what was to be stored
+                _log.error("an append cannot be stored: %s", error)
             self._refuse(done, unstorable(error))
         else:
             self._waiting.append((done, append.idempotent, len(self._stored), len(append.events)))

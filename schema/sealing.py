@@ -1,6 +1,7 @@
 """Encryption of what a session's key protects: AES-256-GCM with a random 96-bit nonce in front of the ciphertext."""
 
 import os
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,6 +16,10 @@ class SealError(Exception):
     """Sealed bytes do not open under their session's key: they were changed, or the key is another."""
 
 
+class NoKeyError(SealError):
+    """The session has no key: it was destroyed or lost, and none is made in its place."""
+
+
 class Sealer:
     """Seals and opens bytes for a session. Random nonces, because a counter would repeat after a failed commit.
 
@@ -25,21 +30,24 @@ class Sealer:
         self._keys = keys
         self._ciphers: dict[int, AESGCM] = {}
 
-    def ensure_keys(self, session_ids: set[int]) -> None:
-        """Commit keys for the sessions that have none yet."""
-        new = session_ids - self._ciphers.keys()
+    def ensure_keys(
+        self, session_ids: set[int], has_contents: Callable[[int], bool] = lambda session_id: False
+    ) -> None:
+        """Commit keys for the sessions that have none yet. Where `has_contents` says that the log holds something of
+        theirs, there was one: no other takes its place."""
+        new = [number for number in session_ids - self._ciphers.keys() if self._keys.key(number) is None]
         if new:
-            self._keys.ensure(new)
+            self._keys.ensure(number for number in new if not has_contents(number))
 
     def forget(self, session_id: int) -> None:
         """The session's key was destroyed."""
         self._ciphers.pop(session_id, None)
 
     def seal(self, session_id: int, plain: bytes) -> bytes:
-        """Raises SealError when the session has no key."""
+        """Raises NoKeyError."""
         cipher = self._cipher(session_id)
         if cipher is None:
-            raise SealError(f"session {session_id} has no key")
+            raise NoKeyError(f"session {session_id} has no key: it was lost or destroyed")
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + cipher.encrypt(nonce, plain, None)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 
 from schema.appends import Append, Done, Result, Settle, StoreUnavailableError, settle_inline
 from schema.checkpoints import Checkpointer
@@ -18,6 +19,7 @@ from schema.configured_secrets import ConfiguredSecrets
 from schema.gaps import Gaps
 from schema.group import Group, unstorable
 from schema.log import EventLog
+from schema.lost_keys import has_contents
 from schema.queueing import AppendQueue, Entry
 from schema.recorded import Metadata, NewEvent, Recorded
 from schema.recorder import Head
@@ -139,7 +141,8 @@ class LogWriter:
         self._last_timestamp = max(self._last_timestamp, self._clock() // 1_000_000)
         group = Group(self._mapper, self._version_of, self._last_timestamp)
         try:
-            self._log.sealer.ensure_keys(set().union(*(entry.append.session_ids() for entry in entries)))
+            needed: set[int] = set().union(*(entry.append.session_ids() for entry in entries))
+            self._log.sealer.ensure_keys(needed, partial(has_contents, self._db))
             self._write(group, entries)
         except _OF_THE_DATA as error:
             self._single_out(entries, error)
