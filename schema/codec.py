@@ -134,7 +134,7 @@ class EventTranscoder(Transcoder):
         type_version: int,
         session_id: int | None,
         exchange_id: int | None,
-        data: bytes,
+        data: str,
         sealed: bytes | None,
     ) -> Event:
         """The event of these stored parts; sealed fields are None when the session's key was destroyed.
@@ -145,13 +145,13 @@ class EventTranscoder(Transcoder):
         plain: bytes | None = b""
         if sealed and session_id is not None:
             plain = self.sealer.open(session_id, sealed)
-        if type_version == entry.version and plain is not None and data[-1:] == b"}" != data:
+        if type_version == entry.version and plain is not None and data[-1:] == "}" != data:
             try:
                 return entry.decode(_object_of(entry, session_id, exchange_id, data, plain))
             except msgspec.ValidationError:
                 pass  # a sealed field was empty, or the stored values are wrong: the long way tells
         columns = {"session_id": session_id, "exchange_id": exchange_id}
-        return self._event_of(entry, type_version, columns, self.decode(data), plain)
+        return self._event_of(entry, type_version, columns, _decode_object(data), plain)
 
     def _event_of(
         self,
@@ -189,25 +189,23 @@ def _texts(entry: EventType, event: Event) -> tuple[bytes, bytes]:
     return clear, _encode(msgspec.convert(event, entry.sealed_view, from_attributes=True))
 
 
-def _object_of(entry: EventType, session_id: int | None, exchange_id: int | None, data: bytes, plain: bytes) -> bytes:
+def _object_of(entry: EventType, session_id: int | None, exchange_id: int | None, data: str, plain: bytes) -> str:
     """Columns, clear data and opened fields of an event as one JSON object. Each part is an object without space
     around it, as it was encoded."""
-    columns = entry.columns
-    if (
-        plain and len(data) > 2 and session_id is not None and exchange_id is not None and len(columns) == 2
-    ):  # most of all
-        return b'{"session_id":%d,"exchange_id":%d,%b,%b}' % (session_id, exchange_id, data[1:-1], plain[1:-1])
+    columns, inside, opened = entry.columns, data[1:-1], plain[1:-1].decode()
+    if opened and inside and session_id is not None and exchange_id is not None and len(columns) == 2:  # most of all
+        return f'{{"session_id":{session_id},"exchange_id":{exchange_id},{inside},{opened}}}'
     members = (
-        _member(b"session_id", session_id) if "session_id" in columns else b"",
-        _member(b"exchange_id", exchange_id) if "exchange_id" in columns else b"",
-        data[1:-1],
-        plain[1:-1],
+        _member("session_id", session_id) if "session_id" in columns else "",
+        _member("exchange_id", exchange_id) if "exchange_id" in columns else "",
+        inside,
+        opened,
     )
-    return b"{%b}" % b",".join(filter(None, members))
+    return f"{{{','.join(filter(None, members))}}}"
 
 
-def _member(name: bytes, value: int | None) -> bytes:
-    return b'"%b":null' % name if value is None else b'"%b":%d' % (name, value)
+def _member(name: str, value: int | None) -> str:
+    return f'"{name}":{"null" if value is None else value}'
 
 
 class EventMapper(Mapper[str]):
@@ -231,7 +229,7 @@ class EventMapper(Mapper[str]):
                 header.type_version,
                 header.session_id,
                 header.exchange_id,
-                parts.data,
+                parts.data.decode(),
                 parts.sealed,
             ),
             Metadata(

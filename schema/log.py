@@ -181,7 +181,7 @@ class EventLog:
             causation_position=causation_position,
             hash=digest.hex(),
             prev_hash=prev_hash.hex(),
-            event=self._transcoder.event(name, type_version, session_id, exchange_id, data.encode(), sealed),
+            event=self._transcoder.event(name, type_version, session_id, exchange_id, data, sealed),
         )
 
     def _number(self, query: str, values: tuple[object, ...]) -> int:

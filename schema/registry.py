@@ -30,7 +30,7 @@ class EventType(msgspec.Struct, frozen=True):
     clear: tuple[tuple[str, str], ...]  # (attribute, stored name)
     sealed: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
-    decode: Callable[[bytes], Event]  # from one JSON object with all of these
+    decode: Callable[[str], Event]  # from one JSON object with all of these
     clear_view: type[msgspec.Struct]  # the same fields under their stored names, without those that are None
     sealed_view: type[msgspec.Struct]
 
