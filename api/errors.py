@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
+from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -31,9 +32,11 @@ from gateway.jsonrpc import encode as rpc_encode
 from gateway.jsonrpc import error_body as rpc_error_body
 from projections.store import AtOutOfRangeError
 from projections.timeline import CursorError
-from projections.trouble import is_environmental
+from projections.trouble import is_environmental, is_of_the_file
 from projections.waiting import ProjectionLagError
 from proxy.openai_errors import error_body as openai_error_body
+from schema.sealing import SealError
+from schema.unreadable import UnreadableEventError
 
 _COMMAND_STATUS = {
     NotFoundError: 404,
@@ -85,7 +88,10 @@ _KINDS = (
     RequestValidationError,
     HTTPException,
     ClientDisconnect,
-    sqlite3.OperationalError,
+    UnreadableEventError,
+    SealError,
+    PersistenceError,
+    sqlite3.DatabaseError,
     Exception,
 )
 
@@ -136,7 +142,14 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(status, code, message)
         case ClientDisconnect():
             return ApiError(400, "client_disconnected", "The client left before its request was complete.")
-        case sqlite3.OperationalError() if is_environmental(error):  # locked, full or gone, perhaps for a while
+        case UnreadableEventError(event=event):
+            text = f"Contents are missing: {event}."
+            return ApiError(503, "store_unavailable", text, context={"position": event.position})
+        case SealError():
+            return ApiError(503, "store_unavailable", f"The log cannot be read: {error}.")
+        case PersistenceError():  # locked, full or gone, perhaps for a while
+            return ApiError(503, "store_unavailable", "The event log cannot be read.")
+        case sqlite3.DatabaseError() if is_environmental(error) or is_of_the_file(error):
             return ApiError(503, "store_unavailable", "The read tables cannot be read.")
         case _:
             return ApiError(500, "internal_error", "An internal error occurred.")
@@ -150,13 +163,33 @@ def _shown(context: Mapping[str, object]) -> dict[str, object]:
 
 
 def _answer(request: Request, error: Exception, redact: Callable[[str], str]) -> Response:
-    found = as_api_error(error)
+    found = _after_commit(request, error, as_api_error(error))
     headers = dict(found.headers)
     if found.status == 405 and "Allow" not in headers:
         headers["Allow"] = ", ".join(_allowed(request))
     body = error_body(request.url.path, found.status, found.code, found.message, found.context)
     body = redact(body.decode()).encode()
     return Response(body, found.status, headers, "application/json")
+
+
+def _after_commit(request: Request, error: Exception, found: ApiError) -> ApiError:
+    """What is in the log was done, also where the tables cannot show it: that is no "not found" and no bug."""
+    committed: dict[str, str] | None = getattr(request.state, "committed", None)
+    if committed is None:
+        return found
+    lacking = _lacking(request)
+    unseen = isinstance(error, sqlite3.Error | AtOutOfRangeError)
+    if unseen or (lacking is not None and found.status in (404, 500)):
+        text = f"Committed, but the read tables cannot show it: {lacking or found.message.rstrip('.')}."
+        found = ApiError(503, "projection_lag", text)
+    found.headers.update(committed)
+    return found
+
+
+def _lacking(request: Request) -> str | None:
+    """What a projection has stopped at."""
+    health = request.app.state.services.health
+    return next((part.error for part in health.projections() if part.error is not None), None)
 
 
 def _allowed(request: Request) -> list[str]:

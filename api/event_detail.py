@@ -34,6 +34,8 @@ from schema.memory import MemoryRecalled, MemoryStored
 from schema.moving import ExchangeReassigned
 from schema.recorded import Recorded
 from schema.registry import Event
+from schema.sealing import SealError
+from schema.unreadable import UnreadableEventError
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, ConfigurationLoaded, SessionActivated
 
 Fields = Mapping[str, object]
@@ -163,7 +165,7 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         named = [*exchange.received.added, *sent, *((exchange.answer_ref,) if exchange.answer_ref else ())]
     else:
         return []
-    own = services.log.bodies(recorded.position)  # most lie there, and a long session is not read for them
+    own = _own(services, recorded.position)  # most lie there, and a long session is not read for them
     contents = contents_of(services, event.session_id) if any(ref not in own for ref in named) else None
     return [_ref(services, own.get(ref) or _body(contents, ref), ref) for ref in dict.fromkeys(named)]
 
@@ -171,12 +173,20 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
 def _body(contents: SessionContents | None, ref: str) -> bytes | None:
     try:
         return contents.body(ref) if contents is not None else None
-    except MissingContentError:
+    except (MissingContentError, UnreadableEventError):
         return None
 
 
+def _own(services: Services, position: int) -> dict[str, bytes]:
+    """None where they do not open."""
+    try:
+        return services.log.bodies(position)
+    except SealError:
+        return {}
+
+
 def _memory(services: Services, recorded: Recorded, event: MemoryStored) -> shapes.EventRef:
-    data = services.log.body(recorded.position, event.content_ref)
+    data = _own(services, recorded.position).get(event.content_ref)
     preview = data.decode()[:_PREVIEW] if data is not None else None
     return shapes.EventRef(ref=event.content_ref, role=None, preview=preview, tokens=event.tokens)
 

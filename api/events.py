@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +19,8 @@ from api.reading import LIVE, PAST, Moment, Reading, Reads, moment_of, require_r
 from api.services import Use
 from api.session_answers import living_session
 from projections.timeline import EventPage, Order, list_events, position_at_time
+from projections.unreadable import unreadable_between
+from schema.unreadable import Unreadable
 
 router = APIRouter(tags=["events"])
 
@@ -35,6 +37,13 @@ _COLUMNS = (
     *("correlation_id", "causation_position", "summary"),
 )
 PointText = Annotated[str | None, Query(max_length=64)]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """`unreadable` are those of its events that cannot be read, by their positions."""
+
+    events: EventPage
+    unreadable: dict[int, Unreadable]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -80,7 +89,7 @@ async def list_all(
 ) -> EventList | Response:
     """Events, newest first; as jsonl or csv one to a line, the cursor in X-Next-Cursor. `correlation_id` is the
     X-Request-Id of a request: all that it caused."""
-    page = await reads.run(events_between, asked.span, session_id=session_id, **asked.filter)
+    page = await reads.run(_page, events_between, asked.span, session_id=session_id, **asked.filter)
     return _answer(page, reads, response, asked)
 
 
@@ -89,7 +98,7 @@ async def list_of_session(
     session_id: PathId, reads: Reads, response: Response, asked: Annotated[Asked, Depends()]
 ) -> EventList | Response:
     """The same about one session."""
-    page = await reads.run(_of_living, asked.span, session_id=session_id, **asked.filter)
+    page = await reads.run(_page, _of_living, asked.span, session_id=session_id, **asked.filter)
     return _answer(page, reads, response, asked)
 
 
@@ -137,14 +146,21 @@ def events_between(
     )
 
 
+def _page(db: sqlite3.Connection, find: Callable[..., EventPage], span: Span, *, at: int, **asked: Any) -> Page:
+    page = find(db, span, at=at, **asked)
+    shown = [row.position for row in page.rows]
+    return Page(page, unreadable_between(db, min(shown), max(shown)) if shown else {})
+
+
 def _of_living(db: sqlite3.Connection, span: Span, *, at: int, session_id: int, **asked: Any) -> EventPage:
     """Raises NotFoundError for a session that did not exist or was deleted."""
     living_session(db, session_id, at=at)
     return events_between(db, span, at=at, session_id=session_id, **asked)
 
 
-def _answer(page: EventPage, reads: Reading, response: Response, asked: Asked) -> EventList | Response:
-    found = [views.event_summary(row) for row in page.rows]
+def _answer(read: Page, reads: Reading, response: Response, asked: Asked) -> EventList | Response:
+    page, unreadable = read.events, read.unreadable
+    found = [views.event_summary(row, unreadable.get(row.position)) for row in page.rows]
     if asked.form != "json":
         return _lines(found, page, response, asked.form)
     return EventList(events=found, next_cursor=page.next_cursor, head=reads.at, total=page.total)

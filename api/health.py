@@ -5,7 +5,7 @@ from typing import Literal
 
 from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import shapes, views
 from api.reading import LIVE
@@ -13,6 +13,7 @@ from api.request_context import Context
 from api.services import Services, Use
 from api.shapes import Refused
 from projections.sessions import SessionRow, get_session
+from projections.unreadable import unreadable_events
 from projections.workspace import active_session_id
 from proxy.limiter import Used
 
@@ -75,6 +76,11 @@ class Health(BaseModel):
     rate_limit: RateLimit
     version: str
     position: int
+    error: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Why it is degraded; not there while all is ok.",
+    )
 
 
 class Checks(BaseModel):
@@ -96,17 +102,19 @@ class Readiness(BaseModel):
 async def health(services: Use, context: Context) -> Health:
     """Alive: this process answers. Who sends no credentials does not see the session."""
     state = _state(services)
-    row = await _active(services)
+    row, error = await _active(services)
+    trouble = "; ".join(filter(None, (*_trouble(state.checks), error))) or None
     known = services.catalogue
     label = (row.provider, row.model) if row is not None else (services.default_provider, services.default_model)
     return Health(
-        status="ok" if state.ready else "degraded",
+        status="ok" if trouble is None else "degraded",
         max_context=known.max_context(*label),
         active_session=views.session(row) if row is not None and context.authorized else None,
         log_watcher=_watcher(services, shown=context.authorized),
         rate_limit=_rate(services),
         version=services.version,
         position=state.position,
+        error=trouble,
     )
 
 
@@ -160,9 +168,13 @@ def _state(services: Services) -> Readiness:
         writer=services.health.writer_trouble() or "ok",
         projections="; ".join((*failed, *behind)) or "ok",
     )
-    healthy = checks.event_store == checks.writer == checks.projections == "ok"
     lag = position - min((part.position for part in parts), default=position)
-    return Readiness(ready=healthy, checks=checks, position=position, lag_events=max(lag, 0))
+    return Readiness(ready=not _trouble(checks), checks=checks, position=position, lag_events=max(lag, 0))
+
+
+def _trouble(checks: Checks) -> list[str]:
+    """What is not as it should be, by name."""
+    return [f"{name}: {text}" for name, text in checks if text != "ok"]
 
 
 def _head(services: Services) -> tuple[str, int]:
@@ -172,14 +184,15 @@ def _head(services: Services) -> tuple[str, int]:
         return f"cannot be read: {type(error).__name__}", 0
 
 
-async def _active(services: Services) -> SessionRow | None:
-    """None also where the tables cannot be read: the process is alive all the same."""
+async def _active(services: Services) -> tuple[SessionRow | None, str | None]:
+    """The active session, and what is wrong with the events or the tables: the process is alive all the same."""
     try:
-        return (await services.reads.run(_active_session)).value
-    except sqlite3.Error:
-        return None
+        return (await services.reads.run(_seen)).value
+    except sqlite3.Error as error:
+        return None, f"read tables: {error}"
 
 
-def _active_session(db: sqlite3.Connection, *, at: int) -> SessionRow | None:
-    number = active_session_id(db, at=at)
-    return None if number is None else get_session(db, number, at=at)
+def _seen(db: sqlite3.Connection, *, at: int) -> tuple[SessionRow | None, str | None]:
+    unreadable, number = unreadable_events(db, at=at), active_session_id(db, at=at)
+    row = None if number is None else get_session(db, number, at=at)
+    return row, None if unreadable is None else f"event_store: {unreadable}"

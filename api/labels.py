@@ -7,6 +7,7 @@ from projections.summaries import SUMMARIES
 from schema.exchanges import ExchangeStarted
 from schema.log import EventLog
 from schema.recorded import Recorded
+from schema.unreadable import Unreadable
 
 _KEPT = 10_000
 
@@ -19,6 +20,8 @@ class Summaries:
         self._labels: OrderedDict[int, str] = OrderedDict()
 
     def of(self, recorded: Recorded) -> str:
+        if isinstance(recorded.event, Unreadable):
+            return f"cannot be read: {recorded.event.reason}"
         summary, _ = SUMMARIES[type(recorded.event)](recorded.event, self._label(recorded))
         return summary
 
@@ -30,7 +33,8 @@ class Summaries:
             self._labels[number] = model_label(event.provider, event.model_sent)
         elif number not in self._labels:
             begun = self._log.read(stream=recorded.stream, types=("ExchangeStarted",))
-            self._labels[number] = self._label(begun[0]) if begun else ""
+            readable = begun and isinstance(begun[0].event, ExchangeStarted)
+            self._labels[number] = self._label(begun[0]) if readable else ""
         while len(self._labels) > _KEPT:
             self._labels.popitem(last=False)
         return self._labels[number]

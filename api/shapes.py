@@ -186,10 +186,16 @@ class EventSummary(BaseModel):
     correlation_id: str | None
     causation_position: int | None
     summary: str
+    error: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Why the event cannot be read; not there where it can.",
+    )
 
 
 class Event(EventSummary):
-    """`data` is what the event's type holds (docs/events.md); the hashes chain it to the one before."""
+    """`data` is what the event's type holds (docs/events.md), nothing where it cannot be read; the hashes chain it to
+    the one before."""
 
     model_config = ConfigDict(
         json_schema_extra={

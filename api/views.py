@@ -13,6 +13,7 @@ from projections.sessions import SessionRow
 from projections.timeline import EventRow
 from proxy.providers import VENDOR_URLS, Catalogue
 from schema.recorded import Recorded
+from schema.unreadable import Unreadable
 
 _PREVIEW = 100  # characters
 _PREFIX_STAGES = ("compact", "compress")  # of several, the first is told what was left out
@@ -113,18 +114,20 @@ def exchange(
     return exchange_shapes.Exchange.model_validate(fields)
 
 
-def event_summary(row: EventRow) -> shapes.EventSummary:
+def event_summary(row: EventRow, unreadable: Unreadable | None = None) -> shapes.EventSummary:
     fields = msgspec.structs.asdict(row)
-    return shapes.EventSummary.model_validate({**fields, "timestamp": iso(row.timestamp)})
+    error = unreadable.reason if unreadable is not None else None
+    return shapes.EventSummary.model_validate({**fields, "timestamp": iso(row.timestamp), "error": error})
 
 
 def event(recorded: Recorded, summary: str) -> shapes.Event:
-    fields = msgspec.structs.asdict(recorded)
+    fields, held = msgspec.structs.asdict(recorded), recorded.event
     own = {
         "timestamp": iso(recorded.timestamp),
         "summary": summary,
         "version": recorded.type_version,
-        "data": msgspec.to_builtins(recorded.event),
+        "data": {} if isinstance(held, Unreadable) else msgspec.to_builtins(held),
+        "error": held.reason if isinstance(held, Unreadable) else None,
     }
     return shapes.Event.model_validate(fields | own)
 

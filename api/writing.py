@@ -122,10 +122,11 @@ class Writing:
 
     async def _shown(self, outcome: Outcome) -> Outcome:
         headers = {"X-Event-Position": str(outcome.position), "X-Event-Count": str(self._parts + outcome.count)}
+        self._request.state.committed = headers  # whatever comes now, the answer tells (errors.py)
         try:
             await self._services.waiter.until(outcome.position)
         except ProjectionLagError as error:
-            raise ApiError(503, "projection_lag", f"Committed, but {error}.", headers=headers) from None
+            raise ApiError(503, "projection_lag", f"Committed, but {error}.") from None
         self._response.headers.update(headers)
         return outcome
 

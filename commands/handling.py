@@ -46,6 +46,7 @@ from schema.idempotency import Idempotent
 from schema.log import EventLog
 from schema.recorded import Body, Metadata, NewEvent
 from schema.registry import Event
+from schema.unreadable import Unreadable
 
 _RETRIES = 3
 _FOLDED = tuple(
@@ -104,6 +105,14 @@ class Outcome(msgspec.Struct, frozen=True):
     position: int
     count: int
     events: tuple[Event, ...] = ()
+
+
+class _Shelf(msgspec.Struct):
+    """What is remembered, as it was read, and the version of its stream."""
+
+    shelf: memory_shelf.Shelf
+    version: int = 0
+    unreadable: list[Unreadable] = []
 
 
 def _stream_of(event: Event) -> str:
@@ -221,7 +230,7 @@ class CommandHandler:
             events = workspace.decide(self.state, command)
         new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]
         for event in new:
-            self._evolve(event.event)
+            self._evolve(event.event, event.stream)
             if event.stream != memory.STREAM:
                 self._versions[event.stream] = self._versions.get(event.stream, 0) + 1
             elif self._shelf is not None:
@@ -317,13 +326,14 @@ class CommandHandler:
         self.state, self.ledgers = workspace.initial_state(), ledgers.initial_state()
         self._shelf = None
         self._versions = {}
-        for recorded in self._log.scan(types=_FOLDED):
-            self._evolve(recorded.event)
+        for recorded in self._log.scan(types=_FOLDED, strangers=True):
+            self._evolve(recorded.event, recorded.stream)
             self._versions[recorded.stream] = recorded.version
         self._stale = False
 
-    def _evolve(self, event: Event) -> None:
-        if isinstance(event, ledger_events.EVENTS):
+    def _evolve(self, event: Event, stream: str) -> None:
+        about_ledgers = isinstance(event, ledger_events.EVENTS)
+        if about_ledgers or (isinstance(event, Unreadable) and stream == ledger_events.STREAM):
             self.ledgers = ledgers.evolve(self.ledgers, event)
         else:
             self.state = workspace.evolve(self.state, event)
@@ -333,26 +343,33 @@ class CommandHandler:
         is decided meanwhile; what was queued by a caller who has left may be missing, and is folded in later."""
         if self._shelf is None:
             in_flight = self._memories_in_flight
-            self._take_shelf(*await asyncio.to_thread(self._read_shelf))
+            self._take_shelf(await asyncio.to_thread(self._read_shelf))
             self._behind = self._behind or in_flight > 0
         return self._shelf or memory_shelf.initial_state()
 
     def _shelf_for(self, command: Command) -> memory_shelf.Shelf:
         """Loaded before, but where the state was dropped just now."""
         if self._shelf is None and not isinstance(command, memory.RecallMemories):
-            self._take_shelf(*self._read_shelf())
+            self._take_shelf(self._read_shelf())
         return self._shelf or memory_shelf.initial_state()
 
-    def _take_shelf(self, shelf: memory_shelf.Shelf, version: int) -> None:
-        self._shelf = shelf
-        self._versions[memory.STREAM] = version
+    def _take_shelf(self, read: _Shelf) -> None:
+        self._shelf = read.shelf
+        self._versions[memory.STREAM] = read.version
+        for event in read.unreadable:
+            self._evolve(event, memory.STREAM)
 
-    def _read_shelf(self) -> tuple[memory_shelf.Shelf, int]:
-        shelf, version = memory_shelf.initial_state(), 0
-        for recorded in self._log.scan(types=_MEMORIES):
-            memory_shelf.evolve(shelf, recorded.event)
-            version = recorded.version
-        return shelf, version
+    def _read_shelf(self) -> _Shelf:
+        read = _Shelf(memory_shelf.initial_state())
+        for recorded in self._log.scan(types=_MEMORIES, strangers=True):
+            if not isinstance(recorded.event, Unreadable):
+                memory_shelf.evolve(read.shelf, recorded.event)
+            elif recorded.stream == memory.STREAM or recorded.type in _MEMORIES:
+                read.unreadable.append(recorded.event)
+            else:
+                continue
+            read.version = recorded.version
+        return read
 
     def _expect(self, command: Command, expected: int | None) -> None:
         if expected is None:

@@ -8,8 +8,10 @@ import hashlib
 
 import msgspec
 
+from commands.errors import UnavailableError
 from schema.ledgers import LedgerImported, TaskUsageImported, Tool
 from schema.registry import Event
+from schema.unreadable import Unreadable
 
 _encode = msgspec.json.Encoder().encode
 
@@ -70,6 +72,7 @@ class Ledgers(msgspec.Struct):
 
     tasks: dict[str, Known] = msgspec.field(default_factory=dict)
     ledgers: dict[str, Seen] = msgspec.field(default_factory=dict)
+    unreadable: Unreadable | None = None  # the first such event about them
 
 
 def row(event: TaskUsageImported) -> Row:
@@ -87,13 +90,19 @@ def evolve(state: Ledgers, event: Event) -> Ledgers:
             state.tasks[_key(event)] = Known(event.ledger, event.ts, _tokens(event), row(event).digest)
         case LedgerImported():
             state.ledgers[event.ledger] = Seen(event.rows + event.skipped, event.errors, event.problems)
+        case Unreadable():
+            state.unreadable = state.unreadable or event
         case _:
             pass
     return state
 
 
 def decide(state: Ledgers, command: Command) -> list[Event]:
-    """Raises nothing: what could not be read is counted, and what is as before says nothing."""
+    """What could not be read of a ledger is counted, and what is as before says nothing. Raises UnavailableError where
+    it is not known what was taken over: it would be counted twice."""
+    if state.unreadable is not None:
+        text = f"Nothing can be imported: {state.unreadable}."
+        raise UnavailableError("store_unavailable", text, position=state.unreadable.position)
     taken: dict[str, Known] = {}  # by earlier readings of the same command
     return [event for reading in command.readings for event in _decide_one(state, taken, reading)]
 

@@ -6,7 +6,7 @@ from typing import assert_never
 import msgspec
 
 from commands.errors import ConflictError, InvalidCommandError, NotFoundError
-from commands.workspace import Workspace, activated, require, session_gone
+from commands.workspace import Workspace, activated, require, require_known, session_gone
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Body
 from schema.registry import Event
@@ -61,6 +61,7 @@ def decide(state: Workspace, command: Command) -> list[Event]:
 def _reassign(state: Workspace, command: ReassignExchanges) -> list[Event]:
     target = command.session_id
     require(state, target)
+    require_known(state, *(move.home for move in command.moves))
     _idle(command.running, (target, *(move.home for move in command.moves)))
     return [
         ExchangeReassigned(
@@ -79,6 +80,7 @@ def _reassign(state: Workspace, command: ReassignExchanges) -> list[Event]:
 def _merge(state: Workspace, command: MergeSessions) -> list[Event]:
     target, sources = command.session_id, tuple(dict.fromkeys(command.source_ids))
     before = require(state, target)
+    require_known(state, *sources)
     if target in sources:
         raise InvalidCommandError("self_merge", "A session cannot be merged with itself.")
     for number in sources:

@@ -10,7 +10,7 @@ from schema.recorded import Metadata, NewEvent, Recorded
 
 async def interrupt_open_exchanges(log: EventLog, appender: Appender) -> int:
     """Close every open exchange as interrupted; how many there were. Raises StoreUnavailableError."""
-    found = log.open_exchanges()
+    found = [recorded for recorded in log.open_exchanges() if isinstance(recorded.event, ExchangeStarted)]
     for recorded in found:
         append = Append(
             events=_interrupted(recorded),

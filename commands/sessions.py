@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 
 from commands.errors import ConflictError, NotFoundError
-from commands.workspace import Workspace, activated, require
+from commands.workspace import Workspace, activated, require, require_known
 from schema.registry import Event
 from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
 
@@ -91,6 +91,7 @@ def _start(state: Workspace, command: StartSession) -> list[Event]:
 
 
 def _delete(state: Workspace, numbers: tuple[int, ...], running: frozenset[int]) -> list[Event]:
+    require_known(state, *numbers)
     unknown = [number for number in numbers if number not in state.sessions]
     if unknown:
         raise NotFoundError("unknown_sessions", f"There are no sessions {unknown}.", failed_ids=unknown)

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from commands.errors import GoneError, session_not_found
+from commands.errors import GoneError, UnavailableError, session_not_found
 from schema.compaction import (
     AutoCompactionDisabled,
     AutoCompactionEnabled,
@@ -29,6 +29,7 @@ from schema.moving import SessionsMerged
 from schema.prices import PriceBookAdopted, RepricedFrom
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
+from schema.unreadable import Unreadable
 from schema.workspace import (
     AutoSessionDisabled,
     AutoSessionEnabled,
@@ -164,6 +165,7 @@ class Workspace(msgspec.Struct):
     parts: dict[int, LiveSession] = msgspec.field(default_factory=dict)  # as they were then
     erasing: dict[int, SessionErasureRequested] = msgspec.field(default_factory=dict)
     erased: dict[int, int | None] = msgspec.field(default_factory=dict)  # since when, None while it is going on
+    unreadable: dict[int, Unreadable] = msgspec.field(default_factory=dict)  # the first such event of a session
 
     def sanitizes(self, configured: bool) -> bool:
         """Whether outputs of tools are shortened and masked; `configured` holds while nobody has switched it."""
@@ -213,6 +215,8 @@ def evolve(state: Workspace, event: Event) -> Workspace:
             state.prices.repriced = None
         case RepricedFrom():
             state.prices.repriced = event.book, event.from_
+        case Unreadable(session_id=session_id) if session_id is not None:
+            state.unreadable.setdefault(session_id, event)
         case _:
             _evolve_context(state, event)
     return state
@@ -327,13 +331,30 @@ def decide(state: Workspace, command: Command) -> list[Event]:
 
 
 def require(state: Workspace, session_id: int) -> LiveSession:
-    """The living session; raises NotFoundError, and GoneError for an erased one."""
+    """The living session; raises NotFoundError, GoneError for an erased one, and UnavailableError for one that is not
+    known as it is."""
+    require_known(state, session_id)
     session = state.sessions.get(session_id)
     if session is None:
         if session_id in state.erased:
             raise session_gone(state, session_id)
         raise session_not_found(session_id, state.merged.get(session_id))
     return session
+
+
+def require_known(state: Workspace, *sessions: int) -> None:
+    """Nothing is decided on sessions of which an event cannot be read: it might have said anything. Raises
+    UnavailableError."""
+    for number in sessions:
+        event = unreadable_of(state, number)
+        if event is not None and number not in state.erased:
+            text = f"Nothing can be changed in session {number}: {event}."
+            raise UnavailableError("store_unavailable", text, session_id=number, position=event.position)
+
+
+def unreadable_of(state: Workspace, session_id: int) -> Unreadable | None:
+    """An event about the session, or about one that became a part of it, that cannot be read."""
+    return next((event for number, event in state.unreadable.items() if whole(state, number) == session_id), None)
 
 
 def session_gone(state: Workspace, session_id: int) -> GoneError:

@@ -13,6 +13,7 @@ from projections.declaration import Contents, Fold, Handler, Projection
 from projections.trouble import is_environmental
 from schema.recorded import Recorded
 from schema.registry import Event
+from schema.unreadable import Unreadable
 
 _log = logging.getLogger("chronoproxy.projections")
 
@@ -86,12 +87,15 @@ def apply_batch(db: sqlite3.Connection, all_progress: Sequence[Progress], events
     if not events:
         return
     going_on = [progress for progress in all_progress if progress.error is None]
+    unreadable = [recorded.event for recorded in events if isinstance(recorded.event, Unreadable)]
     try:
-        steps = _transaction(db, going_on, events, _together)
+        steps = _transaction(db, going_on, events, _contained if unreadable else _together)
     except POISONED as error:
-        if is_environmental(error):
+        if is_environmental(error) or unreadable:
             raise
         steps = _transaction(db, going_on, events, _contained)
+    for event in unreadable:
+        _log.error("%s", event)
     for step in steps:
         step.progress.position, step.progress.error = step.position, step.error
         if step.error is not None:
@@ -195,11 +199,14 @@ def _apply(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded
 def _apply_all(db: sqlite3.Connection, progress: Progress, events: Sequence[Recorded]) -> None:
     handles, subject = progress.projection.handles, progress.subject(db)
     for recorded in events:
-        handler = handles.get(type(recorded.event))
+        event = recorded.event
+        if isinstance(event, Unreadable) and progress.projection.needs(event.type):
+            raise _PoisonedError(recorded.position, str(event))
+        handler = handles.get(type(event))
         if handler is None:
             continue
         try:
-            handler(subject, recorded, recorded.event)
+            handler(subject, recorded, event)
         except POISONED as error:
             if is_environmental(error):
                 raise

@@ -11,6 +11,7 @@ from projections.server_state import SERVER_STATE
 from projections.session_stats import SESSION_STATS
 from projections.sessions import SESSIONS
 from projections.timeline import TIMELINE
+from projections.unreadable import UNREADABLE
 from projections.workspace import WORKSPACE
 
 PROJECTIONS = (
@@ -26,4 +27,5 @@ PROJECTIONS = (
     MEMORIES,
     SERVER_STATE,
     TIMELINE,
+    UNREADABLE,
 )

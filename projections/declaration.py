@@ -13,6 +13,7 @@ import msgspec
 
 from schema.recorded import Recorded
 from schema.registry import Event
+from schema.unreadable import Unreadable
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
@@ -47,6 +48,10 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ddl(self) -> str:
         return ";\n".join(self.tables)
+
+    def needs(self, type_name: str) -> bool:
+        """Whether an event of this type that cannot be read leaves its tables wrong."""
+        return Unreadable not in self.handles and any(cls.__name__ == type_name for cls in self.handles)
 
 
 class Log(Protocol):

@@ -16,6 +16,8 @@ from projections import tracking
 from projections.applying import Progress, apply_batch
 from projections.declaration import Log, Projection
 from projections.store import open_store
+from schema.recorded import Recorded
+from schema.unreadable import Unreadable
 
 _BATCH = 10_000
 _CACHE_KIB = 64 << 10
@@ -27,7 +29,7 @@ Progressed = Callable[[int, int], None]
 
 
 class PoisonedRebuildError(Exception):
-    """A projection stopped at an event; the message says which and why."""
+    """A projection stopped at an event, or an event cannot be read at all; the message says which and why."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -119,6 +121,7 @@ def _fill(path: Path, projections: Sequence[Projection], log: Log, progressed: P
         progress = [Progress(projection, 0, contents=log.bodies) for projection in projections]
         position = 0
         while events := log.read(position, limit=_BATCH):
+            _require_readable(events)
             apply_batch(store.db, progress, events)
             position = events[-1].position
             progressed(position, max(position, log.head()))
@@ -136,6 +139,13 @@ def _require_whole(progress: Sequence[Progress]) -> None:
     for each in progress:
         if each.error is not None:
             raise PoisonedRebuildError(f"{each.projection.name}: {each.error}")
+
+
+def _require_readable(events: Sequence[Recorded]) -> None:
+    """Tables are made anew to be right. A server that lacks them makes what can be made, and says what is missing."""
+    for recorded in events:
+        if isinstance(recorded.event, Unreadable):
+            raise PoisonedRebuildError(str(recorded.event))
 
 
 def _hurry(db: sqlite3.Connection) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from projections import tracking
 from projections.declaration import Log, Projection
 from projections.trouble import is_environmental
+from projections.unreadable import UNREADABLE, can_be_read_now
 
 FORMAT = 2  # of the tracking tables; kept as the file's user_version
 _BUSY_TIMEOUT_S = 5.0
@@ -77,6 +78,8 @@ def _open(path: Path, projections: Sequence[Projection], log: Log, *, checked: b
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA secure_delete = ON")  # names and previews stand here in clear; erasing must remove them
         positions = tracking.prepare(db, projections, log)
+        if UNREADABLE in projections and (position := can_be_read_now(db, log)) is not None:
+            raise UnusableFileError(f"event {position} can be read now, and could not be when they were made")
         db.execute(f"PRAGMA user_version = {FORMAT}")
         undo.pop_all()
     return ReadStore(path, db, positions)

@@ -24,8 +24,9 @@ def _exchange_started(event: ExchangeStarted, label: str) -> tuple[str, Words]:
 
 
 def label_of_beginning(summary: str) -> str:
-    """The label that `_exchange_started` was given."""
-    return summary.split(", ", 2)[2]
+    """The label that `_exchange_started` was given; none in the line of an event that cannot be read."""
+    parts = summary.split(" messages, about ", 1)[-1].split(" tokens, ", 1)
+    return parts[1] if len(parts) == 2 else ""
 
 
 def _refused(event: ExchangeRefused, _: str) -> tuple[str, Words]:

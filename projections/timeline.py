@@ -15,6 +15,7 @@ from schema.erasure import SessionErased
 from schema.exchanges import ExchangeStarted, Finished
 from schema.recorded import Actor, Recorded
 from schema.registry import Event
+from schema.unreadable import Unreadable
 
 Order = Literal["asc", "desc"]
 
@@ -212,7 +213,14 @@ class TimelineRows:
             clear = say(without_sealed(event), label)[1]
             sealed = _joined(word for word in words if word not in clear) or None
             words = clear
-        search = _joined((recorded.type, summary, *words))
+        self._line(recorded, summary, _joined((recorded.type, summary, *words)), sealed)
+
+    def unreadable(self, recorded: Recorded, event: Unreadable) -> None:
+        """Every event has a line, also one that says nothing else."""
+        summary = f"cannot be read: {event.reason}"
+        self._line(recorded, summary, _joined((recorded.type, summary)), None)
+
+    def _line(self, recorded: Recorded, summary: str, search: str, sealed: str | None) -> None:
         rank = self._ranks.get(recorded.type)
         if rank is None:
             rank = _rank(self._db, recorded.type, recorded.position)
@@ -258,12 +266,10 @@ class TimelineRows:
         return ""
 
     def _stored_label(self, event: Finished) -> str:
-        """What the beginning's line ends with. Raises LookupError where the exchange never began."""
+        """What the beginning's line ends with; nothing where the exchange never began, or that cannot be read."""
         self.write()  # it may be one of this batch
         row = self._db.execute(_BEGUN, (event.session_id, event.exchange_id)).fetchone()
-        if row is None:
-            raise LookupError(f"exchange {event.exchange_id} never began")
-        return label_of_beginning(row[0])
+        return label_of_beginning(row[0]) if row is not None else ""
 
 
 def _joined(words: Iterable[str | None]) -> str:
@@ -275,5 +281,9 @@ TIMELINE = Projection(
     version=3,
     tables=TABLES,
     fold=TimelineRows,
-    handles={**dict.fromkeys(SUMMARIES, TimelineRows.append), SessionErased: TimelineRows.erased},
+    handles={
+        **dict.fromkeys(SUMMARIES, TimelineRows.append),
+        SessionErased: TimelineRows.erased,
+        Unreadable: TimelineRows.unreadable,
+    },
 )

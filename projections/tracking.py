@@ -35,8 +35,9 @@ def prepare(db: sqlite3.Connection, projections: Sequence[Projection], log: Log)
     with schema.atomic():
         _create(schema)
         tracked = read_all(db)
+        there = set(schema.table_names())
         for row in tracked.values():
-            if not _usable(row, declared.get(row.name), log):
+            if not (_usable(row, declared.get(row.name), log) and there.issuperset(row.tables.split())):
                 _drop(schema, row)
         kept = {name: row.position for name, row in read_all(db).items()}
         for projection in projections:

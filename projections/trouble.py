@@ -1,4 +1,4 @@
-"""Errors of SQLite that come from the machine (disk full, file locked, I/O) rather than from an event or the file."""
+"""Errors of SQLite by what they come from: the machine (disk full, file locked, I/O), the file, or else an event."""
 
 import sqlite3
 
@@ -25,3 +25,13 @@ def is_environmental(error: BaseException) -> bool:
         return False
     code = getattr(error, "sqlite_errorcode", None)  # absent on errors that Python itself raised
     return isinstance(code, int) and code & _PRIMARY in _ENVIRONMENTAL
+
+
+def is_of_the_file(error: BaseException) -> bool:
+    """True where the file of the read tables is not what was made: damaged, or a table is gone."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int) and code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return True
+    return str(error).startswith("no such table")

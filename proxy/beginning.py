@@ -37,6 +37,7 @@ from schema.exchanges import ExchangeRefused, ExchangeStarted, Resolution
 from schema.log import EventLog
 from schema.moving import ExchangeReassigned, SessionsMerged
 from schema.recorded import Metadata, NewEvent
+from schema.unreadable import UnreadableEventError
 
 _INLINE_BYTES = 64 << 10  # of messages that are not known yet; more is counted in a thread
 
@@ -344,7 +345,11 @@ class Beginner:
         return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
 
     async def _remember(self, session_id: int) -> None:
-        memory = await asyncio.to_thread(remembered, self._log, family(self._handler.state, session_id))
+        try:
+            memory = await asyncio.to_thread(remembered, self._log, family(self._handler.state, session_id))
+        except UnreadableEventError:  # the request goes to another session then
+            self._resolver.unreadable(session_id)
+            return
         if self._memories.get(session_id) is None:
             self._memories.put(session_id, memory)
 

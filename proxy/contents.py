@@ -2,6 +2,7 @@
 and the answer, byte for byte."""
 
 import threading
+from functools import partial
 
 import msgspec
 
@@ -12,6 +13,8 @@ from schema.forking import CarriedExchange, SessionForked
 from schema.log import EventLog
 from schema.moving import ExchangeReassigned, HoldsBodies
 from schema.recorded import Recorded
+from schema.sealing import SealError
+from schema.unreadable import Unreadable, UnreadableEventError, why
 
 _BATCH = 1_000
 _CACHED_BYTES = 32 << 20
@@ -44,12 +47,14 @@ class ContentIndex:
         self.lists: dict[int, _Lists] = {}
         self.answers: dict[int, str | None] = {}
         self.carried: set[int] = set()  # exchanges of others, that a fork goes on from
+        self.unreadable: Unreadable | None = None  # the first such event: what is missing may have been in it
         self.position = 0
         self.extending = threading.Lock()
 
     def extend(self, log: EventLog, upto: int) -> None:
         """Go on to event `upto`."""
-        while batch := log.read(self.position, upto=upto, limit=_BATCH, session_id=self._sessions, types=_TYPES):
+        read = partial(log.read, session_id=self._sessions, types=_TYPES, strangers=True)
+        while batch := read(self.position, upto=upto, limit=_BATCH):
             for recorded in batch:
                 self._fold(recorded)
             self.position = batch[-1].position
@@ -57,6 +62,8 @@ class ContentIndex:
 
     def _fold(self, recorded: Recorded) -> None:
         event = recorded.event
+        if isinstance(event, Unreadable):
+            self.unreadable = self.unreadable or event
         if isinstance(event, ExchangeStarted):
             sent_envelope = event.sent_envelope_ref or event.envelope_ref
             self.lists[event.exchange_id] = _Lists(event.received, event.sent, event.envelope_ref, sent_envelope)
@@ -84,7 +91,8 @@ class ContentIndex:
 class SessionContents:
     """The contents of a session, or of several that belong together, up to event `upto`, by default all. Reads the
     session's events once, and bodies when they are asked for; not for several threads at once. An `index` that was made
-    already is not extended."""
+    already is not extended. What is not there raises UnreadableEventError where an event that may have held it
+    cannot be read."""
 
     def __init__(
         self, log: EventLog, *sessions: int, upto: int | None = None, index: ContentIndex | None = None
@@ -104,12 +112,12 @@ class SessionContents:
     def received(self, exchange_id: int) -> bytes:
         """The request's body as the client sent it (inflated where it came as gzip). Raises MissingContentError, and
         LookupError for an exchange of another session."""
-        lists = self._index.lists[exchange_id]
+        lists = self._lists(exchange_id)
         return self._joined(lists.envelope_ref, self._refs(exchange_id, sent=False))
 
     def sent(self, exchange_id: int) -> bytes:
         """The body that went upstream, to the last of several providers. Raises as `received` does."""
-        lists = self._index.lists[exchange_id]
+        lists = self._lists(exchange_id)
         return self._joined(lists.sent_envelope_ref, self._refs(exchange_id, sent=True))
 
     def received_messages(self, exchange_id: int) -> list[bytes]:
@@ -137,10 +145,12 @@ class SessionContents:
             return known
         found: dict[str, bytes] = {}
         for position in self._index.places.get(ref, ()):
-            found = self._log.bodies(position)
+            found = self._stored(position)
             if ref in found:
                 break
         else:
+            if self._index.unreadable is not None:
+                raise UnreadableEventError(self._index.unreadable)
             raise MissingContentError(ref)
         if self._cached > _CACHED_BYTES:
             self._bodies.clear()
@@ -155,13 +165,26 @@ class SessionContents:
         wanted: int | None = None
         base: int | None = exchange_id
         while base is not None and wanted != 0:
-            lists = self._index.lists[base]
+            lists = self._lists(base)
             sent = sent and lists.sent is not None  # what was sent as it was received is written as such
             written = lists.sent if sent and lists.sent is not None else lists.received
             keep = written.keep if wanted is None else min(written.keep, wanted)
             parts.append(written.added if wanted is None else written.added[: max(wanted - written.keep, 0)])
             base, wanted = written.base_exchange, keep
         return [ref for part in reversed(parts) for ref in part]
+
+    def _lists(self, exchange_id: int) -> _Lists:
+        if self._index.unreadable is not None and exchange_id not in self._index.lists:
+            raise UnreadableEventError(self._index.unreadable)
+        return self._index.lists[exchange_id]
+
+    def _stored(self, position: int) -> dict[str, bytes]:
+        """Raises UnreadableEventError."""
+        try:
+            return self._log.bodies(position)
+        except SealError as error:
+            event = Unreadable(position=position, type="contents", session_id=None, reason=why(error))
+            raise UnreadableEventError(event) from None
 
     def _joined(self, envelope_ref: str, refs: list[str]) -> bytes:
         return join(self.body(envelope_ref), [self.body(ref) for ref in refs])

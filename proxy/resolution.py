@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from commands.workspace import LiveSession, Workspace, whole
+from commands.workspace import LiveSession, Workspace, unreadable_of, whole
 from proxy.chains import ChainIndex, Match
 from proxy.facts import RequestFacts
 from proxy.signals import Signal
@@ -54,6 +54,7 @@ class Resolver:
         self._scopes: dict[tuple[str | None, str | None], Scope] = {}
         self._keys: dict[str, int] = {}
         self._key_hashes: dict[tuple[bytes, str], str] = {}
+        self._unreadable: set[int] = set()
         for number, session in (*workspace().parts.items(), *workspace().sessions.items()):
             self.started(number, session)
 
@@ -72,6 +73,10 @@ class Resolver:
         if session.key_hash is not None:
             self._keys[session.key_hash] = session_id
 
+    def unreadable(self, session_id: int) -> None:
+        """What its requests were sent as cannot be read: no request belongs to it any more."""
+        self._unreadable.add(session_id)
+
     def resolve(self, signal: Signal | None, scope: Scope, request: RequestFacts, *, retry: bool) -> Found | New:
         if signal is not None:
             return self._by_signal(signal, scope, request, retry=retry)
@@ -81,7 +86,7 @@ class Resolver:
         state = self._workspace()
         if state.auto_session:
             return New(Resolution(rule="auto_new"), "auto")
-        if state.active_id is not None and state.active_id in state.sessions:
+        if state.active_id is not None and self._living(state.active_id) == state.active_id:
             match = self._chains.find_in(state.active_id, scope.chains, request, retry=retry)
             return Found(match, Resolution(rule="active_fallback", branch=match.branch))
         return New(Resolution(rule="created_no_active"), "auto", activate=True)
@@ -100,7 +105,7 @@ class Resolver:
         while (match := self._chains.find(scope.chains, request, retry=retry)) is not None:
             if self._living(match.session_id) is not None:
                 return match
-            self._chains.forget(match.session_id)  # deleted since
+            self._chains.forget(match.session_id)  # deleted since, or not known as it is
         return None
 
     def _own_session(self, signal: Signal, scope: Scope) -> int | None:
@@ -114,7 +119,9 @@ class Resolver:
         state = self._workspace()
         number = whole(state, int(key))
         session = state.sessions.get(number)
-        return number if session is not None and session.scope in (None, scope.credential) else None
+        if session is None or session.scope not in (None, scope.credential):
+            return None
+        return self._living(number)
 
     def _parent(self, signal: Signal, scope: Scope) -> int | None:
         if signal.parent_key is None:
@@ -122,9 +129,12 @@ class Resolver:
         return self._living(self._keys.get(self._key_hash(scope, signal.parent_key)))
 
     def _living(self, session_id: int | None) -> int | None:
+        """Not one of which an event cannot be read: its conversations go on in a new one, where nothing is derived from
+        what might have been changed by it."""
         state = self._workspace()
         number = whole(state, session_id) if session_id is not None else None
-        return number if number in state.sessions else None
+        known = number in state.sessions and unreadable_of(state, number) is None
+        return number if known and number not in self._unreadable else None
 
     def _key_hash(self, scope: Scope, key: str) -> str:
         known = self._key_hashes.get((scope.chains, key))

@@ -2,14 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
-from eventsourcing.persistence import InfrastructureFactory
+from eventsourcing.persistence import InfrastructureFactory, PersistenceError
 from eventsourcing.sqlite import SQLiteTrackingRecorder
 from eventsourcing.utils import get_topic
 
 from schema.blobs import content_ref, unpack
+from schema.catalogue import REGISTRY
 from schema.codec import EventMapper, EventTranscoder
 from schema.configured_secrets import ConfiguredSecrets
 from schema.idempotency import SELECT, Kept
@@ -17,7 +20,9 @@ from schema.keys import KeyStore
 from schema.migrations import bring_up_to_date, check_readable, read_only_uri
 from schema.recorded import Recorded
 from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, parts_of
+from schema.registry import Event
 from schema.sealing import Sealer
+from schema.unreadable import NO_UTF8, UNDECODABLE, Unreadable, escaped, why
 
 _BATCH = 2_000
 _COLUMNS = len(COLUMNS.split(","))
@@ -63,8 +68,10 @@ class EventLog:
         types: Sequence[str] = (),
         session_id: int | Sequence[int] | None = None,
         stream: str | None = None,
+        strangers: bool = False,
     ) -> list[Recorded]:
-        """Events with a position above `after` and up to `upto`, ascending; of a session, or of several."""
+        """Events with a position above `after` and up to `upto`, ascending; of a session, or of several. With `types`,
+        `strangers` adds those of types that this program does not know. What cannot be decoded is Unreadable."""
         where, values = ["position > ?"], [after]  # type: list[str], list[object]
         for column, value in (("position <=", upto), ("stream =", stream)):
             if value is not None:
@@ -75,13 +82,15 @@ class EventLog:
             where.append(f"session_id IN ({','.join('?' * len(numbers))})")
             values += numbers
         if types:
-            where.append(f"type IN ({','.join('?' * len(types))})")
-            values += types
+            named = sorted(set(REGISTRY.names()).difference(types)) if strangers else types
+            where.append(f"type {'NOT ' if strangers else ''}IN ({','.join('?' * len(named))})")
+            values += named
         query = f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY position LIMIT ?"
-        with self.recorder.datastore.transaction(commit=False) as cursor:
-            cursor.execute(query, (*values, -1 if limit is None else limit))
-            rows = cursor.fetchall()
-        return [self.recorded(row) for row in rows]
+        rows = self._rows(query, (*values, -1 if limit is None else limit))
+        try:
+            return [self.recorded(row) for row in rows]
+        except UNDECODABLE:
+            return [self._contained(row) for row in rows]
 
     def scan(
         self,
@@ -91,9 +100,11 @@ class EventLog:
         types: Sequence[str] = (),
         session_id: int | None = None,
         stream: str | None = None,
+        strangers: bool = False,
     ) -> Iterator[Recorded]:
-        """All later events in batches, for folds over the whole log."""
-        while batch := self.read(after, upto=upto, limit=_BATCH, types=types, session_id=session_id, stream=stream):
+        """All later events in batches, for folds over the whole log; arguments as of `read`."""
+        read = partial(self.read, types=types, session_id=session_id, stream=stream, strangers=strangers)
+        while batch := read(after, upto=upto, limit=_BATCH):
             yield from batch
             after = batch[-1].position
 
@@ -163,26 +174,31 @@ class EventLog:
         return None
 
     def recorded(self, row: sqlite3.Row) -> Recorded:
-        """The event of a row whose columns begin in the order of COLUMNS."""
-        position, stream, version, name, type_version, session_id, exchange_id, *rest = row[:_COLUMNS]
-        timestamp, actor, by, correlation_id, causation_position, digest, prev_hash, data, sealed = rest
-        return Recorded(
-            position=position,
-            stream=stream,
-            version=version,
-            type=name,
-            type_version=type_version,
-            session_id=session_id,
-            exchange_id=exchange_id,
-            timestamp=timestamp,
-            actor=actor,
-            by=by,
-            correlation_id=correlation_id,
-            causation_position=causation_position,
-            hash=digest.hex(),
-            prev_hash=prev_hash.hex(),
-            event=self._transcoder.event(name, type_version, session_id, exchange_id, data, sealed),
-        )
+        """The event of a row whose columns begin in the order of COLUMNS. Raises UNDECODABLE."""
+        name, type_version, session_id, exchange_id, data, sealed = *row[3:7], *row[_COLUMNS - 2 : _COLUMNS]
+        event = self._transcoder.event(name, type_version, session_id, exchange_id, data, sealed)
+        return _placed(row, event)
+
+    def _contained(self, row: sqlite3.Row) -> Recorded:
+        """The same; an event that cannot be decoded is Unreadable."""
+        try:
+            return self.recorded(row)
+        except UNDECODABLE as error:
+            placed = Unreadable(position=row[0], type=row[3], session_id=row[5], reason=why(error))
+            return _placed(row, placed)
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
+        try:
+            with self.recorder.datastore.transaction(commit=False) as cursor:
+                cursor.execute(query, values)
+                rows: list[sqlite3.Row] = cursor.fetchall()
+                return rows
+        except PersistenceError as error:
+            if NO_UTF8 not in str(error):
+                raise
+        with closing(sqlite3.connect(read_only_uri(self.path), uri=True)) as db:
+            db.row_factory, db.text_factory = sqlite3.Row, escaped
+            return db.execute(query, values).fetchall()
 
     def _number(self, query: str, values: tuple[object, ...]) -> int:
         with self.recorder.datastore.transaction(commit=False) as cursor:
@@ -191,3 +207,26 @@ class EventLog:
 
     def close(self) -> None:
         self._factory.close()
+
+
+def _placed(row: sqlite3.Row, event: Event) -> Recorded:
+    """An event with what its row says of it in clear."""
+    position, stream, version, name, type_version, session_id, exchange_id, *rest = row[: _COLUMNS - 2]
+    timestamp, actor, by, correlation_id, causation_position, digest, prev_hash = rest
+    return Recorded(
+        position=position,
+        stream=stream,
+        version=version,
+        type=name,
+        type_version=type_version,
+        session_id=session_id,
+        exchange_id=exchange_id,
+        timestamp=timestamp,
+        actor=actor,
+        by=by,
+        correlation_id=correlation_id,
+        causation_position=causation_position,
+        hash=digest.hex(),
+        prev_hash=prev_hash.hex(),
+        event=event,
+    )

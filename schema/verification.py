@@ -21,12 +21,11 @@ from schema.locked_out import why_not_served
 from schema.log import EventLog
 from schema.migrations import read_only_uri
 from schema.recorder import COLUMNS, GENESIS, chain_hash, parts_of
-from schema.registry import UnknownEventTypeError
 from schema.sealing import SealError
+from schema.unreadable import NO_UTF8, UNDECODABLE, escaped
 
 MAX_PROBLEMS = 100
 _BATCH = 5_000
-_UNREADABLE = (UnknownEventTypeError, msgspec.MsgspecError, ValueError, TypeError)
 Progressed = Callable[[int, int], None]
 
 
@@ -163,7 +162,7 @@ class Verifier:
         except SealError:
             self._note(position, "unopened", f"event {position}: its sealed part does not open under its session's key")
             return
-        except _UNREADABLE as error:
+        except UNDECODABLE as error:
             self._note(position, "unreadable_event", f"event {position} cannot be read: {type(error).__name__}")
             return
         blob = getattr(event, "blob", None)
@@ -237,6 +236,19 @@ def _rows(db: sqlite3.Connection, first: int, last: int) -> Iterator[sqlite3.Row
         " FROM events LEFT JOIN blobs USING (position)"
         " WHERE events.position >= ? AND events.position <= ? ORDER BY events.position LIMIT ?"
     )
-    while rows := db.execute(query, (first, last, _BATCH)).fetchall():
+    while rows := _batch(db, query, first, last):
         yield from rows
         first = rows[-1]["position"] + 1
+
+
+def _batch(db: sqlite3.Connection, query: str, first: int, last: int) -> list[sqlite3.Row]:
+    try:
+        return db.execute(query, (first, last, _BATCH)).fetchall()
+    except sqlite3.OperationalError as error:
+        if NO_UTF8 not in str(error):
+            raise
+    db.text_factory = escaped
+    try:
+        return db.execute(query, (first, last, _BATCH)).fetchall()
+    finally:
+        db.text_factory = str

@@ -22,6 +22,7 @@ from tests.projections import (
     spec_session_stats,
     spec_sessions,
     spec_timeline,
+    spec_unreadable,
     spec_workspace,
 )
 from tests.projections.conftest import Given
@@ -39,6 +40,7 @@ _MODULES = (
     spec_ledgers,
     spec_server_state,
     spec_timeline,
+    spec_unreadable,
     spec_erasure,
     spec_moving,
     spec_gateway,

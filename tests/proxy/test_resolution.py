@@ -5,6 +5,7 @@ from proxy.chains import ChainIndex
 from proxy.facts import RequestFacts
 from proxy.resolution import Found, New, Resolver, Scope
 from proxy.signals import Signal
+from schema.unreadable import Unreadable
 from tests.proxy.conversations import assistant, cache, facts, user
 
 OWN = "header:x-session-id"
@@ -146,3 +147,29 @@ def test_no_credential_is_stored() -> None:
     assert house.scope(None).credential is None
     hashed = house.scope("sk-secret").credential
     assert hashed is not None and "secret" not in hashed and len(hashed) == 32
+
+
+def test_no_request_belongs_to_a_session_that_cannot_be_read() -> None:
+    house = House()
+    signal = Signal(OWN, "abc")
+    house.start(1, house.resolve(signal))
+    house.resolver.unreadable(1)
+    second = new(house.resolve(signal))
+    assert isinstance(house.resolve(Signal(OWN, "1")), New)
+    house.start(2, second)
+    assert found(house.resolve(signal)).match.session_id == 2
+
+
+def test_nor_does_a_conversation_or_what_nobody_knows() -> None:
+    house = House()
+    house.start(1, house.resolve(None))
+    scope = house.scope().chains
+    chain = house.index.begin(house.index.find_in(1, scope, house.one, retry=False), 1, scope, house.one)
+    house.index.finish(chain, 1, scope, house.one.canons, house.facts.of(assistant("x")).canon, completed=True)
+    longer = facts(user("one"), assistant("x"), user("two"), of=house.facts)
+    assert found(house.resolve(None, request=longer)).match.session_id == 1
+    event = Unreadable(position=3, type="FutureEvent", session_id=1, reason="this program does not know FutureEvent")
+    house.state.unreadable[1] = event
+    assert isinstance(house.resolve(None, request=longer), New)
+    house.state.active_id, house.state.auto_session = 1, False
+    assert new(house.resolve(None)).activate
