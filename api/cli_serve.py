@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 
 from api.cli_output import UsageError
@@ -30,11 +31,22 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(refused)
     raise_limit()
     with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_run(configuration, lock))
+        try:
+            runner.run(_run(configuration, lock))
+        except asyncio.CancelledError:  # it was asked to stop before it served
+            _log.info("stopped before it was ready")
     return 0
 
 
+def _stop_early() -> None:
+    """SIGTERM from now on, until `serve` sees to it; Ctrl-C is a matter of asyncio's runner."""
+    task = asyncio.current_task()
+    if task is not None and sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
+    _stop_early()
     listener = bind(configuration.server.host, configuration.server.port)
     url = url_of(listener)
     with listener:

@@ -5,8 +5,23 @@ package; that place comes first in the search for modules, so that no other `api
 """
 
 import gc
+import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+
+_INTERRUPTED = 130
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    """While the program is still being loaded nothing is open, and nothing is to be said."""
+    os._exit(_INTERRUPTED if number == signal.SIGINT else 0)
+
+
+signal.signal(signal.SIGINT, _leave)
+if sys.argv[1:2] == ["serve"]:  # it ends with 0 when it is asked to; api/cli_serve.py goes on from there
+    signal.signal(signal.SIGTERM, _leave)
 
 # Nothing that is imported becomes garbage, and looking for it costs a quarter of the start; `api.cli` switches it on.
 gc.disable()
@@ -20,7 +35,11 @@ from api.cli import main as run  # noqa: E402  (the line above says where `api` 
 
 def main() -> int:
     """Run the command line that this process was started with; the result is its exit code."""
-    return run(sys.argv[1:])
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":
