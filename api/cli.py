@@ -13,19 +13,38 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 from eventsourcing.persistence import PersistenceError
 
 from api import reconcile_arguments
-from api.cli_output import UsageError
+from api.cli_output import UsageError, printable
 from api.client_recipes import RECIPES
 from api.configuration import ConfigurationError
 from api.serving import AddressInUseError
 from chronoproxy import __version__
+from commands.errors import UnavailableError
 from schema.appends import StoreUnavailableError
 from schema.lock import DirectoryLockedError
 from schema.migrations import NewerLogError, OlderLogError
+from schema.registry import UnknownEventTypeError
+from schema.sealing import SealError
+from schema.unreadable import UnreadableEventError
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
+# what the log, its keys and the read tables raise where they are not what this program can use, or not now
+_UNUSABLE = (
+    NewerLogError,
+    OlderLogError,
+    StoreUnavailableError,
+    UnavailableError,
+    UnreadableEventError,
+    UnknownEventTypeError,
+    SealError,
+    PersistenceError,
+    msgspec.MsgspecError,
+    sqlite3.Error,
+    OSError,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (UsageError, ConfigurationError, DirectoryLockedError, AddressInUseError) as error:
         return _fail(USAGE, str(error))
-    except (NewerLogError, OlderLogError, StoreUnavailableError, PersistenceError, sqlite3.Error, OSError) as error:
+    except _UNUSABLE as error:
         return _fail(UNAVAILABLE, f"the data directory cannot be used: {error}")
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -274,5 +293,5 @@ def _within(text: str, low: int, high: int) -> int:
 
 
 def _fail(code: int, message: str) -> int:
-    sys.stderr.write(f"chronoproxy: {message}\n")
+    sys.stderr.write(f"chronoproxy: {printable(message)}\n")
     return code

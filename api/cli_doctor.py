@@ -72,6 +72,9 @@ def _configuration(found: Configuration) -> Iterator[Finding]:
 
 
 def _directory(path: Path) -> Iterator[Finding]:
+    if path.exists() and not path.is_dir():
+        yield Finding("fail", "data directory", f"{path} is no directory: name one with --data-dir")
+        return
     if not path.is_dir():
         yield Finding("warn", "data directory", f"{path} does not exist yet: the first start makes it")
         return

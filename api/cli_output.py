@@ -1,6 +1,7 @@
 """What the commands write: lines and JSON to stdout, progress to stderr where a person looks at it."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -8,6 +9,9 @@ from typing import Any
 
 _WIDTH = 30
 _EVERY_S = 0.1
+_MOST = 1_000  # characters of a line
+# what a terminal obeys, what turns text around, what ends a line, and halves of characters
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 Progressed = Callable[[int, int], None]
 
@@ -16,16 +20,24 @@ class UsageError(Exception):
     """The command cannot be carried out as it was given: exit code 2."""
 
 
+def printable(text: str) -> str:
+    """One line that a terminal shows as it is: others have written what stands in the log."""
+    cut = text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], cut)
+
+
 def line(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 def json_line(value: Any, *, indent: int | None = None) -> None:
-    line(json.dumps(value, ensure_ascii=False, indent=indent))
+    """Exactly what it is: for programs."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
 
 
 def table(rows: list[tuple[str, ...]]) -> None:
     """Columns as wide as their longest cell; the last one is not padded."""
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)] if rows else []
     for row in rows:
         line("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())

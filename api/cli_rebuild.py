@@ -8,7 +8,7 @@ from api.cli_output import json_line, line, progress
 from api.cli_places import data_directory
 from api.cli_server import ask
 from projections.catalogue import PROJECTIONS
-from projections.rebuilding import PoisonedRebuildError, build, checksums, new_path, put_in_place
+from projections.rebuilding import PoisonedRebuildError, build, checksum_text, checksums, new_path, put_in_place
 from projections.store import open_store
 from schema.appends import StoreUnavailableError
 from schema.keys import KeyStore
@@ -62,11 +62,13 @@ def _rebuild(arguments: argparse.Namespace, directory: Path) -> int:
     after = checksums(path)
     equal = None if before is None else before == after
     changed = sorted(name for name in after if before is not None and before.get(name) != after[name])
-    result = {"events": built.position, "duration_ms": round((time.monotonic() - begun) * 1_000), "equal": equal}
-    if arguments.json:
-        json_line({**result, "changed_tables": changed, "checksums": after}, indent=2)
+    took_ms = round((time.monotonic() - begun) * 1_000)
+    if arguments.json:  # as the server answers
+        result = {"names": [each.name for each in PROJECTIONS], "events": built.position, "duration_ms": took_ms}
+        sums = {"checksum_before": checksum_text(before) if before else None, "checksum_after": checksum_text(after)}
+        json_line({**result, "equal": equal, **sums}, indent=2)
     else:
-        line(f"{built.position:,} events applied in {result['duration_ms']:,} ms; {_SAID[equal]}")
+        line(f"{built.position:,} events applied in {took_ms:,} ms; {_SAID[equal]}")
         for name in changed:
             line(f"  changed: {name}")
     return _DIFFERENT if equal is False else _OK

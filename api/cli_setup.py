@@ -18,7 +18,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         json_line(_fields(recipe), indent=2)
     else:
-        line("\n".join(lines(recipe)))
+        for each in lines(recipe):
+            for part in each.split("\n"):
+                line(part)
     return 0
 
 

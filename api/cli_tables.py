@@ -10,8 +10,9 @@ from api.cli_output import UsageError
 from api.cli_places import data_directory
 from projections import tracking
 from projections.catalogue import PROJECTIONS
-from projections.rebuilding import catch_up
+from projections.rebuilding import PoisonedRebuildError, catch_up
 from projections.store import open_store
+from schema.appends import StoreUnavailableError
 from schema.keys import KeyStore
 from schema.lock import DirectoryLock, DirectoryLockedError
 from schema.log import EventLog
@@ -35,12 +36,14 @@ def tables(arguments: argparse.Namespace) -> Iterator[tuple[sqlite3.Connection, 
 
 
 def bring_up(directory: Path) -> None:
-    """The directory must be locked."""
+    """The directory must be locked. Raises StoreUnavailableError."""
     keys = KeyStore(directory / "keys.sqlite")
     log = EventLog(directory / "events.sqlite", keys)
     try:
         open_store(directory / NAME, PROJECTIONS, log).close()
         catch_up(directory / NAME, PROJECTIONS, log, log.head())
+    except PoisonedRebuildError as error:
+        raise StoreUnavailableError(f"the read tables cannot be made of its log: {error}") from None
     finally:
         log.close()
         keys.close()

@@ -11,7 +11,7 @@ import msgspec
 from api.errors import ApiError
 from api.rebuild_child import rebuild_child
 from projections.catalogue import PROJECTIONS
-from projections.rebuilding import Comparison, new_path, remove
+from projections.rebuilding import Comparison, checksum_text, new_path, remove
 from projections.rebuilding import Rebuilt as Built
 from projections.runner import Runner
 from projections.store import ReadPool
@@ -58,7 +58,7 @@ class Rebuilds:
             found, newest = await self._made()
             await asyncio.wrap_future(self._runner.adopt(newest, self._reads.swap))
             self.last = self._clock()
-            checksum = ",".join(f"{name}={value}" for name, value in found.checksums.items())
+            checksum = checksum_text(found.checksums)
             return Rebuilt(found.position, round((time.monotonic() - begun) * 1_000), found.equal, checksum)
         finally:
             self.progress = None

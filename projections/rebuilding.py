@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -169,6 +169,11 @@ def checksums(path: Path) -> dict[str, str]:
     """A checksum of the rows of each table, whatever their order in the file; without those of tracking."""
     with contextlib.closing(_reading(path)) as db:
         return _checksums(db)
+
+
+def checksum_text(found: Mapping[str, str]) -> str:
+    """The checksums of all tables as one text: TABLE=ROWS:SUM, with commas between them."""
+    return ",".join(f"{name}={value}" for name, value in found.items())
 
 
 def _write_back(path: Path) -> None:

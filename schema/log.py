@@ -88,7 +88,7 @@ class EventLog:
         query = f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY position LIMIT ?"
         rows = self._rows(query, (*values, -1 if limit is None else limit))
         try:
-            return [self.recorded(row) for row in rows]
+            return [self._placed(row, None) for row in rows]
         except UNDECODABLE:
             return [self._contained(row) for row in rows]
 
@@ -175,17 +175,37 @@ class EventLog:
 
     def recorded(self, row: sqlite3.Row) -> Recorded:
         """The event of a row whose columns begin in the order of COLUMNS. Raises UNDECODABLE."""
-        name, type_version, session_id, exchange_id, data, sealed = *row[3:7], *row[_COLUMNS - 2 : _COLUMNS]
-        event = self._transcoder.event(name, type_version, session_id, exchange_id, data, sealed)
-        return _placed(row, event)
+        return self._placed(row, None)
+
+    def _placed(self, row: sqlite3.Row, held: Event | None) -> Recorded:
+        """An event, decoded unless one is given in its place, with what its row says of it in clear."""
+        position, stream, version, name, type_version, session_id, exchange_id, *rest = row[:_COLUMNS]
+        timestamp, actor, by, correlation_id, causation_position, digest, prev_hash, data, sealed = rest
+        return Recorded(
+            position=position,
+            stream=stream,
+            version=version,
+            type=name,
+            type_version=type_version,
+            session_id=session_id,
+            exchange_id=exchange_id,
+            timestamp=timestamp,
+            actor=actor,
+            by=by,
+            correlation_id=correlation_id,
+            causation_position=causation_position,
+            hash=digest.hex(),
+            prev_hash=prev_hash.hex(),
+            event=held or self._transcoder.event(name, type_version, session_id, exchange_id, data, sealed),
+        )
 
     def _contained(self, row: sqlite3.Row) -> Recorded:
         """The same; an event that cannot be decoded is Unreadable."""
         try:
             return self.recorded(row)
         except UNDECODABLE as error:
-            placed = Unreadable(position=row[0], type=row[3], session_id=row[5], reason=why(error))
-            return _placed(row, placed)
+            held = Unreadable(position=row[0], type=row[3], session_id=row[5], reason=why(error))
+            return self._placed(row, held)
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         try:
@@ -207,26 +227,3 @@ class EventLog:
 
     def close(self) -> None:
         self._factory.close()
-
-
-def _placed(row: sqlite3.Row, event: Event) -> Recorded:
-    """An event with what its row says of it in clear."""
-    position, stream, version, name, type_version, session_id, exchange_id, *rest = row[: _COLUMNS - 2]
-    timestamp, actor, by, correlation_id, causation_position, digest, prev_hash = rest
-    return Recorded(
-        position=position,
-        stream=stream,
-        version=version,
-        type=name,
-        type_version=type_version,
-        session_id=session_id,
-        exchange_id=exchange_id,
-        timestamp=timestamp,
-        actor=actor,
-        by=by,
-        correlation_id=correlation_id,
-        causation_position=causation_position,
-        hash=digest.hex(),
-        prev_hash=prev_hash.hex(),
-        event=event,
-    )
