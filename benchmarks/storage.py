@@ -129,7 +129,7 @@ def report(data: Path, wires: dict[int, Wire], found: Sequence[Conversation], se
     return [
         f"{len(found)} conversations, {len(wires):,} requests in {seconds:.0f} s, {wire / 1e6:,.1f} MB on the wire",
         f"distinct messages: {count:,}, {plain / 1e6:.2f} MB, compressed one by one {packed / 1e6:.2f} MB",
-        f"events.sqlite and keys.sqlite: {(log + keys) / 1e6:.2f} MB, {(log + keys) / packed:.2f} times that"
+        f"events.sqlite and keys.sqlite: {log + keys:,} bytes, {(log + keys) / packed:.2f} times that"
         f" (goal <= 1.3); {(log + keys) / wire * 100:.2f} % of the wire",
         f"read.sqlite, which can be made again: {read / 1e6:.2f} MB",
         f"{sessions} sessions for {len(found)} conversations; {held:,} exchanges in the log, {wrong} of them altered"

@@ -27,6 +27,7 @@ _DDL = (
 MIGRATIONS = (Migration("the first format", statements(*_DDL)),)
 KEY_BYTES = 32
 LAST_EVENT = "last event"  # among the secrets: the hash of the head that was noted last, so that a note is missed
+_PAGE_SIZE = 512  # a few rows in a few tables, each of which takes a page at least
 _CACHED_KEYS = 10_000
 Statement = tuple[str, tuple[object, ...]]
 
@@ -65,7 +66,7 @@ class KeyStore:
             check_readable(path, MIGRATIONS)
         else:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            bring_up_to_date(path, MIGRATIONS)
+            bring_up_to_date(path, MIGRATIONS, page_size=_PAGE_SIZE)
         where = read_only_uri(path) if read_only else path.absolute().as_uri()
         self._db = sqlite3.connect(
             where, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s

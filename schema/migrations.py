@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+PAGE_SIZE = 4096
 _TABLE = "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT"
 
 
@@ -38,13 +39,18 @@ def statements(*ddl: str) -> Callable[[sqlite3.Connection], None]:
     return apply
 
 
-def bring_up_to_date(path: Path, steps: Sequence[Migration]) -> Path | None:
+def bring_up_to_date(path: Path, steps: Sequence[Migration], *, page_size: int = PAGE_SIZE) -> Path | None:
     """Take the steps that `path` lacks, all of them where it does not exist; the backup of an earlier shape, where one
-    was made. Raises NewerLogError, and sqlite3.Error with the file as far as the last whole step."""
+    was made. `page_size` in bytes is for a new file: one that exists keeps its own.
+
+    Raises NewerLogError, and sqlite3.Error with the file as far as the last whole step.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         known = format_of(db)
         if known > len(steps):
             raise NewerLogError(f"{path.name} has format {known}, this version knows up to {len(steps)}")
+        if not known:
+            db.execute(f"PRAGMA page_size={page_size}")
         db.execute("PRAGMA journal_mode=WAL")  # kept in the file, for all who open it
         backup = _copy(db, path, known) if 0 < known < len(steps) else None
         for number, step in enumerate(steps[known:], known + 1):

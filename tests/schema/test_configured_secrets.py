@@ -86,7 +86,12 @@ def test_what_is_stored_and_what_is_told_are_without_it(tmp_path_factory: pytest
     parted, told = transcoder.encode_parts(DomainEvent("s", 1, marked, metadata, 5))
     header = parted.header
     again = transcoder.event(
-        parted.type, header.type_version, header.session_id, header.exchange_id, parted.parts.data, parted.parts.sealed
+        parted.type,
+        header.type_version,
+        header.session_id,
+        header.exchange_id,
+        parted.parts.data.decode(),
+        parted.parts.sealed,
     )
     keys.close()
     assert again == told == msgspec.structs.replace(marked, model_sent="m-[redacted]", preview="p [redacted]")

@@ -42,6 +42,21 @@ def test_a_file_of_the_shape_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def page_size(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("PRAGMA page_size").fetchone()[0])
+
+
+def test_the_size_of_pages_is_that_of_a_new_file_or_its_own(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.sqlite", tmp_path / "old.sqlite"
+    bring_up_to_date(new, (ONE,), page_size=512)
+    bring_up_to_date(old, (ONE,))
+    bring_up_to_date(old, (ONE, TWO), page_size=512)
+    assert (page_size(new), page_size(old)) == (512, 4096)
+    bring_up_to_date(new, (ONE, TWO, THREE))
+    assert (page_size(new), rows(new)) == (512, [(1, 20)])
+
+
 @pytest.mark.parametrize("known", [1, 2])
 def test_an_earlier_shape_is_copied_first(tmp_path: Path, known: int) -> None:
     path = tmp_path / "log.sqlite"
