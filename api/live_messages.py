@@ -6,6 +6,7 @@ late, after a pause of the client, says the same as it would have said at once.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 from api import live_context, live_exchanges, live_ledgers, views
 from api.live_view import Fields, Message, Said, Say, View, message, on, text_of
@@ -99,16 +100,36 @@ def _deleted(view: View, recorded: Recorded, event: SessionDeleted) -> Said:
 
 def _deleted_together(log: EventLog, last: Recorded) -> list[int]:
     """All sessions that one request deleted, once `last` is the last of them; a bulk write has no event of its own."""
+    left = _left(last)
+    if left is None:
+        return _deleted_before_it_was_said(log, last)
+    if left:
+        return []
+    found: list[int] = []
+    for each in reversed(log.read(max(last.position - _MOST_DELETED, 0), upto=last.position)):
+        if _left(each) != len(found) or each.session_id is None:
+            break
+        found.append(each.session_id)
+    return found[::-1]
+
+
+def _left(recorded: Recorded) -> int | None:
+    return recorded.event.left if isinstance(recorded.event, SessionDeleted) else None
+
+
+def _deleted_before_it_was_said(log: EventLog, last: Recorded) -> list[int]:
+    """Of a log that does not say what was deleted together: what one request wrote at one time, if that is several."""
     after = log.at(last.position + 1)
     if after is not None and _together(after, last):
         return []
-    before = log.read(max(last.position - _MOST_DELETED, 0), upto=last.position)
-    first = next((index for index, each in enumerate(reversed(before)) if not _together(each, last)), len(before))
-    return [each.session_id for each in before[len(before) - first :] if each.session_id is not None]
+    before = reversed(log.read(max(last.position - _MOST_DELETED, 0), upto=last.position))
+    found = [each.session_id for each in takewhile(lambda each: _together(each, last), before)]
+    return [number for number in reversed(found) if number is not None] if len(found) > 1 else []
 
 
 def _together(one: Recorded, other: Recorded) -> bool:
-    return isinstance(one.event, SessionDeleted) and one.correlation_id == other.correlation_id
+    deleted = isinstance(one.event, SessionDeleted) and _left(one) is None
+    return deleted and (one.correlation_id, one.timestamp) == (other.correlation_id, other.timestamp)
 
 
 def _toggled(view: View, recorded: Recorded, event: Event) -> Said:

@@ -62,10 +62,14 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             before = require(state, session_id).name
             return [] if before == name else [SessionRenamed(session_id=session_id, from_=before, to=name)]
         case DeleteSessions(session_ids, running):
-            return _delete(state, tuple(dict.fromkeys(session_ids)), running)
+            numbers = tuple(dict.fromkeys(session_ids))
+            _require_deletable(state, numbers, running)
+            left = range(len(numbers) - 1, -1, -1)
+            return [SessionDeleted(session_id=each, left=more) for each, more in zip(numbers, left, strict=True)]
         case DeleteSession(session_id, running):
             require(state, session_id)
-            return _delete(state, (session_id,), running)
+            _require_deletable(state, (session_id,), running)
+            return [SessionDeleted(session_id=session_id)]
         case _:
             assert_never(command)
 
@@ -90,7 +94,8 @@ def _start(state: Workspace, command: StartSession) -> list[Event]:
     return [started, activated(state, number)] if active else [started]
 
 
-def _delete(state: Workspace, numbers: tuple[int, ...], running: frozenset[int]) -> list[Event]:
+def _require_deletable(state: Workspace, numbers: tuple[int, ...], running: frozenset[int]) -> None:
+    """Raises CommandError where one of them cannot be deleted."""
     require_known(state, *numbers)
     unknown = [number for number in numbers if number not in state.sessions]
     if unknown:
@@ -100,4 +105,3 @@ def _delete(state: Workspace, numbers: tuple[int, ...], running: frozenset[int])
             raise ConflictError("active_session", f"Session {number} is the active one.", session_id=number)
         if number in running:
             raise ConflictError("session_busy", f"Session {number} has a running exchange.", session_id=number)
-    return [SessionDeleted(session_id=number) for number in numbers]

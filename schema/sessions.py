@@ -35,10 +35,12 @@ class SessionRenamed(Event, frozen=True, kw_only=True):
 
 
 class SessionDeleted(Event, frozen=True, kw_only=True):
-    """A session left the lists and its routes; what it used is still counted."""
+    """A session left the lists and its routes; what it used is still counted. `left` is how many more the same request
+    deletes after it, where it deletes several sessions or could."""
 
     session_id: int
     reason: SealedText = None
+    left: int | None = None
 
 
 EVENTS = (SessionStarted, SessionRenamed, SessionDeleted)

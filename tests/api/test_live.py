@@ -15,10 +15,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.gate import GateSettings
 from schema.exchanges import Usage
+from schema.sessions import SessionDeleted
 from schema.workspace import AutoSessionDisabled
 from tests.api.house import House, open_house
 from tests.api.sockets import served
-from tests.projections.building import cancelled, completed, failed, measured, refs, started
+from tests.projections.building import cancelled, completed, failed, measured, refs, session, started
 
 WITHIN_S = 10
 Frame = dict[str, Any]
@@ -105,6 +106,36 @@ async def test_deleted_sessions_are_told_one_by_one_and_then_together(house: Hou
         await client.nothing_more()
     async with page(address, "?after=9") as client:  # the same, also for who comes back in the midst of them
         assert await client.types(3) == ["session_deleted", "session_deleted", "sessions_bulk_deleted"]
+
+
+async def test_only_what_is_deleted_together_is_told_together(house: House, address: str) -> None:
+    for _ in range(5):
+        await house.client.post("/api/sessions", json={})
+    async with page(address) as client:
+        await client.next()
+        for number in (1, 2):  # not even where one that asks gives all its requests the same id
+            await house.client.delete(f"/api/sessions/{number}", headers={"X-Request-Id": "one"})
+        assert await client.types(2) == ["session_deleted"] * 2
+        await client.nothing_more()
+        for numbers in ([3], [4]):
+            await house.client.request(
+                "DELETE", "/api/sessions", json={"session_ids": numbers}, headers={"X-Request-Id": "one"}
+            )
+            assert (await client.next())["session_id"] == numbers[0]
+            assert (await client.next())["session_ids"] == numbers
+
+
+async def test_of_older_logs_what_was_deleted_at_one_time_is_told_together(house: House, address: str) -> None:
+    await house.record(*(session(number) for number in range(1, 6)), stream="workspace")
+    async with page(address, "?after=5") as client:
+        await house.record(SessionDeleted(session_id=3), stream="workspace")
+        assert await client.types(1) == ["session_deleted"]
+        await house.record(
+            AutoSessionDisabled(), SessionDeleted(session_id=4), SessionDeleted(session_id=2), stream="workspace"
+        )
+        assert await client.types(3) == ["auto_session_toggled", "session_deleted", "session_deleted"]
+        assert (await client.next())["session_ids"] == [4, 2]
+        await client.nothing_more()
 
 
 async def test_an_exchange(house: House, address: str) -> None:

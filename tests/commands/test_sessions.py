@@ -3,7 +3,7 @@
 import pytest
 
 from commands.errors import ConflictError, NotFoundError
-from commands.sessions import DeleteSessions, RenameSession, StartSession, decide, stream_of
+from commands.sessions import DeleteSession, DeleteSessions, RenameSession, StartSession, decide, stream_of
 from commands.workspace import evolve, initial_state
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
@@ -77,7 +77,7 @@ def test_renaming_says_from_what_to_what() -> None:
 
 def test_sessions_are_deleted_in_the_order_named_and_once() -> None:
     given(session(1), session(2), session(3)).when(DeleteSessions((3, 1, 3))).then(
-        SessionDeleted(session_id=3), SessionDeleted(session_id=1)
+        SessionDeleted(session_id=3, left=1), SessionDeleted(session_id=1, left=0)
     )
     given().when(DeleteSessions(())).then_nothing()
 
@@ -87,7 +87,12 @@ def test_all_sessions_are_deleted_or_none() -> None:
     started.when(DeleteSessions((1, 8, 9))).then_rejected(NotFoundError, "unknown_sessions", failed_ids=[8, 9])
     started.when(DeleteSessions((1, 2))).then_rejected(ConflictError, "active_session", session_id=2)
     started.when(DeleteSessions((1,), frozenset({1}))).then_rejected(ConflictError, "session_busy", session_id=1)
-    started.when(DeleteSessions((1,), frozenset({2}))).then(SessionDeleted(session_id=1))
+    started.when(DeleteSessions((1,), frozenset({2}))).then(SessionDeleted(session_id=1, left=0))
+
+
+def test_a_session_deleted_by_itself_leaves_none_to_follow() -> None:
+    given(session(1), session(2)).when(DeleteSession(2)).then(SessionDeleted(session_id=2))
+    given(session(1)).when(DeleteSession(2)).then_rejected(NotFoundError, "session_not_found", session_id=2)
 
 
 @pytest.mark.parametrize(
