@@ -1,44 +1,51 @@
 """Tells all clients of /ws what happened, once the read tables show it (contract 5).
 
-The runner's thread hands over what it has applied; a task makes messages of it, one time for all clients. Nobody waits
-for a client: each has a bounded queue, and where too much comes at once all of them are told to read anew.
+The runner's thread hands over what it has applied; a task makes messages of it, one time for all clients, and writes
+them to a few clients at a time, so that requests come between. Nobody waits for a client.
 """
 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from eventsourcing.persistence import PersistenceError
 
 from api.live_client import LiveClient
-from api.live_messages import init, render
-from api.live_view import Message, message
-from api.session_answers import DetailRows, active_rows
-from projections.store import ReadPool
-from proxy.providers import Catalogue
-from schema.log import EventLog
+from api.live_frames import message
+from api.live_source import LiveSource
 from schema.recorded import Recorded
 
 MOST_MISSED = 1_000  # events; who missed more reads anew
-_INIT_METRICS = 50
+_MOST_BEHIND = 2 * MOST_MISSED  # of who gets what it missed while more happens
+_MOST_WAITING = 10_000  # events that are not told yet: more, and everybody reads anew
+_EVENTS, _PAGE = 500, 100  # told together; in a page of what was missed
+_CLIENTS = 25  # are written to before others have their turn
+_PAUSE_S, _LONGEST_PAUSE_S = 0.000_2, 0.1  # between two batches, for each client; of many clients
+_TROUBLE = (sqlite3.Error, PersistenceError, LookupError, msgspec.MsgspecError)
+Said = tuple[str, int | None, Mapping[str, object]]
 
 _log = logging.getLogger("chronoproxy.live")
+
+
+class UnreadableError(Exception):
+    """What a client should begin with cannot be read."""
 
 
 class Hub:
     """Made and used on one event loop, but for `watching` and `applied`."""
 
-    def __init__(
-        self, reads: ReadPool, log: EventLog, catalogue: Catalogue, redact: Callable[[str], str] = str
-    ) -> None:
-        self._reads, self._events, self._catalogue, self._redact = reads, log, catalogue, redact
+    def __init__(self, source: LiveSource) -> None:
+        self._source = source
         self._loop = asyncio.get_running_loop()
         self._clients: set[LiveClient] = set()
+        self._begun: set[LiveClient] = set()  # those of them that are told what happens
         self._resyncs = 0  # of clients that have left
         self._pending: list[Recorded] = []
+        self._said: list[Said] = []
         self._task: asyncio.Task[None] | None = None
-        self._position = 0  # of the last event told
+        self._position = 0  # of the last event told to those who have begun
 
     @property
     def watching(self) -> bool:
@@ -54,11 +61,6 @@ class Hub:
         """How often a client was told to read anew."""
         return self._resyncs + sum(client.resyncs for client in self._clients)
 
-    @property
-    def position(self) -> int:
-        """The last event that was told, else the head of the log."""
-        return self._position or self._events.head()
-
     def applied(self, events: Sequence[Recorded]) -> None:
         """The read tables show these events now. From any thread."""
         try:
@@ -67,31 +69,33 @@ class Hub:
             return
 
     async def join(self, client: LiveClient, after: int | None) -> None:
-        """Have `client` begin: with all that happened after event `after`, else with the active session."""
-        self._clients.add(client)  # from now on what is applied is told, so that nothing is missed
-        if after is None:
-            read = await self._reads.run(active_rows, _INIT_METRICS)
-            client.begin(self._first(read.value, read.at), read.at)
-            return
-        head = (await self._reads.run(_nothing)).at
-        if after > head or head - after > MOST_MISSED:
-            client.begin((), head)
-            client.resync("too_much_missed" if after <= head else "unknown_position", head)
-            return
-        missed = await asyncio.to_thread(self._events.read, after, upto=head)
-        client.begin(await self._messages(missed, head, feed=client.feed), head)
+        """Have `client` begin: with all that happened after event `after`, else with the active session.
+
+        Raises UnreadableError, and what the client raises that does not take it.
+        """
+        self._clients.add(client)  # from now on the runner hands over what is applied
+        try:
+            position = await self._first(client, after)
+            while position < self._position:  # told meanwhile to others
+                position = await self._next(client, position, self._position)
+        except _TROUBLE as error:
+            _log.error("a client cannot be told what happened: %s", type(error).__name__)
+            raise UnreadableError from error
+        if not self._begun:
+            self._position = position
+        client.begin(position)
+        self._begun.add(client)
 
     def say(self, kind: str, session_id: int | None, fields: Mapping[str, object]) -> None:
         """Tell those who listen of something that no event says. On the loop."""
-        if not self._clients:
-            return
-        told = message(kind, self.position, session_id, fields)
-        for client in tuple(self._clients):
-            client.tell(told)
+        if self._clients:
+            self._said.append((kind, session_id, fields))
+            self._start()
 
     def leave(self, client: LiveClient) -> None:
         if client in self._clients:
             self._clients.discard(client)
+            self._begun.discard(client)
             self._resyncs += client.resyncs
 
     async def aclose(self) -> None:
@@ -99,41 +103,90 @@ class Hub:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _first(self, rows: DetailRows | None, position: int) -> Iterable[Message]:
-        return () if rows is None else (init(rows, self._catalogue, position, limit=_INIT_METRICS),)
+    async def _first(self, client: LiveClient, after: int | None) -> int:
+        """Give `client` what it begins with; the event up to which it knows all then."""
+        if after is None:
+            first = await self._source.first()
+            await client.give(first)
+            return first.last
+        head = await self._source.head()
+        if after > head or head - after > MOST_MISSED:
+            await client.give_resync("too_much_missed" if after <= head else "unknown_position", head)
+            return head
+        while after < head:
+            after = await self._next(client, after, head)
+        return after
+
+    async def _next(self, client: LiveClient, after: int, upto: int) -> int:
+        """Give `client` a page of what it has missed, as `_first`."""
+        if upto - after > _MOST_BEHIND:
+            await client.give_resync("slow_client", upto)
+            return upto
+        page = await self._source.page(after, upto, limit=_PAGE, feed=client.feed)
+        await client.give(page)
+        return page.last
 
     def _take(self, events: Sequence[Recorded]) -> None:
         self._pending += events
+        self._start()
+
+    def _start(self) -> None:
         if self._task is None or self._task.done():
             self._task = self._loop.create_task(self._tell())
 
     async def _tell(self) -> None:
-        while self._pending and self._clients:
-            events, self._pending = self._pending, []
-            self._position = events[-1].position
-            if len(events) > MOST_MISSED:
-                for client in self._clients:
-                    client.resync("too_much_at_once", self._position)
-                continue
-            feed = any(client.feed for client in self._clients)
-            try:
-                messages = await self._messages(events, self._position, feed=feed)
-            except (sqlite3.Error, LookupError, msgspec.MsgspecError) as error:
-                _log.error("events up to %d cannot be told: %s", self._position, type(error).__name__)
-                for client in self._clients:
-                    client.resync("not_readable", self._position)
-                continue
-            for client in tuple(self._clients):
-                client.offer(messages)
+        while (self._pending or self._said) and self._clients:
+            if self._pending:
+                await self._tell_events()
+            if self._said:
+                await self._tell_said()
+            # many clients are told more at once and less often
+            await asyncio.sleep(min(len(self._begun) * _PAUSE_S, _LONGEST_PAUSE_S))
         self._pending.clear()
+        self._said.clear()
 
-    async def _messages(self, events: Sequence[Recorded], at: int, *, feed: bool) -> list[Message]:
-        if not events:
-            return []
-        catalogue, redact = self._catalogue, self._redact
-        read = await self._reads.run(render, catalogue, self._events, redact, events, feed=feed, at=at)
-        return read.value
+    async def _tell_events(self) -> None:
+        if len(self._pending) > _MOST_WAITING:
+            await self._give_up("too_much_at_once", self._pending)
+            return
+        events, self._pending = self._pending[:_EVENTS], self._pending[_EVENTS:]
+        feed = any(client.feed for client in self._clients)
+        try:
+            batch = await self._source.batch(events, feed=feed)
+        except _TROUBLE as error:
+            _log.error("events up to %d cannot be told: %s", events[-1].position, type(error).__name__)
+            await self._give_up("not_readable", events)
+            return
+        self._position = max(self._position, batch.last)  # who begins from now on has got it before
+        await self._hand_out(lambda client: client.offer(batch))
 
+    async def _tell_said(self) -> None:
+        said, self._said = self._said, []
+        told = [message(kind, self._position, session_id, fields) for kind, session_id, fields in said]
 
-def _nothing(db: sqlite3.Connection, *, at: int) -> None:
-    """Only where the tables are is asked."""
+        def tell(client: LiveClient) -> None:
+            for each in told:
+                client.tell(each)
+
+        await self._hand_out(tell)
+
+    async def _give_up(self, reason: str, events: Sequence[Recorded]) -> None:
+        """These cannot be told: all read anew. What waits behind them is told after."""
+        last = events[-1].position
+        self._pending = [each for each in self._pending if each.position > last]
+        self._position = max(self._position, last)
+
+        def resync(client: LiveClient) -> None:
+            client.position = max(client.position, last)
+            client.resync(reason)
+
+        await self._hand_out(resync)
+
+    async def _hand_out(self, write: Callable[[LiveClient], None]) -> None:
+        """To all who have begun by now; between a few of them the loop turns to others."""
+        clients = tuple(self._begun)
+        for first in range(0, len(clients), _CLIENTS):
+            if first:
+                await asyncio.sleep(0)
+            for client in clients[first : first + _CLIENTS]:
+                write(client)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from api.live_view import text_of
+from api.live_frames import frame_of
 
 _log = logging.getLogger("chronoproxy.page")
 _SHOWN = 200  # characters
@@ -18,7 +18,7 @@ def nobody(_: str, __: Mapping[str, object]) -> bool:
     return False
 
 
-def answer(text: str | None, position: int, ask: Ask = nobody) -> str | None:
+def answer(text: str | None, position: int, ask: Ask = nobody) -> bytes | None:
     """The reply to a text message, or to a binary one (None); None where there is none, or where `ask` has taken it on
     and replies later."""
     if text is None:
@@ -33,7 +33,7 @@ def answer(text: str | None, position: int, ask: Ask = nobody) -> str | None:
     fields = {**message, **(payload if isinstance(payload, dict) else {})}
     kind = message.get("type")
     if kind == "ping":
-        return text_of("pong", position, {})
+        return frame_of("pong", position, {})
     if kind == "memory_error_log":
         _note(fields)
         return None
@@ -49,6 +49,6 @@ def _note(fields: dict[str, Any]) -> None:
     _log.warning("the page reports: %r in %r", error, context)
 
 
-def _error(position: int, code: str, error: str, request: object = None) -> str:
+def _error(position: int, code: str, error: str, request: object = None) -> bytes:
     extra = {"requestId": request} if isinstance(request, str | int) else {}
-    return text_of("error", position, {"code": code, "error": error, **extra})
+    return frame_of("error", position, {"code": code, "error": error, **extra})

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 
 from api import live_context, live_exchanges, live_ledgers, views
-from api.live_view import Fields, Message, Said, Say, View, message, on, text_of
+from api.live_frames import Message, frame_of, message
+from api.live_view import Fields, Said, Say, View, on
 from api.session_answers import DetailRows
 from projections.session_costs import session_cost
 from projections.session_stats import session_stats
@@ -145,7 +146,7 @@ def _event(view: View, recorded: Recorded) -> list[Message]:
     if row is None:
         return []
     fields = {"event": views.event_summary(row).model_dump(), "state": _state(view, row)}
-    return [Message(row.position, row.session_id, text_of("event", row.position, fields), feed=True)]
+    return [Message(row.position, row.session_id, frame_of("event", row.position, fields), feed=True)]
 
 
 def _state(view: View, row: EventRow) -> Fields | None:

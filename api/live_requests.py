@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from api.errors import ApiError
 from api.fields import MAX_INT
-from api.live_view import text_of
+from api.live_frames import frame_of
 from commands.errors import CommandError
 from projections.waiting import ProjectionLagError
 
@@ -70,7 +70,7 @@ class Requests:
     def knows(self, kind: object) -> bool:
         return isinstance(kind, str) and kind in self._handlers
 
-    async def reply(self, kind: str, fields: Mapping[str, object], position: Callable[[], int]) -> str:
+    async def reply(self, kind: str, fields: Mapping[str, object], position: Callable[[], int]) -> bytes:
         """The reply to a message of a known type, an error included."""
         answered = self._handlers[kind]
         try:
@@ -86,13 +86,13 @@ class Requests:
         except ProjectionLagError:
             return failure(position(), "projection_lag", "The read tables are behind.", asked.requestId)
         shown = result.model_dump(exclude_none=True)
-        return text_of(answered.kind, position(), {"requestId": asked.requestId, "result": shown})
+        return frame_of(answered.kind, position(), {"requestId": asked.requestId, "result": shown})
 
 
 class ClientRequests:
     """Those of one client: a few at a time, each beside what else it says."""
 
-    def __init__(self, requests: Requests, send: Callable[[str], None], position: Callable[[], int]) -> None:
+    def __init__(self, requests: Requests, send: Callable[[bytes], None], position: Callable[[], int]) -> None:
         self._requests, self._send, self._position = requests, send, position
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,6 +120,6 @@ class ClientRequests:
             self._send(await self._requests.reply(kind, fields, self._position))
 
 
-def failure(position: int, code: str, error: str, request: object = None) -> str:
+def failure(position: int, code: str, error: str, request: object = None) -> bytes:
     extra = {"requestId": request} if isinstance(request, str | int) and not isinstance(request, bool) else {}
-    return text_of("error", position, {"code": code, "error": error, **extra})
+    return frame_of("error", position, {"code": code, "error": error, **extra})

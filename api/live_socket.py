@@ -1,36 +1,35 @@
 """The WebSocket /ws: who may connect, what it asks, and the two directions of a connection."""
 
 import asyncio
-import logging
-import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from eventsourcing.persistence import PersistenceError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.errors import ApiError, error_body
 from api.fields import MAX_INT
 from api.gate import Denial, Gate
-from api.live_client import MAX_MESSAGES, LiveClient
-from api.live_hub import Hub
+from api.live_client import MAX_MESSAGES, PATIENCE_S, STALLED_S, GoneError, LiveClient, StalledError
+from api.live_hub import Hub, UnreadableError
 from api.live_incoming import answer
 from api.live_requests import ClientRequests, Requests
+from api.websocket_server import WIRE
 
-STALLED_S = 30.0  # a client that accepts nothing for so long is let go
 _PROTOCOL = "chronoproxy"
 _BEARER = "bearer."
 _INTERNAL, _TRY_AGAIN = 1011, 1013
 
-_log = logging.getLogger("chronoproxy.live")
 Headers = list[tuple[bytes, bytes]]
 
 
 class LiveSocket:
-    """The ASGI application of WebSocket connections.
+    """The ASGI application of WebSocket connections, of servers that have a Wire.
 
-    A client that accepts nothing for `stalled_s` seconds is let go; at most `max_messages` wait for one.
+    A client that accepts nothing for `stalled_s` seconds is let go; at most `max_messages` wait for one that takes
+    nothing for `patience_s` seconds.
     """
 
     def __init__(
@@ -40,9 +39,11 @@ class LiveSocket:
         requests: Requests | None = None,
         *,
         stalled_s: float = STALLED_S,
+        patience_s: float = PATIENCE_S,
         max_messages: int = MAX_MESSAGES,
     ) -> None:
-        self._gate, self._hub, self._stalled_s, self._max_messages = gate, hub, stalled_s, max_messages
+        self._gate, self._hub = gate, hub
+        self._stalled_s, self._patience_s, self._max_messages = stalled_s, patience_s, max_messages
         self._requests = requests or Requests({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,14 +55,22 @@ class LiveSocket:
             await _refuse(receive, send, scope["path"], 404, "not_found", "There is nothing at this address.")
             return
         try:
-            client, after = _asked(scope, self._max_messages)
+            asked = _asked(scope)
         except ApiError as error:
             await _refuse(receive, send, scope["path"], error.status, error.code, error.message)
             return
         socket = WebSocket(scope, receive, send)
         await socket.accept(_PROTOCOL if _PROTOCOL in scope["subprotocols"] else None)
+        client = LiveClient(
+            scope["extensions"][WIRE],
+            session_id=asked.session_id,
+            feed=asked.feed,
+            max_messages=self._max_messages,
+            patience_s=self._patience_s,
+            stalled_s=self._stalled_s,
+        )
         try:
-            await self._serve(socket, self._hub, client, after)
+            await self._serve(socket, client, asked.after)
         finally:
             self._hub.leave(client)
 
@@ -70,12 +79,12 @@ class LiveSocket:
         headers = _with_token(scope["headers"], scope["subprotocols"])
         return self._gate.denial("CONNECT", scope["path"], headers, server[0] if server else None)
 
-    async def _serve(self, socket: WebSocket, hub: Hub, client: LiveClient, after: int | None) -> None:
+    async def _serve(self, socket: WebSocket, client: LiveClient, after: int | None) -> None:
         """Both directions, until one of them ends."""
         loop = asyncio.get_running_loop()
         tasks = (
-            loop.create_task(self._send(socket, hub, client, after)),
-            loop.create_task(self._receive(socket, hub, client)),
+            loop.create_task(self._send(socket, client, after)),
+            loop.create_task(self._receive(socket, client)),
         )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -84,36 +93,29 @@ class LiveSocket:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _receive(self, socket: WebSocket, hub: Hub, client: LiveClient) -> None:
-        asked = ClientRequests(self._requests, lambda text: client.send(text, hub.position), lambda: hub.position)
+    async def _receive(self, socket: WebSocket, client: LiveClient) -> None:
+        asked = ClientRequests(self._requests, client.reply, lambda: client.position)
         try:
             while True:
                 message = await socket.receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                reply = answer(message.get("text"), hub.position, asked.start)
+                await client.begun()  # what it begins with comes first
+                reply = answer(message.get("text"), client.position, asked.start)
                 if reply is not None:
-                    client.send(reply, hub.position)
+                    client.reply(reply)
         finally:
             await asked.aclose()
 
-    async def _send(self, socket: WebSocket, hub: Hub, client: LiveClient, after: int | None) -> None:
-        try:
-            await hub.join(client, after)
-        except (sqlite3.Error, PersistenceError) as error:
-            _log.error("a client cannot be told what happened: %s", type(error).__name__)
-            await socket.close(_INTERNAL, "the tables cannot be read")
-            return
-        while True:
-            text = await client.next()
+    async def _send(self, socket: WebSocket, client: LiveClient, after: int | None) -> None:
+        with suppress(GoneError, WebSocketDisconnect):
             try:
-                async with asyncio.timeout(self._stalled_s):
-                    await socket.send_text(text)
-            except TimeoutError:
+                await self._hub.join(client, after)
+                await client.drain()
+            except UnreadableError:
+                await socket.close(_INTERNAL, "the tables cannot be read")
+            except StalledError:
                 await socket.close(_TRY_AGAIN, "nothing was accepted for too long")
-                return
-            except WebSocketDisconnect:
-                return
 
 
 def _with_token(headers: Sequence[tuple[bytes, bytes]], subprotocols: Sequence[str]) -> Headers:
@@ -125,14 +127,19 @@ def _with_token(headers: Sequence[tuple[bytes, bytes]], subprotocols: Sequence[s
     return given
 
 
-def _asked(scope: Scope, max_messages: int) -> tuple[LiveClient, int | None]:
+class _Asked(NamedTuple):
+    session_id: int | None
+    feed: bool
+    after: int | None
+
+
+def _asked(scope: Scope) -> _Asked:
     """Raises ApiError 422."""
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     feed = query.get("feed", [""])[-1]
     if feed not in ("", "events"):
         raise ApiError(422, "invalid_field", "feed can only be events.")
-    client = LiveClient(session_id=_number(query, "session_id", 1), feed=feed == "events", max_messages=max_messages)
-    return client, _number(query, "after", 0)
+    return _Asked(_number(query, "session_id", 1), feed == "events", _number(query, "after", 0))
 
 
 def _number(query: dict[str, list[str]], name: str, least: int) -> int | None:

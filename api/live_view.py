@@ -1,7 +1,7 @@
 """What messages of /ws are made of, and from."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -16,16 +16,6 @@ Fields = dict[str, object]
 Said = Iterator[tuple[str, int | None, Fields]]  # type, the session that it concerns, fields
 Say = Callable[["View", Recorded], Said]
 E = TypeVar("E", bound=Event)
-_encode = msgspec.json.Encoder().encode
-
-
-class Message(msgspec.Struct, frozen=True):
-    """`session_id` is None where it concerns all; `feed` marks those that only a feed of events gets."""
-
-    position: int
-    session_id: int | None
-    text: str
-    feed: bool = False
 
 
 class View(msgspec.Struct, frozen=True):
@@ -43,14 +33,6 @@ class View(msgspec.Struct, frozen=True):
     def max_context(self, session_id: int) -> int:
         row = self.session(session_id)
         return self.catalogue.max_context(row.provider, row.model) if row is not None else 0
-
-
-def message(kind: str, position: int, session_id: int | None, fields: Mapping[str, object]) -> Message:
-    return Message(position, session_id, text_of(kind, position, fields))
-
-
-def text_of(kind: str, position: int, fields: Mapping[str, object]) -> str:
-    return _encode({"type": kind, "position": position, **fields}).decode()
 
 
 def on(cls: type[E], say: Callable[[View, Recorded, E], Said]) -> tuple[type[Event], Say]:

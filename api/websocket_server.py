@@ -1,17 +1,49 @@
-"""The WebSocket protocol of the server: uvicorn's own, which also lets go of clients that read nothing.
+"""The WebSocket protocol of the server: uvicorn's own, which also lets go of clients that read nothing, and hands out
+its transport.
 
 A transport that is closed first delivers what it holds; a client that does not read would keep its connection, and the
-memory, for as long as it likes.
+memory, for as long as it likes. Frames that are the same for hundreds of clients are written as they are: made anew for
+each of them they would cost as much as the requests that they tell of.
 """
 
 import socket
 from asyncio import BaseTransport
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+from websockets.protocol import State
 
 MAX_INCOMING = 1 << 20  # bytes of a message; a larger one closes the connection with 1009
+WIRE = "chronoproxy.wire"
 _UNSENT = 64 << 10  # bytes that the system keeps for a client; by itself it goes up to megabytes
+
+
+class Wire:
+    """Writes frames to an accepted connection (api/live_client.py); in the scope's extensions as WIRE."""
+
+    def __init__(self, protocol: "PatientProtocol") -> None:
+        self._protocol = protocol
+
+    @property
+    def open(self) -> bool:
+        protocol = self._protocol
+        return protocol.conn.state is State.OPEN and not protocol.transport.is_closing()
+
+    @property
+    def takes(self) -> bool:
+        return self._protocol.writable.is_set() and self.open
+
+    @property
+    def unsent(self) -> int:
+        return self._protocol.transport.get_write_buffer_size() if self.open else 0
+
+    def write(self, data: bytes) -> None:
+        if self.open:
+            self._protocol.transport.write(data)
+
+    async def writable(self) -> None:
+        await self._protocol.writable.wait()
 
 
 class PatientProtocol(WebSocketsSansIOProtocol):
@@ -21,11 +53,18 @@ class PatientProtocol(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)
 
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # then it was refused already, and has no scope
+            cast(dict[str, Any], self.scope["extensions"])[WIRE] = Wire(self)
+
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close" and not self.writable.is_set():
             self.writable.set()  # the close frame goes behind what waits, without waiting for it
             self._abort_later()
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # refused, which is an answer; else that would be logged as an error
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

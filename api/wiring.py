@@ -23,6 +23,7 @@ from api.idempotency import Keys
 from api.ledger_wiring import ledger_desk, log_watcher, start_watching
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
+from api.live_source import LiveSource
 from api.memory_desk import MemoryDesk
 from api.memory_detection import Detector
 from api.memory_live import MemoryRequests
@@ -168,7 +169,7 @@ async def _store(
     waiter = Waiter()
     reads = ReadPool(read_path)
     stack.callback(reads.close)
-    hub = Hub(reads, log, catalogue, Redactor(secrets))
+    hub = Hub(LiveSource(reads, log, catalogue, Redactor(secrets)))
     runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
     stack.callback(runner.stop)
     stack.push_async_callback(hub.aclose)

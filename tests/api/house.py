@@ -20,9 +20,10 @@ from api.gate import Gate, GateSettings
 from api.gateway_wiring import open_looker
 from api.idempotency import Keys
 from api.ledger_desk import LedgerDesk
-from api.live_client import MAX_MESSAGES
+from api.live_client import MAX_MESSAGES, PATIENCE_S
 from api.live_hub import Hub
 from api.live_socket import LiveSocket
+from api.live_source import LiveSource
 from api.log_watcher import LogWatcher
 from api.memory_desk import MemoryDesk
 from api.memory_live import MemoryRequests
@@ -116,6 +117,7 @@ class House(msgspec.Struct, frozen=True, eq=False):
     rate: RequestRate
     hub: Hub
     gateway: Gateway
+    reads: ReadPool
 
     def events(self, after: int = 0) -> list[Recorded]:
         return self.log.read(after)
@@ -146,6 +148,7 @@ async def open_house(
     *,
     docs: bool = False,
     stalled_s: float = 30.0,
+    patience_s: float = PATIENCE_S,
     max_messages: int = MAX_MESSAGES,
     servers: Sequence[InProcessServer] = (),
     allowed: tuple[str, ...] = (),
@@ -161,7 +164,7 @@ async def open_house(
         waiter = Waiter()
         reads = ReadPool(path / "read.sqlite")
         stack.callback(reads.close)
-        hub = Hub(reads, log, CATALOGUE, _redacted)
+        hub = Hub(LiveSource(reads, log, CATALOGUE, _redacted))
         runner = Runner(store, PROJECTIONS, log, waiter, watcher=hub)
         stack.callback(runner.stop)
         appender = Appender(log)
@@ -229,10 +232,26 @@ async def open_house(
         app, chat = make_app(services), FakeChat()
         entrance = Gate(gate or GateSettings())
         handlers = MemoryRequests(services).handlers()
-        live = LiveSocket(entrance, hub, handlers, stalled_s=stalled_s, max_messages=max_messages)
+        live = LiveSocket(
+            entrance, hub, handlers, stalled_s=stalled_s, patience_s=patience_s, max_messages=max_messages
+        )
         front = Front(entrance, chat, app, live)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
         await stack.enter_async_context(client)
         yield House(
-            client, front, app, chat, log, appender, runner, waiter, handler, running, trouble, rate, hub, gateway
+            client,
+            front,
+            app,
+            chat,
+            log,
+            appender,
+            runner,
+            waiter,
+            handler,
+            running,
+            trouble,
+            rate,
+            hub,
+            gateway,
+            reads,
         )

@@ -395,7 +395,7 @@ async def test_who_does_not_listen_slows_nobody_and_is_let_go(tmp_path: Path) ->
 
     A short queue: on a busy machine it must be full before the client is let go.
     """
-    async with open_house(tmp_path, stalled_s=2.0, max_messages=8) as house, served(house.front) as url:
+    async with open_house(tmp_path, stalled_s=2.0, patience_s=0.1, max_messages=8) as house, served(house.front) as url:
         address, small = url.replace("http", "ws"), socket.create_connection(tuple_of(url))
         small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         async with page(address, "?feed=events") as quick, page(address, "?feed=events", sock=small) as stalled:
