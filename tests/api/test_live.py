@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.gate import GateSettings
 from schema.exchanges import Usage
-from schema.sessions import SessionDeleted
+from schema.sessions import SessionDeleted, SessionRenamed
 from schema.workspace import AutoSessionDisabled
 from tests.api.house import House, open_house
 from tests.api.sockets import served
@@ -402,11 +402,14 @@ async def test_who_does_not_listen_slows_nobody_and_is_let_go(tmp_path: Path) ->
             await quick.nothing_more()
             await stalled.nothing_more()
             stalled.socket.transport.pause_reading()
-            for number in range(2_000):
+            await house.client.post("/api/sessions", json={})
+            assert await quick.types(4) == ["new_session", "event", "session_activated", "event"]
+            renamed = SessionRenamed(session_id=1, from_="x", to="y" * 200)
+            for _ in range(200):
                 if house.hub.resyncs:
                     break
-                await house.client.post("/api/sessions", json={"name": f"{number:0200}"})
-                assert await quick.types(4) == ["new_session", "event", "session_activated", "event"]
+                await house.record(*[renamed] * 20, stream="session-1")
+                assert await quick.types(40) == ["session_updated", "event"] * 20
             assert house.hub.resyncs == 1
             async with asyncio.timeout(WITHIN_S):
                 while house.hub.clients > 1:
