@@ -19,7 +19,7 @@ from projections.store import open_store
 from schema.recorded import Recorded
 from schema.unreadable import Unreadable
 
-_BATCH = 10_000
+_BATCH = 5_000
 _CACHE_KIB = 64 << 10
 # Events of which the new file goes to the disk, again and again: a gigabyte at the end takes seconds, in which nobody
 # else's write reaches the disk either.
