@@ -18,6 +18,7 @@ from api.embedding import EmbedderError
 from projections.memory_search import Scored
 from projections.store import ReadPool
 from schema.chores import purge
+from schema.private import make_private
 
 FILE = "memory-vectors.sqlite"
 EXACT = 20_000  # vectors; of more, usearch finds the nearest where it is installed
@@ -50,6 +51,7 @@ class Vectors:
     def __init__(self, path: Path, embedder: Embedder, reads: ReadPool) -> None:
         self._embedder, self._reads = embedder, reads
         self._np = importlib.import_module("numpy")
+        make_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute(_DDL)

@@ -19,6 +19,7 @@ from projections import tracking
 from projections.declaration import Log, Projection
 from projections.trouble import is_environmental
 from projections.unreadable import UNREADABLE, can_be_read_now
+from schema.private import make_private
 
 FORMAT = 2  # of the tracking tables; kept as the file's user_version
 _BUSY_TIMEOUT_S = 5.0
@@ -68,6 +69,7 @@ def open_store(path: Path, projections: Sequence[Projection], log: Log, *, check
 
 
 def _open(path: Path, projections: Sequence[Projection], log: Log, *, checked: bool = False) -> ReadStore:
+    make_private(path)
     db = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S, cached_statements=_STATEMENTS
     )

@@ -16,6 +16,7 @@ from schema.keys import KeyStore
 from schema.locked_out import carry_over
 from schema.log import EventLog
 from schema.migrations import read_only_uri
+from schema.private import make_private
 from schema.verification import Verification, Verifier
 
 NAMES = ("events.sqlite", "keys.sqlite")
@@ -41,14 +42,15 @@ def back_up(directory: Path, target: Path) -> Verification:
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in NAMES:
         part = target / f"{name}.part"
+        make_private(part)  # SQLite takes an empty file for none
         with closing(sqlite3.connect(read_only_uri(directory / name), uri=True, timeout=10)) as db:
             db.execute("VACUUM INTO ?", (str(part),))
-        part.chmod(0o600)
         _write_out(part)
         part.replace(target / name)
     carry_over(directory, target)
     found = _settled(target)
     manifest = msgspec.json.encode(Manifest(found.to, found.head_hash))
+    make_private(target / MANIFEST)
     (target / MANIFEST).write_bytes(manifest)
     return found
 
@@ -88,8 +90,8 @@ def take_back(backup: Path, directory: Path, aside: Path) -> None:
     carry_over(backup, directory)
     for name in reversed(NAMES):  # without its log a directory is empty, without keys a log is not readable
         part = directory / f"{name}.part"
+        make_private(part)
         shutil.copyfile(backup / name, part)
-        part.chmod(0o600)
         _write_out(part)
         part.replace(directory / name)
 

@@ -5,7 +5,6 @@ only ever appended to. The file has mode 0600 and no master key: this serves era
 """
 
 import hashlib
-import os
 import secrets
 import sqlite3
 import threading
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from schema.chores import vacuum
 from schema.migrations import Migration, bring_up_to_date, check_readable, read_only_uri, statements
+from schema.private import make_private
 
 _DDL = (
     "CREATE TABLE session_keys(session_id INTEGER PRIMARY KEY, key BLOB NOT NULL, created_at INTEGER NOT NULL) STRICT",
@@ -65,7 +65,7 @@ class KeyStore:
         if read_only:
             check_readable(path, MIGRATIONS)
         else:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private(path)
             bring_up_to_date(path, MIGRATIONS, page_size=_PAGE_SIZE)
         where = read_only_uri(path) if read_only else path.absolute().as_uri()
         self._db = sqlite3.connect(

@@ -18,6 +18,7 @@ from schema.configured_secrets import ConfiguredSecrets
 from schema.idempotency import SELECT, Kept
 from schema.keys import KeyStore
 from schema.migrations import bring_up_to_date, check_readable, read_only_uri
+from schema.private import make_private
 from schema.recorded import Recorded
 from schema.recorder import COLUMNS, MIGRATIONS, EventRecorder, chain_hash, parts_of
 from schema.registry import Event
@@ -37,6 +38,7 @@ class EventLog:
         if read_only:
             check_readable(path, MIGRATIONS)
         else:
+            make_private(path)
             bring_up_to_date(path, MIGRATIONS)
         self.sealer = Sealer(keys)
         self._factory = InfrastructureFactory[SQLiteTrackingRecorder].construct(
