@@ -14,7 +14,8 @@ import httpx
 from api.cli_output import UsageError, json_line, line, progress, table
 from api.cli_places import configuration_of
 from api.configuration import Configuration
-from api.serving import new_event_loop, prepare_directory
+from api.data_directory import prepare_directory
+from api.serving import new_event_loop
 from api.wiring import application
 from ledgers.catalogue import TOOLS
 from schema.lock import DirectoryLock, DirectoryLockedError

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -131,10 +130,3 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
     await server.serve(sockets=[listener])
-
-
-def prepare_directory(path: Path) -> None:
-    """Make the data directory, readable by its owner alone. Raises OSError."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if sys.platform != "win32":
-        path.chmod(0o700)

@@ -35,3 +35,25 @@ def test_an_empty_data_directory_is_no_directory(tmp_path: Path, command: list[s
     )  # fmt: skip
     assert done.returncode == 2 and "it is empty" in done.stderr
     assert list(tmp_path.iterdir()) == [] and tmp_path.stat().st_mode == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are of POSIX")
+def test_every_file_is_its_owners_alone_whatever_its_directory(tmp_path: Path) -> None:
+    def others() -> list[str]:
+        return [path.name for path in data.rglob("*") if path.stat().st_mode & 0o077]
+
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    (data / "notes.txt").touch(mode=0o644)
+    with ProxyProcess(directory=tmp_path) as proxy:
+        body = {"messages": [{"role": "user", "content": "x"}]}
+        answer = httpx.post(f"{proxy.url}/v1/chat/completions", json=body)
+        proxy.finished(answer.headers["x-exchange-id"])
+        assert (data / "events.sqlite-wal").exists()
+        assert others() == ["notes.txt"] and data.stat().st_mode & 0o777 == 0o755
+        assert "others may look into" in proxy.log.read_text()
+        proxy.stop()
+        for path in data.glob("*.sqlite"):
+            path.chmod(0o644)  # as versions before made them
+        proxy.start()
+        assert others() == ["notes.txt"]
