@@ -65,6 +65,8 @@ class BoundedProtocol(HttpProtocol, Bounded):
         return self._awaited == _BODY if self.answering else self._awaited != _IDLE
 
     def look(self, now: float) -> None:
+        if self.transport.is_closing():
+            return
         waited = now - self._moved
         if self._refused:
             if not self.answering and waited > _LINGER_S:
@@ -125,20 +127,24 @@ class BoundedProtocol(HttpProtocol, Bounded):
         self.began = self._moved
 
     def _feed_long(self, data: bytes) -> None:
-        """A head that is too long, or one with much of a body behind it. Raises RefusedError."""
-        room = self._limits.head_bytes - self._head_bytes
-        self._head_bytes += room
-        self.parser.feed_data(data[:room])
-        if self._awaited == _HEAD:
-            self._verdict = _LONG_URL if len(self.url) > self._head_bytes // 2 else _LONG_HEAD
-            raise RefusedError
-        self.parser.feed_data(data[room:])
+        """A head that is too long, or more than one of them, or one with much of a body behind it. Raises
+        RefusedError."""
+        while data and self._awaited == _HEAD:
+            room = self._limits.head_bytes - self._head_bytes
+            piece, data = data[:room], data[room:]
+            self._head_bytes += len(piece)  # 0 again where another request begins in it
+            self.parser.feed_data(piece)
+            if self._awaited == _HEAD and self._head_bytes >= self._limits.head_bytes:
+                self._verdict = _LONG_URL if len(self.url) > self._head_bytes // 2 else _LONG_HEAD
+                raise RefusedError
+        if data:
+            self.parser.feed_data(data)
 
     def _feed_body(self, data: bytes) -> None:
         """Raises RefusedError."""
         self._fed = False
         self.parser.feed_data(data)
-        if self._fed:
+        if self._fed or self._awaited != _BODY:
             self._beside = 0
         else:
             self._beside += len(data)
