@@ -52,6 +52,7 @@ class Rebuilds:
         And PoisonedRebuildError, RebuildFailedError and ProjectionLagError.
         """
         self.refuse_second()
+        self._runner.look()  # where the tables in use are gone, these are made first
         self._running.acquire()
         begun = time.monotonic()
         try:

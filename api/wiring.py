@@ -170,7 +170,8 @@ async def _store(
     reads = ReadPool(read_path)
     stack.callback(reads.close)
     hub = Hub(LiveSource(reads, log, catalogue, Redactor(secrets)))
-    runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub)
+    runner = Runner(read_store, PROJECTIONS, log, waiter, watcher=hub, swap=reads.swap)
+    reads.tell(runner.look)
     stack.callback(runner.stop)
     stack.push_async_callback(hub.aclose)
     if feed is not None:

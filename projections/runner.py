@@ -18,9 +18,10 @@ from eventsourcing.persistence import PersistenceError
 
 from projections.applying import Progress, ProjectionStatus, State, apply_batch
 from projections.declaration import Log, Projection
-from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, put_in_place
+from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, put_in_place, remove
 from projections.store import ReadStore, open_store
 from projections.waiting import Waiter
+from projections.whole import OpenedFile, broken, lacking
 from schema.chores import Chores, Work
 from schema.recorded import Recorded
 from schema.sealing import SealError
@@ -35,9 +36,12 @@ _TROUBLE = (sqlite3.Error, PersistenceError, SealError, msgspec.MsgspecError, Lo
 _log = logging.getLogger("chronoproxy.projections")
 
 
+Swap = Callable[[Callable[[], None]], None]  # runs a function while no reader has the file open
+
+
 class Adoption(NamedTuple):
     built: Rebuilt
-    swap: Callable[[Callable[[], None]], None]
+    swap: Swap
     done: "Future[None]"
 
 
@@ -65,19 +69,24 @@ class Runner(threading.Thread):
         batch: int = 2_000,
         max_queued: int = 20_000,
         watcher: Watcher | None = None,
+        swap: Swap = lambda exchange: exchange(),
     ) -> None:
-        """`batch` bounds the events of one transaction, `max_queued` those that wait in memory."""
+        """`batch` bounds the events of one transaction, `max_queued` those that wait in memory; `swap` is for a file
+        that must be built anew."""
         super().__init__(name="projections")
         self._db, self._log, self._waiter = store.db, log, waiter
         self._path, self._projections = store.path, tuple(projections)
         self._own: sqlite3.Connection | None = None  # the connection to a file that took the place of the first
         self._adoption: Adoption | None = None
+        self._swap = swap
+        self._file = OpenedFile(store.path)
+        self._suspected = threading.Event()
+        self._anew: str | None = None  # why the tables are being built anew
+        self._told = 0  # the last event that the watcher was told of
         self._chores = Chores()
         self._watcher = watcher
         self._batch, self._max_queued = batch, max_queued
-        self._progress = [
-            Progress(projection, store.positions[projection.name], contents=log.bodies) for projection in projections
-        ]
+        self._progress = self._progress_of(store)
         self._position = min((progress.position for progress in self._progress), default=0)
         self._lock = threading.Lock()
         self._queue: list[Recorded] = []  # without gaps, ending with the newest event, or empty
@@ -114,6 +123,12 @@ class Runner(threading.Thread):
     def urge(self) -> None:
         """Apply what was fed now rather than after lingering."""
         self._waiter.wanted.set()
+
+    def look(self) -> None:
+        """Somebody could not read the tables: see whether they are still there."""
+        self._suspected.set()
+        self._waiter.wanted.set()
+        self._fed.set()
 
     def status(self) -> list[ProjectionStatus]:
         died = self.ident is not None and not self.is_alive() and not self._stopping.is_set()
@@ -157,23 +172,24 @@ class Runner(threading.Thread):
             try:
                 if self._newest == 0:
                     self._learn_head()
+                self._require_file()
                 if self._adoption is not None and self._position >= self._adoption.built.position:
                     self._take_over(self._adoption)
                 self._chores.do(self._db)
                 events = self._next()
-                if events:
-                    apply_batch(self._db, self._progress, events)
-            except _TROUBLE as error:
+                if events and not self._apply(events):
+                    continue
+            except (*_TROUBLE, OSError) as error:
+                self._suspected.set()
                 if self._struggle(error):
                     continue
                 return
-            self.trouble = None
+            self.trouble = self._anew = None
             self._applied = len(events)
             if events:
                 self._position = events[-1].position
                 self._waiter.reached(self._position)
-                if self._watcher is not None and self._watcher.watching:
-                    self._watcher.applied(events)
+                self._tell(events)
                 if len(events) < self._batch and not self._stopping.is_set():
                     self._caught_up.set()
                     self._linger()
@@ -181,6 +197,56 @@ class Runner(threading.Thread):
                 return
             else:
                 self._rest()
+
+    def _apply(self, events: list[Recorded]) -> bool:
+        """False where a projection stopped because the file is not whole: it is not the event's fault."""
+        before = sum(progress.error is not None for progress in self._progress)
+        apply_batch(self._db, self._progress, events)
+        if sum(progress.error is not None for progress in self._progress) == before:
+            return True
+        why = broken(self._db)
+        if why is not None:
+            self._build_anew(why)
+        return why is None
+
+    def _tell(self, events: list[Recorded]) -> None:
+        """Of each event once, also where the tables are built anew."""
+        new = events if events[0].position > self._told else [each for each in events if each.position > self._told]
+        self._told = max(self._told, events[-1].position)
+        if new and self._watcher is not None and self._watcher.watching:
+            self._watcher.applied(new)
+
+    def _require_file(self) -> None:
+        why = self._file.missing()
+        if why is None and self._suspected.is_set():
+            self._suspected.clear()
+            why = lacking(self._db)
+        if why is not None:
+            self._build_anew(why)
+
+    def _build_anew(self, why: str) -> None:
+        """As at a start, while the proxy serves. Raises sqlite3.Error and OSError; then it is tried again."""
+        if why != self._anew:
+            _log.error("the read tables are built anew: %s", why)
+        self._anew = self.trouble = why
+        self._caught_up.clear()
+        self._waiter.begin_again()
+        self._db.close()
+
+        def exchange() -> None:
+            remove(self._path)
+            self._use(open_store(self._path, self._projections, self._log))
+
+        self._swap(exchange)
+        self._position = min((progress.position for progress in self._progress), default=0)
+
+    def _use(self, store: ReadStore) -> None:
+        self._db = self._own = store.db
+        self._progress, self._file = self._progress_of(store), OpenedFile(store.path)
+
+    def _progress_of(self, store: ReadStore) -> list[Progress]:
+        positions, contents = store.positions, self._log.bodies
+        return [Progress(each, positions[each.name], contents=contents) for each in self._projections]
 
     def _take_over(self, adoption: "Adoption") -> None:
         self._adoption = None
@@ -190,11 +256,7 @@ class Runner(threading.Thread):
             try:
                 adoption.swap(lambda: put_in_place(adoption.built.path, self._path))
             finally:
-                store = open_store(self._path, self._projections, self._log, checked=True)
-                self._db = self._own = store.db
-                self._progress = [
-                    Progress(each, store.positions[each.name], contents=self._log.bodies) for each in self._projections
-                ]
+                self._use(open_store(self._path, self._projections, self._log, checked=True))
         except (*_TROUBLE, OSError, PoisonedRebuildError) as error:
             adoption.done.set_exception(error)
         else:

@@ -112,34 +112,41 @@ class ReadPool:
         """`path` must have been opened by `open_store` before."""
         self._path = path
         self._executor = ThreadPoolExecutor(size, thread_name_prefix="read")
-        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        self._connections: list[sqlite3.Connection] = []
-        self._open(size)
+        self._size = size
+        self._suspect: Callable[[], None] = lambda: None
+        self._idle: queue.SimpleQueue[sqlite3.Connection | None] = queue.SimpleQueue()  # None: to be opened
+        for _ in range(size):
+            self._idle.put(None)
+
+    def tell(self, suspect: Callable[[], None]) -> None:
+        """Call `suspect` whenever the file could not be read. From the pool's threads."""
+        self._suspect = suspect
 
     def swap(self, exchange: Callable[[], None]) -> None:
         """Run `exchange` while no connection is open; queries wait meanwhile and then see the new file. From any thread
         but the pool's own."""
-        size = len(self._connections)
-        for _ in range(size):
-            self._idle.get().close()  # a running query gives its connection back first
-        self._connections.clear()
+        self._close_all()  # a running query gives its connection back first
         try:
             exchange()
         finally:
-            self._open(size)
+            for _ in range(self._size):
+                self._idle.put(None)
 
-    def _open(self, size: int) -> None:
-        for _ in range(size):
-            db = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=ro",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=_BUSY_TIMEOUT_S,
-                cached_statements=_STATEMENTS,
-            )
-            self._connections.append(db)
-            self._idle.put(db)
+    def _close_all(self) -> None:
+        for _ in range(self._size):
+            db = self._idle.get()
+            if db is not None:
+                db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_BUSY_TIMEOUT_S,
+            cached_statements=_STATEMENTS,
+        )
 
     async def run(self, query: Callable[..., T], *args: object, at: int | None = None, **kwargs: object) -> Read[T]:
         """`query(connection, *args, at=..., **kwargs)` inside one read transaction; without `at`, at the head.
@@ -151,22 +158,26 @@ class ReadPool:
     def close(self) -> None:
         """Wait for running queries and close every connection."""
         self._executor.shutdown()
-        for db in self._connections:
-            db.close()
+        self._close_all()
 
     def _answer(
         self, query: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object], at: int | None
     ) -> Read[T]:
         db = self._idle.get()  # there are as many connections as threads: it waits for a swap only
         try:
+            db = db or self._open()
             db.execute("BEGIN")
             head = tracking.head(db)
             if at is not None and at > head:
                 raise AtOutOfRangeError(at, head)
             position = head if at is None else at
             return Read(query(db, *args, at=position, **kwargs), position, head)
+        except sqlite3.DatabaseError:
+            self._suspect()
+            raise
         finally:
-            db.rollback()
+            if db is not None:
+                db.rollback()
             self._idle.put(db)
 
 

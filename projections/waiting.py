@@ -63,6 +63,11 @@ class Waiter:
             done = self._due()
         _resolve(done, True)
 
+    def begin_again(self) -> None:
+        """The tables hold nothing any more: whoever comes now waits until they hold it again."""
+        with self._lock:
+            self._position = 0
+
     def close(self) -> None:
         """Nothing more will be reached: whoever waits, now or later, gets ProjectionLagError at once."""
         with self._lock:

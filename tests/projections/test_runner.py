@@ -3,13 +3,16 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from projections.catalogue import PROJECTIONS
-from projections.runner import BUSY, BUSY_LINGER_S, LINGER_S
-from projections.waiting import ProjectionLagError
+from projections.runner import BUSY, BUSY_LINGER_S, LINGER_S, Runner
+from projections.store import open_store
+from projections.waiting import ProjectionLagError, Waiter
 from schema.recorded import Recorded
 from tests.projections.building import FakeLog, apply, completed, dump, memory, record, session, started
 from tests.projections.rig import WITHIN_S, eventually, noting, rig
@@ -219,3 +222,35 @@ def test_a_defect_that_ends_the_thread_shows(path: Path) -> None:
         at.runner.join(WITHIN_S)
         (status,) = at.runner.status()
         assert (status.state, status.error) == ("failed", "the runner has died")
+
+
+def test_tables_that_are_built_anew_tell_each_event_once(path: Path) -> None:
+    told: list[int] = []
+
+    class Listening:
+        watching = True
+
+        def applied(self, events: Sequence[Recorded]) -> None:
+            told.extend(each.position for each in events)
+
+    log = FakeLog(record([session(number) for number in range(1, 6)]))
+    store, waiter = open_store(path, PROJECTIONS, log), Waiter()
+    swapped: list[int] = []
+
+    def swap(exchange: Callable[[], None]) -> None:
+        swapped.append(len(told))
+        exchange()
+
+    runner = Runner(store, PROJECTIONS, log, waiter, watcher=Listening(), swap=swap)
+    runner.start()
+    asyncio.run(waiter.until(5, 20))
+    path.unlink()
+    log.events += record([session(6)], after=5)
+    runner.feed(log.events[-1:])
+    eventually(lambda: runner.ready and told[-1:] == [6])
+    asyncio.run(waiter.until(6, 20))
+    runner.stop()
+    store.close()
+    assert (told, swapped) == ([1, 2, 3, 4, 5, 6], [5])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM timeline").fetchone() == (6,)
