@@ -1,9 +1,10 @@
 """What the demo provider's models answer. Pure: the same request gets the same reply.
 
-Only the model's name decides what happens, never what a user wrote (decisions 3.11). `max_tokens`, `n` and `stop` are
-not looked at.
+Only the model's name decides what happens, never what a user wrote (decisions 3.11). Of the parameters `n`,
+`max_tokens` and `max_completion_tokens` are heeded, and those of tools and streams; others are not looked at.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from proxy.demo_arguments import arguments_for
 
 MODELS = ("demo/echo", "demo/tool", "demo/stall", "demo/fail")
 RETRY_AFTER_S = 1
+
+MOST_CHOICES = 8
 
 _NO_USER = "There is no user message to repeat."
 _NO_TOOL = "The request offers no tool that could be called."
@@ -29,6 +32,9 @@ class DemoRequest(msgspec.Struct):
     stream_options: dict[str, Any] | None = None
     tools: msgspec.Raw = msgspec.Raw(b"")
     tool_choice: Any = None
+    n: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -45,12 +51,15 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A text or a tool call, with its usage. `stalls`: only its beginning is ever sent."""
+    """A text or a tool call, so many times, with the usage of all. `cut`: there is more than was wanted; `stalls`: only
+    its beginning is ever sent."""
 
     model: str
     text: str
     call: ToolCall | None
     usage: Usage
+    choices: int = 1
+    cut: bool = False
     stalls: bool = False
 
 
@@ -72,6 +81,7 @@ def decode_request(body: bytes) -> DemoRequest:
 
 def reply_to(request: DemoRequest, count: TextCounter) -> Reply:
     """The reply of the model that `request` names, with or without its `demo/`. Raises DemoRefusal."""
+    choices, most = _whole(request.n, "n", MOST_CHOICES) or 1, _most_tokens(request)
     text, call = "", None
     match request.model.removeprefix("demo/"):
         case "echo":
@@ -87,8 +97,45 @@ def reply_to(request: DemoRequest, count: TextCounter) -> Reply:
             known = ", ".join(MODELS)
             shown = request.model[:200]
             raise DemoRefusal(404, f"The model {shown} does not exist; there are {known}.", "model_not_found", "model")
-    usage = _usage(request, text, call, count)
-    return Reply(request.model, text, call, usage, stalls=request.model.endswith("stall"))
+    shown, shown_call = (text, call) if most is None else _within(text, call, most, count)
+    usage = _usage(request, shown, shown_call, choices, count)
+    cut = (shown, shown_call) != (text, call)
+    return Reply(request.model, shown, shown_call, usage, choices, cut, stalls=request.model.endswith("stall"))
+
+
+def _most_tokens(request: DemoRequest) -> int | None:
+    """Of each choice; the newer name counts."""
+    newer = _whole(request.max_completion_tokens, "max_completion_tokens")
+    return newer if newer is not None else _whole(request.max_tokens, "max_tokens")
+
+
+def _whole(value: object, name: str, most: int | None = None) -> int | None:
+    """None where it is not given. Raises DemoRefusal."""
+    if value is None:
+        return None
+    if type(value) is not int or value < 1 or (most is not None and value > most):
+        limits = "1 or more" if most is None else f"1 to {most}"
+        raise DemoRefusal(400, f"{name} must be a whole number: {limits}.", "invalid_request", name)
+    return value
+
+
+def _within(text: str, call: ToolCall | None, most: int, count: TextCounter) -> tuple[str, ToolCall | None]:
+    """As much as `most` tokens hold; of a call its name stays whole."""
+    if call is None:
+        return _beginning(text, lambda part: count(part) <= most), None
+    room = most - count(call.name)
+    return text, ToolCall(call.name, _beginning(call.arguments, lambda part: count(part) <= room))
+
+
+def _beginning(text: str, fits: Callable[[str], bool]) -> str:
+    """The longest that fits, found by halving."""
+    if fits(text):
+        return text
+    low, high = 0, len(text) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(text[:middle]) else (low, middle - 1)
+    return text[:low]
 
 
 def _echo(request: DemoRequest) -> str:
@@ -120,12 +167,12 @@ def _call(request: DemoRequest) -> ToolCall | None:
     return None
 
 
-def _usage(request: DemoRequest, text: str, call: ToolCall | None, count: TextCounter) -> Usage:
+def _usage(request: DemoRequest, text: str, call: ToolCall | None, choices: int, count: TextCounter) -> Usage:
     prompt = PER_REPLY + sum(count_message(message, count) for message in request.messages)
     tools = bytes(request.tools)
     if tools not in (b"", b"null"):
         prompt += count(tools.decode())
-    completion = count(text) + (count(call.name) + count(call.arguments) if call is not None else 0)
+    completion = choices * (count(text) + (count(call.name) + count(call.arguments) if call is not None else 0))
     return Usage(prompt, completion, prompt + completion)
 
 

@@ -18,32 +18,42 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 def json_answer(reply: Reply, labels: Labels) -> bytes:
-    message: dict[str, object] = {"role": "assistant", "content": reply.text or (None if reply.call else "")}
-    if reply.call is not None:
-        message["tool_calls"] = [_call(reply.call, labels)]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(reply)}
-    return msgspec.json.encode({**_shared(reply, labels, "chat.completion"), "choices": [choice], "usage": reply.usage})
+    choices = [_choice(reply, labels, index) for index in range(reply.choices)]
+    return msgspec.json.encode({**_shared(reply, labels, "chat.completion"), "choices": choices, "usage": reply.usage})
 
 
 def events(reply: Reply, labels: Labels, *, include_usage: bool) -> Iterator[bytes]:
-    """All events of a stream. With `include_usage` a last one carries it, and the others say that they have none."""
+    """All events of a stream, those of its choices in turn. With `include_usage` a last one carries it, and the others
+    say that they have none."""
     shared = _shared(reply, labels, "chat.completion.chunk") | ({"usage": None} if include_usage else {})
-    for delta in _deltas(reply, labels):
-        yield _event({**shared, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}]})
-    last = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": _reason(reply)}
-    yield _event({**shared, "choices": [last]})
+    for deltas in zip(*(_deltas(reply, labels, index) for index in range(reply.choices)), strict=True):
+        for index, delta in enumerate(deltas):
+            yield _event({**shared, "choices": [_delta(index, delta, None)]})
+    for index in range(reply.choices):
+        yield _event({**shared, "choices": [_delta(index, {}, _reason(reply))]})
     if include_usage:
         yield _event({**shared, "choices": [], "usage": reply.usage})
     yield DONE
 
 
-def _deltas(reply: Reply, labels: Labels) -> Iterator[dict[str, object]]:
+def _choice(reply: Reply, labels: Labels, index: int) -> dict[str, object]:
+    message: dict[str, object] = {"role": "assistant", "content": reply.text or (None if reply.call else "")}
+    if reply.call is not None:
+        message["tool_calls"] = [_call(reply.call, labels, index)]
+    return {"index": index, "message": message, "logprobs": None, "finish_reason": _reason(reply)}
+
+
+def _delta(index: int, delta: dict[str, object], reason: str | None) -> dict[str, object]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+
+
+def _deltas(reply: Reply, labels: Labels, index: int) -> Iterator[dict[str, object]]:
     if reply.call is None:
         yield {"role": "assistant", "content": ""}
         for piece in _pieces(reply.text):
             yield {"content": piece}
         return
-    head = _call(ToolCall(reply.call.name, ""), labels)
+    head = _call(ToolCall(reply.call.name, ""), labels, index)
     yield {"role": "assistant", "content": None, "tool_calls": [{"index": 0, **head}]}
     for piece in _pieces(reply.call.arguments):
         yield {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
@@ -55,9 +65,10 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[at : at + size]
 
 
-def _call(call: ToolCall, labels: Labels) -> dict[str, object]:
+def _call(call: ToolCall, labels: Labels, index: int) -> dict[str, object]:
     function = {"name": call.name, "arguments": call.arguments}
-    return {"id": f"call_demo_{labels.number}", "type": "function", "function": function}
+    name = f"call_demo_{labels.number}" + (f"_{index}" if index else "")
+    return {"id": name, "type": "function", "function": function}
 
 
 def _shared(reply: Reply, labels: Labels, kind: str) -> dict[str, object]:
@@ -65,6 +76,8 @@ def _shared(reply: Reply, labels: Labels, kind: str) -> dict[str, object]:
 
 
 def _reason(reply: Reply) -> str:
+    if reply.cut:
+        return "length"
     return "stop" if reply.call is None else "tool_calls"
 
 

@@ -78,6 +78,66 @@ async def test_a_stream_comes_in_several_chunks_and_says_the_same(include_usage:
         assert events[-1]["usage"]["total_tokens"] == 3 + 7 + 3
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_several_choices_each_with_its_index(stream: bool) -> None:
+    answer = await ask("demo/echo", n=3, stream=stream, stream_options={"include_usage": True})
+    if stream:
+        events = await events_of(answer)
+        usage, choices = events[-1]["usage"], [choice for event in events for choice in event["choices"]]
+        texts = ["".join(each["delta"].get("content", "") for each in choices if each["index"] == n) for n in range(3)]
+        reasons = [each["finish_reason"] for each in choices if each["finish_reason"]]
+    else:
+        body = await body_of(answer)
+        usage, choices = body["usage"], body["choices"]
+        assert [choice["index"] for choice in choices] == [0, 1, 2]
+        texts = [choice["message"]["content"] for choice in choices]
+        reasons = [choice["finish_reason"] for choice in choices]
+    assert (texts, reasons) == ([USER["content"]] * 3, ["stop"] * 3)
+    assert (usage["completion_tokens"], usage["total_tokens"]) == (9, 10 + 9)
+
+
+async def test_tool_calls_of_several_choices_have_names_of_their_own() -> None:
+    choices = (await body_of(await ask("demo/tool", tools=TOOLS, n=2)))["choices"]
+    assert len({choice["message"]["tool_calls"][0]["id"] for choice in choices}) == 2
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 2}, {"max_completion_tokens": 2, "max_tokens": 3}])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_no_more_tokens_than_are_wanted(limit: dict[str, int], stream: bool) -> None:
+    answer = await ask("demo/echo", stream=stream, stream_options={"include_usage": True}, n=2, **limit)
+    if stream:
+        events = await events_of(answer)
+        first = [choice for event in events for choice in event["choices"] if choice["index"] == 0]
+        text, reason = "".join(each["delta"].get("content", "") for each in first), first[-1]["finish_reason"]
+        usage = events[-1]["usage"]
+    else:
+        body = await body_of(answer)
+        text, reason = (body["choices"][0]["message"]["content"], body["choices"][0]["finish_reason"])
+        usage = body["usage"]
+    assert (text.strip(), reason) == ("one two", "length")
+    assert usage == {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
+
+
+async def test_a_limit_that_is_not_reached_changes_nothing() -> None:
+    choice = (await body_of(await ask("demo/echo", max_tokens=3)))["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (USER["content"], "stop")
+
+
+async def test_the_arguments_of_a_call_are_cut_too() -> None:
+    choice = (await body_of(await ask("demo/tool", tools=TOOLS, max_tokens=1)))["choices"][0]
+    function = choice["message"]["tool_calls"][0]["function"]
+    assert (function["name"], function["arguments"], choice["finish_reason"]) == ("weather", "", "length")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n": 0}, {"n": 9}, {"n": "2"}, {"n": True}, {"max_tokens": 0}, {"max_completion_tokens": 1.5}]
+)
+async def test_wrong_numbers_are_refused(wrong: dict[str, Any]) -> None:
+    answer = await ask("demo/echo", **wrong)
+    error = (await body_of(answer))["error"]
+    assert (answer.status, error["param"], error["code"]) == (400, next(iter(wrong)), "invalid_request")
+
+
 @given(st.text())
 def test_any_text_comes_back_whole_through_a_stream(text: str) -> None:
     async def run() -> str:
