@@ -6,9 +6,10 @@ needles cannot occur in a text inside the JSON, where quotes are escaped, except
 
 from typing import Any
 
-from proxy.sse_events import DONE, chunk_head, end_of_last_event, payload_of, spans
+from proxy.long_answers import KEPT_END, head_of
+from proxy.sse_events import DONE, ChunkHead, chunk_head, end_of_last_event, payload_of, spans
 
-_MAX_EVENT = 1 << 20  # bytes of an unfinished event that are kept for the search
+_MAX_EVENT = 1 << 20  # bytes of an unfinished event that are kept; of a longer one the beginning and the end
 _MAX_HELD = 64 << 10  # bytes that are held back because they may be a usage frame
 _EDGE = 2  # bytes: a blank line may begin in one chunk and end in the next
 
@@ -18,17 +19,20 @@ class SseStream:
     there because we asked for them, and clients stumble over their empty choices.
 
     `usage_raw` is the last usage object seen (also `choices[0].usage`), `done` says that [DONE] came, `model` and
-    `finish_reason` (of choice 0) are None until they come.
+    `finish_reason` (of choice 0) are None until they come; `ended` that any choice has said why it ended.
     """
 
     def __init__(self, *, withhold_usage: bool = False) -> None:
         self.usage_raw: dict[str, Any] | None = None
         self.done = False
         self.finish_reason: str | None = None
+        self.ended = False
         self.model: str | None = None
         self._withhold = withhold_usage
         self._unfinished: list[bytes] = []  # of the event that has no end yet
+        self._beginning = b""  # of one that is too long to be kept
         self._size = 0
+        self._last = b""  # what came last and is not [DONE]: an event, or several
         self._passed = 0  # bytes of it that the client has: none, or all
         self._edge = b""
 
@@ -66,8 +70,10 @@ class SseStream:
             return b""
         else:
             out = b"".join(self._unfinished)
-        if self._size > _MAX_EVENT:  # no chunk of a chat: forget it, so that it cannot fill the memory
-            self._unfinished, self._size = [chunk[-1:]], 1
+        if self._size > _MAX_EVENT:  # no usual chunk of a chat: it must not fill the memory
+            whole = b"".join(self._unfinished)
+            self._beginning = self._beginning or whole[:KEPT_END]
+            self._unfinished, self._size = [whole[-KEPT_END:]], KEPT_END
         self._passed = self._size
         return out
 
@@ -76,11 +82,25 @@ class SseStream:
         block, passed = b"".join((*self._unfinished, chunk)), self._passed
         self._unfinished.clear()
         self._size = self._passed = 0
-        return self._take_events(block, passed)
+        if not self._beginning:
+            return self._take_events(block, passed)
+        end = next((end for _, end in spans(block)), len(block))
+        self._take_cut(block[:end])
+        return block[passed:end] + self._take_events(block[end:], 0)
+
+    def _take_cut(self, end: bytes) -> None:
+        """Look through an event of which only the beginning and the end are there. It was passed on: it is no usage
+        frame."""
+        beginning, self._beginning, self._last = self._beginning.lstrip(), b"", b""
+        head = head_of(beginning.removeprefix(b"data:"), end.rstrip())
+        self.finish_reason = head.finish_reason() or self.finish_reason
+        self.ended = self.ended or self.finish_reason is not None
+        self._learn(head)
 
     def _take_events(self, block: bytes, passed: int) -> bytes:
         """Look through whole events; returns what the client does not have of them, without what is withheld."""
         if not (self.model is None or _has_needle(block)):
+            self._last = block or self._last
             return block[passed:]
         kept: list[bytes] = []
         position = passed
@@ -99,15 +119,27 @@ class SseStream:
         head = chunk_head(payload) if payload else None
         if head is None:
             return False
+        self._last = event
+        if _has_reason(payload):
+            self.ended = True
+            self.finish_reason = head.finish_reason() or self.finish_reason
+        return self._learn(head) and self._withhold and head.usage_only()
+
+    def _learn(self, head: ChunkHead) -> bool:
+        """Whether it holds usage."""
         if self.model is None:
             self.model = head.model_name()
-        if _has_reason(payload):
-            self.finish_reason = head.finish_reason() or self.finish_reason
         usage = head.usage_raw()
         if usage is None:
             return False
         self.usage_raw = usage
-        return self._withhold and head.usage_only()
+        return True
+
+    def last_error(self) -> bytes | None:
+        """The error of the stream's last event before [DONE], as JSON; None where that is no error."""
+        event = next((self._last[start:end] for start, end in reversed(list(spans(self._last)))), b"")
+        head = chunk_head(payload_of(event)) if b'"error"' in event else None
+        return bytes(head.error) if head is not None and bytes(head.error) not in (b"", b"null") else None
 
 
 def _has_needle(block: bytes) -> bool:

@@ -103,7 +103,7 @@ async def test_tool_calls_of_several_choices_have_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("limit", [{"max_tokens": 2}, {"max_completion_tokens": 2, "max_tokens": 3}])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_no_more_tokens_than_are_wanted(limit: dict[str, int], stream: bool) -> None:
+async def test_no_more_tokens_than_are_wanted(limit: dict[str, Any], stream: bool) -> None:
     answer = await ask("demo/echo", stream=stream, stream_options={"include_usage": True}, n=2, **limit)
     if stream:
         events = await events_of(answer)

@@ -174,3 +174,43 @@ def test_an_event_without_end_does_not_fill_the_memory(withhold: bool) -> None:
     assert stream.feed(usage) == (b"\n\n" if withhold else usage)
     assert stream.usage_raw == {"total_tokens": 4}
     assert stream.at_boundary
+
+
+@pytest.mark.parametrize("size", [1_000, 70_000, 1 << 19])
+def test_what_an_event_says_that_is_too_long_to_be_kept(size: int) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    choice = {"index": 0, "delta": {"content": '"usage":{} ' * 300_000}, "finish_reason": "stop"}
+    event = json.dumps({"id": "1", "model": "m", "choices": [choice], "usage": usage}).encode()
+    data = b"data: " + event + b"\n\n" + b'data: {"choices":[]}\n\ndata: [DONE]\n\n'
+    stream, out = fed(data, list(range(0, len(data), size)))
+    assert out == data
+    assert (stream.usage_raw, stream.finish_reason, stream.model, stream.done) == (usage, "stop", "m", True)
+    unfinished, out = fed(data[: len(event) + 6], list(range(0, len(event), size)))
+    assert (unfinished.usage_raw, unfinished.done, out) == (usage, False, data[: len(event) + 6])
+
+
+CONTENT = b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"\\"error\\""},"finish_reason":null}]}\n\n'
+STOP = b'data: {"model":"m","choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}\n\n'
+ERROR = b'data: {"error":{"message":"no","code":"overloaded"}}\n\n'
+END = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "ended", "error"),
+    [
+        (CONTENT, False, False),
+        (CONTENT + STOP, True, False),
+        (CONTENT + STOP + END, True, False),
+        (ERROR, False, True),
+        (CONTENT + ERROR, False, True),
+        (CONTENT + ERROR + END, False, True),
+        (CONTENT + ERROR + CONTENT, False, False),
+        (CONTENT + b'data: {"error":null,"choices":[]}\n\n', False, False),
+        (CONTENT + ERROR[:-2], False, True),
+        (b"", False, False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 40, 10_000])
+def test_how_a_stream_ends(data: bytes, ended: bool, error: bool, size: int) -> None:
+    stream, out = fed(data, list(range(0, len(data) + 1, size)))
+    assert (out, stream.ended, stream.last_error() is not None) == (data, ended, error)
