@@ -1,7 +1,8 @@
 """The FastAPI application: everything that is no completion."""
 
-from fastapi import FastAPI
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import Route
 
 from api import (
     budgets,
@@ -41,7 +42,7 @@ from api import (
     timeline,
     usage,
 )
-from api.description import DescribedApp
+from api.description import DescribedApp, Guard
 from api.services import Services
 from api.shapes import Refused
 from api.static_segments import guards
@@ -88,12 +89,12 @@ _ROOMS = (
 _ROUTERS = tuple(room.router for room in _ROOMS)
 
 
-def make_app(services: Services) -> FastAPI:
+def make_app(services: Services) -> DescribedApp:
     """The application over `services`. It must stand behind `api.front.Front`, which lets requests in."""
     app = DescribedApp(
         title=_TITLE,
         version=services.version,
-        openapi_url="/openapi.json",
+        openapi_url=None,  # our own route below answers without making it each time
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -101,8 +102,15 @@ def make_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     own = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    app.described_routes = own
+    app.guard = Guard(services.asks_token, services.asks_token or services.asks_keys)
     for router in (guards(own), *_ROUTERS):
         app.include_router(router)
+    app.router.routes.append(Route("/openapi.json", _description))
     mount_pages(app, docs=services.docs)
     errors.install(app, services.redact)
     return app
+
+
+async def _description(request: Request) -> Response:
+    return Response(request.app.described(), media_type="application/json")

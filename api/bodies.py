@@ -5,9 +5,9 @@
 
 import json
 import math
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Iterable
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,19 +33,26 @@ class EmptyBody(RequestBody):
 M = TypeVar("M", bound=RequestBody)
 
 
-def read(model: type[M]) -> Callable[[Request, Use], Awaitable[M]]:
-    """A dependency that gives the request's body as `model`. Raises ApiError."""
+class BodyReader(Generic[M]):
+    """A dependency that gives the request's body as `model`."""
 
-    async def body(request: Request, services: Use) -> M:
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+
+    async def __call__(self, request: Request, services: Use) -> M:
+        """Raises ApiError."""
         data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
         if data:
             check_kind(request.headers.get("content-type"), request.headers.get("content-encoding"))
-        fields = validated(model, parsed(data))
+        fields = validated(self._model, parsed(data))
         live_only(request)
         request.state.raw_body = data
         return fields
 
-    return body
+
+def read(model: type[M]) -> BodyReader[M]:
+    """A route's way to its body."""
+    return BodyReader(model)
 
 
 def raw_body(request: Request) -> bytes:

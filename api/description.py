@@ -1,11 +1,22 @@
 """The OpenAPI document: what FastAPI finds out about the routes, and what it cannot know."""
 
-from collections.abc import Iterator
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from api.admission import CHAT_PATHS
+from api.gate import Area
+from api.operation_examples import Example, fill, recorded
+from api.operation_headers import answer_headers, parameters
+from api.operation_kinds import Kind, kind_of
+from api.operation_refusals import examples as refusal_examples
+from api.operation_refusals import refusals
+from proxy.openai_errors import error_body
 
 _MESSAGE = {
     "type": "object",
@@ -27,6 +38,49 @@ _REQUEST = {
     "additionalProperties": True,
     "examples": [{"model": "demo/echo", "messages": [{"role": "user", "content": "Hello."}]}],
 }
+_REFUSED = (
+    (
+        400,
+        "The body is no request for a completion",
+        "messages must be a non-empty array.",
+        "invalid_request",
+        "messages",
+    ),
+    (
+        401,
+        "The API key is missing or wrong",
+        "Send the proxy's token or one of its client keys.",
+        "invalid_api_key",
+        None,
+    ),
+    (403, "The Host or the Origin is not allowed", "The Origin is not allowed.", "origin_not_allowed", None),
+    (404, "There is no such model", "The model none does not exist.", "model_not_found", "model"),
+    (413, "The body is too large", "The body is larger than 20971520 bytes.", "request_too_large", None),
+    (415, "The body is not sent as JSON", "Send the body as application/json.", "unsupported_media_type", None),
+    (429, "A limit allows no more now", "40 requests a minute are allowed.", "rate_limit_exceeded", None),
+    (502, "The provider gave no answer", "The provider cannot be reached.", "upstream_unreachable", None),
+    (504, "The provider took too long", "No byte within the read timeout.", "upstream_timeout", None),
+)
+_GENERAL = ("422", "default")  # what FastAPI describes without looking
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`server.token`; on the paths of the OpenAI API one of the clients' keys does too.",
+    }
+}
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """Whether the management API and the paths of the OpenAI API ask for credentials."""
+
+    api: bool = False
+    openai: bool = False
+
+    def of(self, area: Area) -> bool:
+        return {"api": self.api, "openai": self.openai, "open": False}[area]
+
+
 _COMPLETION = {
     "summary": "Chat Completion",
     "description": "The request goes to its model's provider, the answer comes back as it is; both are recorded.",
@@ -52,33 +106,99 @@ _COMPLETION = {
                 )
             },
         },
+        **{
+            str(status): {
+                "description": text,
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": "#/components/schemas/OpenAIRefused"},
+                        "examples": {code: {"value": json.loads(error_body(status, said, code, param))}},
+                    }
+                },
+            }
+            for status, text, said, code, param in _REFUSED
+        },
         "default": {
-            "description": "Refused, by the proxy or the provider.",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIRefused"}}},
+            "description": "What the provider refused with, as it came.",
+            "content": {"application/json": {}},
         },
     },
 }
 
 
 class DescribedApp(FastAPI):
-    """With an OpenAPI document that says no less and no more than what holds."""
+    """With an OpenAPI document that says no less and no more than what holds. `described_routes` are all of it, `guard`
+    says what asks for credentials: both are set before the document is made."""
+
+    described_routes: Sequence[APIRoute] = ()
+    guard = Guard()
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
-            for parameter in _parameters(document):
-                parameter["schema"] = _without_null(parameter["schema"])
+            examples = recorded()
+            for kind, operation in self._operations(document):
+                _complete(kind, operation, guarded=self.guard.of(kind.area))
+                fill(operation, examples.get(kind.key, Example()))
             for path in CHAT_PATHS:
-                name = f"chat_completion_{path.strip('/').replace('/', '_')}"
-                document["paths"][path] = {"post": {**_COMPLETION, "operationId": name}}
+                document["paths"][path] = {"post": _completion(path, examples, guarded=self.guard.openai)}
+            document["components"]["securitySchemes"] = _SCHEMES
+            document["components"]["examples"] = _used(refusal_examples(), document["paths"])
             self.openapi_schema = document
         return self.openapi_schema
 
+    def described(self) -> bytes:
+        """The document as it is sent, made once."""
+        if self._described is None:
+            self._described = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+        return self._described
 
-def _parameters(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"].values():
-        for operation in path.values():
-            yield from operation.get("parameters", ())
+    _described: bytes | None = None
+
+    def _operations(self, document: dict[str, Any]) -> Iterator[tuple[Kind, dict[str, Any]]]:
+        for route in self.described_routes:
+            for method in sorted(route.methods or ()):
+                yield kind_of(route, method), document["paths"][route.path_format][method.lower()]
+
+
+def _complete(kind: Kind, operation: dict[str, Any], *, guarded: bool) -> None:
+    found = [{**each, "schema": _without_null(each["schema"])} for each in operation.pop("parameters", [])]
+    if named := parameters(kind, found):
+        operation["parameters"] = named
+    answers = {status: each for status, each in operation["responses"].items() if status not in _GENERAL}
+    for status, refused in refusals(kind, guarded=guarded).items():
+        answers[status] = _both(answers[status], refused) if status in answers else refused
+    for status, each in answers.items():
+        each["headers"] = answer_headers(kind, status)
+    operation["responses"] = answers
+    operation["security"] = _security(kind.area, guarded=guarded)
+
+
+def _used(examples: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(paths)
+    return {name: each for name, each in examples.items() if f'"#/components/examples/{name}"' in text}
+
+
+def _both(known: dict[str, Any], refused: dict[str, Any]) -> dict[str, Any]:
+    """A status that a route names itself, and that is answered to others too: its own schema has to hold for both."""
+    examples = refused["content"]["application/json"]["examples"]
+    content = {**known["content"]["application/json"], "examples": examples}
+    return {"description": refused["description"], "content": {"application/json": content}}
+
+
+def _security(area: Area, *, guarded: bool) -> list[dict[str, list[str]]]:
+    """Without credentials an open path says less, so they are optional there, as they are where none is configured."""
+    return [{"bearer": []}] if guarded and area != "open" else [{}, {"bearer": []}]
+
+
+def _completion(path: str, examples: Mapping[str, Example], *, guarded: bool) -> dict[str, Any]:
+    name = f"chat_completion_{path.strip('/').replace('/', '_')}"
+    security = _security("openai", guarded=guarded)
+    operation: dict[str, Any] = {**copy.deepcopy(_COMPLETION), "operationId": name, "security": security}
+    if not guarded:
+        del operation["responses"]["401"]
+    fill(operation, examples.get(f"POST {path}", Example()))
+    return operation
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -100,13 +100,14 @@ async def _live(request: Request) -> None:
     live_only(request)
 
 
-async def _reading(
+async def reading(
     services: Use,
     response: Response,
     at: Annotated[
         str | None, Query(max_length=64, description="An event position or an ISO-8601 time: the answer as of then")
     ] = None,
 ) -> Reading:
+    """The dependency of every route that answers of any moment."""
     return Reading(services, response, None if at is None else moment_of(at, "at"))
 
 
@@ -123,6 +124,6 @@ def _at_time(
     return position, query(db, *args, at=position, **kwargs)
 
 
-Reads = Annotated[Reading, Depends(_reading)]
+Reads = Annotated[Reading, Depends(reading)]
 PAST = (Depends(require_ready), Depends(min_position))  # dependencies of a GET marked @
 LIVE = (Depends(_live), Depends(min_position))  # dependencies of any other GET

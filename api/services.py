@@ -68,7 +68,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """`running` are the sessions with an exchange under way; `clock` gives milliseconds since the epoch;
     `default_model` is what a request without a model gets; `redact` takes configured secrets out of what is shown;
     `gateway` passes calls of MCP servers on and `looker` sees how they are;
-    `summarizer` asks a model for summaries, where one is configured."""
+    `summarizer` asks a model for summaries, where one is configured; `asks_token` and `asks_keys` say which credentials
+    the gate wants."""
 
     handler: CommandHandler
     reads: ReadPool
@@ -107,6 +108,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     compaction: Compaction = Compaction()
     compression: Compression = Compression()
     docs: bool = False
+    asks_token: bool = False
+    asks_keys: bool = False
     tally: ExchangeTally = msgspec.field(default_factory=ExchangeTally)
 
     @property

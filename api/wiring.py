@@ -360,6 +360,8 @@ def _services(
         ),
         origin=Origin(shown(configuration.file) if configuration.file else None, configuration.warnings),
         docs=configuration.server.docs,
+        asks_token=bool(configuration.server.token),
+        asks_keys=bool(configuration.client_keys()),
     )
 
 

@@ -131,14 +131,15 @@ class Writing:
         return outcome
 
 
-async def _writing(
+async def writing(
     services: Use,
     request: Request,
     response: Response,
     context: Context,
     x_expected_position: Annotated[TextPosition | None, Header()] = None,
 ) -> Writing:
+    """The dependency of every route that writes."""
     return Writing(services, request, response, context, x_expected_position)
 
 
-Writes = Annotated[Writing, Depends(_writing)]
+Writes = Annotated[Writing, Depends(writing)]

@@ -3,17 +3,17 @@ completions is a stand-in: it is behind a seam of the front."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import msgspec
-from fastapi import FastAPI
 
 from api.app import make_app
 from api.background import Background
 from api.context_desk import Desk
+from api.description import DescribedApp
 from api.erasures import Erasures, Parts
 from api.front import Front
 from api.gate import Gate, GateSettings
@@ -27,6 +27,8 @@ from api.live_source import LiveSource
 from api.log_watcher import LogWatcher
 from api.memory_desk import MemoryDesk
 from api.memory_live import MemoryRequests
+from api.operation_kinds import kind_of
+from api.operation_refusals import refusals
 from api.rebuilds import Rebuilds
 from api.services import Health, Origin, RateSettings, Services
 from api.vacuums import Vacuums
@@ -105,7 +107,7 @@ class House(msgspec.Struct, frozen=True, eq=False):
 
     client: httpx.AsyncClient
     front: Front
-    app: FastAPI
+    app: DescribedApp
     chat: FakeChat
     log: EventLog
     appender: Appender
@@ -139,6 +141,24 @@ class House(msgspec.Struct, frozen=True, eq=False):
 
 def _redacted(text: str) -> str:
     return text.replace("sk-s3cret", "[redacted]")
+
+
+def _declared(app: DescribedApp) -> Callable[[httpx.Response], Awaitable[None]]:
+    """Whatever a test asks for: the OpenAPI document names the status that is answered."""
+
+    async def check(answer: httpx.Response) -> None:
+        method, path = answer.request.method.replace("HEAD", "GET"), answer.request.url.path
+        for route in app.described_routes:
+            if (
+                method in (route.methods or ())
+                and route.path_regex.match(path)
+                and answer.status_code not in (405, 500)
+            ):
+                known = {"200", *map(str, route.responses), *refusals(kind_of(route, method), guarded=True)}
+                assert str(answer.status_code) in known, f"{method} {path}: {answer.status_code} is not declared"
+                return
+
+    return check
 
 
 @asynccontextmanager
@@ -229,6 +249,8 @@ async def open_house(
             version="1.2.3",
             origin=Origin("~/config.toml", ("[mcp] has no effect yet",)),
             docs=docs,
+            asks_token=bool(gate and gate.token),
+            asks_keys=bool(gate and gate.client_keys),
         )
         app, chat = make_app(services), FakeChat()
         entrance = Gate(gate or GateSettings())
@@ -237,7 +259,8 @@ async def open_house(
             entrance, hub, handlers, stalled_s=stalled_s, patience_s=patience_s, max_messages=max_messages
         )
         front = Front(entrance, chat, app, live)
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST)
+        declared = {"response": [_declared(app)]}
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url=HOST, event_hooks=declared)
         await stack.enter_async_context(client)
         yield House(
             client,

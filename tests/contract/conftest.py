@@ -15,7 +15,7 @@ token = "{TOKEN}"
 client_keys = ["{CLIENT_KEY}"]
 max_body_bytes = 2000
 """
-_PRICED = """
+PRICED = """
 [models."demo/priced"]
 provider = "demo"
 model = "echo"
@@ -33,6 +33,7 @@ class Running:
         self.exchange = self.complete("demo/echo")
         self.complete("demo/fail")
         self.mask = self.masked()
+        self.description = self.client.get("/openapi.json").json()
 
     def session(self) -> int:
         """A new session, the active one from now on."""
@@ -149,7 +150,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with ProxyProcess(_PRICED) as proxy:
+    with ProxyProcess(PRICED) as proxy:
         found = Running(proxy)
         yield found
         found.client.close()
