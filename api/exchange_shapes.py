@@ -152,6 +152,10 @@ class ExchangeSummary(BaseModel):
 
 
 class Exchange(ExchangeSummary):
+    """`answer_ref` is the answer's first choice, `other_refs` are those of further ones."""
+
+    answer_ref: str | None
+    other_refs: list[str]
     received: MessageList
     sent: SentList
     diff: MsgDiff

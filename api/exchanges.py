@@ -1,7 +1,7 @@
 """Exchanges: what came in, what went upstream and how it ended (contract N18, N19)."""
 
 import sqlite3
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from annotated_types import Interval
@@ -13,6 +13,7 @@ from api.errors import ApiError
 from api.fields import FROM_TEXT, Offset, PathId, QueryId, QueryText
 from api.messages import difference
 from api.reading import PAST, Reads
+from api.refused_requests import RefusedRequests, refused_events, refused_page
 from api.services import Use
 from projections.exchange_lists import list_exchanges
 from projections.exchange_rows import ExchangeRow, Outcome
@@ -23,8 +24,11 @@ router = APIRouter(prefix="/api/exchanges", tags=["exchanges"], dependencies=PAS
 
 
 class ExchangeList(BaseModel):
+    """`refusals` where those were asked for, else null: they are no exchanges, and `total` counts them then."""
+
     exchanges: list[exchange_shapes.ExchangeSummary]
     total: int
+    refusals: list[RefusedRequests] | None = None
 
 
 class ExchangeRows(msgspec.Struct, frozen=True):
@@ -39,13 +43,19 @@ class ExchangeRows(msgspec.Struct, frozen=True):
 @router.get("")
 async def list_all(
     reads: Reads,
+    services: Use,
     session_id: QueryId = None,
-    outcome: Outcome | None = None,
+    outcome: Outcome | Literal["refused"] | None = None,
     model: QueryText = None,
     limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
 ) -> ExchangeList:
-    """Exchanges newest first; `model` is the name that went upstream: where there was a fallback, the last one."""
+    """Exchanges newest first; `model` is the name that went upstream: where there was a fallback, the last one. What
+    the proxy refused has no exchange: with `outcome=refused` it is told in `refusals`."""
+    if outcome == "refused":
+        events = await reads.run(refused_events, session_id)
+        found = await refused_page(services, events, model=model, limit=limit, offset=offset)
+        return ExchangeList(exchanges=[], total=found.total, refusals=found.rows)
     page = await reads.run(
         list_exchanges, session_id=session_id, outcome=outcome, model=model, limit=limit, offset=offset
     )

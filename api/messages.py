@@ -33,7 +33,8 @@ Content = Literal["preview", "full", "none"]
 
 
 class Messages(BaseModel):
-    """`exchange_id` is null where the session has had none; `total` and `tokens` are of the whole list."""
+    """`exchange_id` is null where the session has had none; `total` and `tokens` are of the whole list. `others` are
+    the further choices of the answer, where more than one was asked for: no part of the conversation."""
 
     session_id: int
     exchange_id: int | None
@@ -41,6 +42,7 @@ class Messages(BaseModel):
     messages: list[Msg]
     total: int
     tokens: int
+    others: list[Msg] = []
 
 
 class ListedExchange(msgspec.Struct, frozen=True):
@@ -66,7 +68,7 @@ async def messages(
     they went upstream."""
     found = await reads.run(listed_exchange, session_id, exchange_id)
     if found is None:
-        return Messages(session_id=session_id, exchange_id=None, view=view, messages=[], total=0, tokens=0)
+        return Messages(session_id=session_id, exchange_id=None, view=view, messages=[], total=0, tokens=0, others=[])
     answer = found.exchange.answer_ref if view == "received" else None
     refs = [*(found.sent if view == "sent" else found.received), *((answer,) if answer else ())]
     own = frozenset(found.received)
@@ -79,6 +81,10 @@ async def messages(
             each.origin = "assistant"
         elif each.ref not in own:
             each.origin = "proxy"
+    choices = found.exchange.other_refs if view == "received" else ()
+    others = await asyncio.to_thread(_shown, services, session_id, origin, choices, content, {})
+    for each in others:
+        each.origin = "assistant"
     return Messages(
         session_id=session_id,
         exchange_id=found.exchange.id,
@@ -86,6 +92,7 @@ async def messages(
         messages=every[offset : offset + limit],
         total=len(every),
         tokens=sum(each.tokens for each in every),
+        others=others,
     )
 
 

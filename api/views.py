@@ -109,6 +109,7 @@ def exchange(
     for step in fields["reduction"]["steps"]:
         step["refs"] = by_stage.get(step["stage"], [])
     fields["diff"] = diff
+    fields["answer_ref"], fields["other_refs"] = row.answer_ref, row.other_refs
     fields["received"] = {**_counts(row.received_count, row.received_tokens), "refs": received}
     fields["sent"] = {**_counts(row.sent_count, row.sent_tokens), "identical": row.sent_identical, "refs": sent}
     return exchange_shapes.Exchange.model_validate(fields)

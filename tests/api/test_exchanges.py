@@ -3,6 +3,7 @@
 from schema.exchanges import (
     ExchangeCompleted,
     ExchangeFailed,
+    ExchangeRefused,
     ExchangeStarted,
     MessageRefs,
     Resolution,
@@ -75,7 +76,7 @@ async def test_list_filters(house: House) -> None:
 async def test_one_with_refs_and_error(house: House) -> None:
     await filled(house)
     body = (await house.client.get("/api/exchanges/1")).json()
-    assert set(body) == {*EXCHANGE_KEYS, "diff"}
+    assert set(body) == {*EXCHANGE_KEYS, "diff", "answer_ref", "other_refs"}
     refs = ["a" * 64, "b" * 64]
     assert body["received"] == {"count": 2, "tokens": 30, "refs": refs}
     assert body["sent"] == {"count": 2, "tokens": 30, "refs": refs, "identical": True}
@@ -112,3 +113,27 @@ async def test_metrics_and_stats_of_the_session(house: House) -> None:
     assert done["content_preview"] == "p" * 100
     none = (await house.client.get("/api/sessions/1?metrics_limit=0")).json()
     assert none["recent_metrics"] == [] and none["memory"]["chat_tokens"] == 30
+
+
+async def test_refused_requests_are_told_with_their_count(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "s"})
+    shared = {"code": "rate_limit_exceeded", "tokens": 12, "limit": 40, "provider": "demo", "unit": "requests"}
+    for count, session_id, model in ((1, 1, "echo"), (7, 1, "echo"), (3, None, "other")):
+        await house.record(ExchangeRefused(count=count, session_id=session_id, model_sent=model, **shared))  # type: ignore[arg-type]
+
+    async def told(query: str) -> tuple[int, list[int]]:
+        body = (await house.client.get(f"/api/exchanges?outcome=refused{query}")).json()
+        assert body["exchanges"] == []
+        return body["total"], [row["count"] for row in body["refusals"]]
+
+    assert await told("") == (3, [3, 7, 1])
+    assert await told("&session_id=1") == (2, [7, 1])
+    assert await told("&model=other") == (1, [3])
+    assert await told("&limit=1&offset=1") == (3, [7])
+    assert await told("&at=3") == (1, [1])
+    (row,) = (await house.client.get("/api/exchanges?outcome=refused&model=other")).json()["refusals"]
+    assert row == {
+        **shared, "model_sent": "other", "count": 3, "session_id": None, "scope": None, "by": None, "position": 5,
+        "timestamp": row["timestamp"],
+    }  # fmt: skip
+    assert (await house.client.get("/api/exchanges")).json() == {"exchanges": [], "total": 0, "refusals": None}

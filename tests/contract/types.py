@@ -54,7 +54,7 @@ NOTATION = Notation(
         "Msg": '{index:int, ref, role, content:any, truncated:bool, tokens, pinned:bool, origin:"client"/"assistant"/'
         '"proxy", reduction:{stage, mask_hash:str?, tokens_before, tokens_after}?}',
         "Listed": f"{{{_EXCHANGE % ('', '')}}}",
-        "Exchange": f"{{{_EXCHANGE % (', refs', ', refs')}, diff:{_MSG_DIFF}}}",
+        "Exchange": f"{{{_EXCHANGE % (', refs', ', refs')}, diff:{_MSG_DIFF}, answer_ref:str?, other_refs}}",
         "EventSummary": f"{{{_SUMMARY}}}",
         "Event": f"{{{_EVENT}, changes:{{entity, field, before:any, after:any}}[],"
         " refs:{ref, role:str?, preview:str?, tokens}[]}",

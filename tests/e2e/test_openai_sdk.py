@@ -164,3 +164,42 @@ def test_errors_arrive_as_the_sdk_knows_them(client: OpenAI) -> None:
         )
     assert limited.value.response.headers["retry-after"] == "7"
     assert limited.value.response.json() == error
+
+
+_DELTAS: Any = (
+    {"index": 1, "delta": {"role": "assistant", "content": "second"}, "finish_reason": None},
+    {"index": 0, "delta": {"role": "assistant", "content": "first"}, "finish_reason": None},
+    {"index": 0, "delta": {}, "finish_reason": "stop"},
+    {"index": 1, "delta": {}, "finish_reason": "length"},
+)
+_TWO = "".join(f"data: {json.dumps({'model': 'm', 'choices': [each]})}\n\n" for each in _DELTAS) + "data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "how", "texts"),
+    [(False, plan(choices=2), ("echo: twice", "echo: twice")), (True, plan(raw_sse=_TWO), ("first", "second"))],
+)
+def test_several_choices_are_passed_recorded_and_shown(
+    client: OpenAI, proxy: ProxyProcess, stream: bool, how: dict[str, str], texts: tuple[str, str]
+) -> None:
+    completions = client.chat.completions.with_streaming_response
+    with completions.create(model="mock", messages=user("twice"), n=2, stream=stream, extra_headers=how) as raw:
+        assert raw.read()
+    exchange = proxy.finished(raw.headers["x-exchange-id"])
+    assert (exchange["outcome"], exchange["finish_reason"], len(exchange["other_refs"])) == ("completed", "stop", 1)
+    listed = proxy.get(f"/api/sessions/{exchange['session_id']}/messages", exchange_id=exchange["id"], content="full")
+    assert [message["ref"] for message in listed["others"]] == exchange["other_refs"]
+    assert listed["messages"][-1]["ref"] == exchange["answer_ref"]
+    assert (listed["messages"][-1]["content"], listed["others"][0]["content"]) == texts
+    assert (listed["others"][0]["origin"], listed["total"]) == ("assistant", 2)
+
+
+def test_parameters_of_the_answers_form_pass_untouched(client: OpenAI, mock: MockProcess) -> None:
+    schema = {"name": "answer", "strict": True, "schema": {"type": "object", "properties": {}, "required": []}}
+    asked: Any = {
+        "response_format": {"type": "json_schema", "json_schema": schema}, "logprobs": True, "top_logprobs": 3, "n": 2,
+        "seed": 7, "logit_bias": {"50256": -100}, "stop": ["END"],
+    }  # fmt: skip
+    client.chat.completions.create(model="mock", messages=user("in a form"), **asked)
+    body = json.loads(mock.report("_last")["body"])
+    assert {name: body[name] for name in asked} == asked
