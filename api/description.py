@@ -57,6 +57,7 @@ _REFUSED = (
     (404, "There is no such model", "The model none does not exist.", "model_not_found", "model"),
     (413, "The body is too large", "The body is larger than 20971520 bytes.", "request_too_large", None),
     (415, "The body is not sent as JSON", "Send the body as application/json.", "unsupported_media_type", None),
+    (422, "It has no past", "This address has no past: it does not take `at`.", "at_not_supported", None),
     (429, "A limit allows no more now", "40 requests a minute are allowed.", "rate_limit_exceeded", None),
     (502, "The provider gave no answer", "The provider cannot be reached.", "upstream_unreachable", None),
     (504, "The provider took too long", "No byte within the read timeout.", "upstream_timeout", None),
