@@ -10,9 +10,9 @@ _WAITS = "x-min-position"
 
 def before_call(context: object, case: Any, kwargs: object) -> None:
     """A position that is not there yet is waited for: two seconds for each such request."""
-    given = (case.headers or {}).get(_WAITS)
-    if given is not None and str(given).isdigit():
-        case.headers[_WAITS] = "0"
+    for name, given in list((case.headers or {}).items()):
+        if name.lower() == _WAITS and str(given).isdigit():
+            case.headers[name] = "0"
 
 
 def no_bug(ctx: object, response: Any, case: object) -> None:
