@@ -1,5 +1,7 @@
 """The FastAPI application: everything that is no completion."""
 
+import asyncio
+
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import Route
@@ -44,7 +46,6 @@ from api import (
 )
 from api.description import DescribedApp, Guard
 from api.services import Services
-from api.shapes import Refused
 from api.static_segments import guards
 from dashboard.pages import mount_pages
 
@@ -98,7 +99,6 @@ def make_app(services: Services) -> DescribedApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={status: {"model": Refused, "description": "Refused"} for status in (422, "default")},
     )
     app.state.services = services
     own = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
@@ -113,4 +113,5 @@ def make_app(services: Services) -> DescribedApp:
 
 
 async def _description(request: Request) -> Response:
-    return Response(request.app.described(), media_type="application/json")
+    body = await asyncio.to_thread(request.app.described)  # made once: a second of work that must hold up nobody
+    return Response(body, media_type="application/json")

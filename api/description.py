@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from api.operation_headers import answer_headers, parameters
 from api.operation_kinds import Kind, kind_of
 from api.operation_refusals import examples as refusal_examples
 from api.operation_refusals import refusals
+from api.shapes import Refused
 from proxy.openai_errors import error_body
 
 _MESSAGE = {
@@ -63,6 +65,7 @@ _REFUSED = (
     (504, "The provider took too long", "No byte within the read timeout.", "upstream_timeout", None),
 )
 _GENERAL = ("422", "default")  # what FastAPI describes without looking
+_UNUSED = ("HTTPValidationError", "ValidationError")
 _SCHEMES = {
     "bearer": {
         "type": "http",
@@ -133,6 +136,11 @@ class DescribedApp(FastAPI):
 
     described_routes: Sequence[APIRoute] = ()
     guard = Guard()
+    _described: bytes | None = None
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._making = Lock()
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -143,6 +151,11 @@ class DescribedApp(FastAPI):
                 fill(operation, examples.get(kind.key, Example()))
             for path in CHAT_PATHS:
                 document["paths"][path] = {"post": _completion(path, examples, guarded=self.guard.openai)}
+            schemas = document["components"]["schemas"]
+            document["components"]["schemas"] = {
+                **{name: each for name, each in schemas.items() if name not in _UNUSED},
+                "Refused": Refused.model_json_schema(),
+            }
             document["components"]["securitySchemes"] = _SCHEMES
             document["components"]["examples"] = _used(refusal_examples(), document["paths"])
             self.openapi_schema = document
@@ -150,11 +163,10 @@ class DescribedApp(FastAPI):
 
     def described(self) -> bytes:
         """The document as it is sent, made once."""
-        if self._described is None:
-            self._described = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
-        return self._described
-
-    _described: bytes | None = None
+        with self._making:
+            if self._described is None:
+                self._described = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+            return self._described
 
     def _operations(self, document: dict[str, Any]) -> Iterator[tuple[Kind, dict[str, Any]]]:
         for route in self.described_routes:

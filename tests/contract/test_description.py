@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.processes import ROOT, MockProcess, ProxyProcess, config_for
@@ -25,6 +26,7 @@ def test_the_description_holds(tmp_path: Path) -> None:
     mock = MockProcess()
     try:
         with ProxyProcess(config_for(mock.base_url)) as proxy:
+            httpx.get(f"{proxy.url}/openapi.json", timeout=60)  # made now: the program waits for ten seconds only
             program = Path(sys.executable).with_name("st")
             done = subprocess.run(
                 [
