@@ -28,6 +28,7 @@ from schema.lock import DirectoryLockedError
 from schema.migrations import NewerLogError, OlderLogError
 from schema.registry import UnknownEventTypeError
 from schema.sealing import SealError
+from schema.standing import UnfitDirectoryError
 from schema.unreadable import UnreadableEventError
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
@@ -35,6 +36,7 @@ USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
 _UNUSABLE = (
     NewerLogError,
     OlderLogError,
+    UnfitDirectoryError,
     StoreUnavailableError,
     UnavailableError,
     UnreadableEventError,
@@ -113,6 +115,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port to listen on, 0 for a free one (default 8000)")
     _add_places(parser)
+    parser.add_argument(
+        "--without-keys", action="store_true", help="go on without keys.sqlite: what it sealed is not readable any more"
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-format", default="text", choices=("text", "json"), help="of our own log, to stderr")
     parser.set_defaults(run=_later("cli_serve"))

@@ -1,6 +1,7 @@
 """`chronoproxy backup` and `chronoproxy restore`."""
 
 import argparse
+import sqlite3
 import time
 from pathlib import Path
 
@@ -47,9 +48,9 @@ def restore(arguments: argparse.Namespace) -> int:
         return _DIFFERENT
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with DirectoryLock(directory):
-        head = head_of(directory)
-        if head is not None and not arguments.accept_head:
-            text = f"{directory} holds a log up to event {head:,}, the copy ends at event {found.to:,}"
+        held = _held(directory)
+        if held is not None and not arguments.accept_head:
+            text = f"{directory} holds {held}, the copy ends at event {found.to:,}"
             raise UsageError(f"{text}; say --accept-head to put it in the place of that one")
         aside = directory / f"before-restore-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         take_back(backup, directory, aside)
@@ -61,3 +62,12 @@ def restore(arguments: argparse.Namespace) -> int:
         if kept is not None:
             line(f"what was there is in {kept}: it still holds everything, delete it when it is not needed")
     return _OK
+
+
+def _held(directory: Path) -> str | None:
+    """What a copy would take the place of, None where nothing is there."""
+    try:
+        head = head_of(directory)
+    except sqlite3.Error:
+        return "a log that cannot be read"
+    return None if head is None else f"a log up to event {head:,}"

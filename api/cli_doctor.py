@@ -18,12 +18,13 @@ from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.disk import disk_of
 from projections import tracking
 from projections.catalogue import PROJECTIONS
-from projections.store import FORMAT
+from projections.store import FORMAT, reached
 from proxy.environment_proxy import origin_of
 from proxy.providers import Provider
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.migrations import NewerLogError, OlderLogError, read_only_uri
+from schema.standing import UnfitDirectoryError, standing
 from schema.verification import Verifier
 
 _LAST_EVENTS = 10_000
@@ -90,6 +91,15 @@ def _directory(path: Path) -> Iterator[Finding]:
 
 
 def _log(path: Path) -> Iterator[Finding]:
+    try:
+        for text in standing(path, seen=reached(path / "read.sqlite")).told():
+            yield Finding("fail", "event log", text)
+    except UnfitDirectoryError as error:
+        yield Finding("fail", "event log", str(error))
+        return
+    except _UNREADABLE as error:
+        yield Finding("fail", "event log", f"cannot be read: {error}")
+        return
     if not (path / "events.sqlite").exists():
         yield Finding("ok", "event log", "none yet")
         return
@@ -125,6 +135,11 @@ def _tables(path: Path, head: int) -> Finding:
     outdated += [each.name for each in PROJECTIONS if each.name in tracked and tracked[each.name].ddl != each.ddl]
     if outdated:
         return Finding("warn", "read tables", f"outdated, the next start builds them anew: {', '.join(outdated)}")
+    ahead = max((row.position for row in tracked.values()), default=0)
+    if ahead > head:
+        return Finding(
+            "fail", "read tables", f"at event {ahead:,}, where the log ends at event {head:,}: it lost its end"
+        )
     behind = head - min(row.position for row in tracked.values())
     if behind > _LAST_EVENTS:
         return Finding("warn", "read tables", f"{behind:,} events behind the log")

@@ -9,11 +9,12 @@ from api.cli_places import data_directory
 from api.cli_server import ask
 from projections.catalogue import PROJECTIONS
 from projections.rebuilding import PoisonedRebuildError, build, checksum_text, checksums, new_path, put_in_place
-from projections.store import open_store
+from projections.store import open_store, reached
 from schema.appends import StoreUnavailableError
 from schema.keys import KeyStore
 from schema.lock import DirectoryLock, DirectoryLockedError
 from schema.log import EventLog
+from schema.standing import standing
 
 _OK, _DIFFERENT = 0, 1
 _SAID = {
@@ -48,9 +49,11 @@ def _by_server(arguments: argparse.Namespace, locked: str) -> int:
 
 def _rebuild(arguments: argparse.Namespace, directory: Path) -> int:
     path, begun = directory / "read.sqlite", time.monotonic()
+    found = standing(directory, seen=reached(path))
     keys = KeyStore(directory / "keys.sqlite")
     log = EventLog(directory / "events.sqlite", keys)
     try:
+        _require_a_log(path, log)
         before = _checksums_before(path, log)
         built = build(new_path(path), PROJECTIONS, log, progress("rebuilding"))
         put_in_place(built.path, path)
@@ -71,12 +74,23 @@ def _rebuild(arguments: argparse.Namespace, directory: Path) -> int:
         line(f"{built.position:,} events applied in {took_ms:,} ms; {_SAID[equal]}")
         for name in changed:
             line(f"  changed: {name}")
+        for text in found.told():
+            line(text)
     return _DIFFERENT if equal is False else _OK
+
+
+def _require_a_log(path: Path, log: EventLog) -> None:
+    """Tables of events are not emptied because their log is. Raises StoreUnavailableError."""
+    seen = reached(path)
+    if seen is not None and not log.head():
+        text = f"its log holds no event, its read tables had reached event {seen.position:,}"
+        raise StoreUnavailableError(f"{text}: put events.sqlite and keys.sqlite back from a backup")
 
 
 def _checksums_before(path: Path, log: EventLog) -> dict[str, str] | None:
     """Of tables that stand at the head of the log; None of others, which could not be the same."""
-    if not path.exists():
+    seen = reached(path)
+    if seen is None or seen.position > log.head():
         return None
     store = open_store(path, PROJECTIONS, log)
     store.close()

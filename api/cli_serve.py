@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     raise_limit()
     with DirectoryLock(configuration.data_dir) as lock, asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
-            runner.run(_run(configuration, lock))
+            runner.run(_run(configuration, lock, without_keys=arguments.without_keys))
         except asyncio.CancelledError:  # it was asked to stop before it served
             _log.info("stopped before it was ready")
     return 0
@@ -46,12 +46,12 @@ def _stop_early() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-async def _run(configuration: Configuration, lock: DirectoryLock) -> None:
+async def _run(configuration: Configuration, lock: DirectoryLock, *, without_keys: bool) -> None:
     _stop_early()
     listener = bind(configuration.server.host, configuration.server.port)
     url = url_of(listener)
     with listener:
-        async with application(configuration, configuration.data_dir) as app:
+        async with application(configuration, configuration.data_dir, without_keys=without_keys) as app:
             lock.note(f"the process that serves {url}")
             _say(f"Chronoproxy listening on {url}")
             _say(f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}")

@@ -103,7 +103,7 @@ async def health(services: Use, context: Context) -> Health:
     """Alive: this process answers. Who sends no credentials does not see the session."""
     state = _state(services)
     row, error = await _active(services)
-    trouble = "; ".join(filter(None, (*_trouble(state.checks), error))) or None
+    trouble = "; ".join(filter(None, (*_trouble(state.checks), error, *services.health.lost))) or None
     known = services.catalogue
     label = (row.provider, row.model) if row is not None else (services.default_provider, services.default_model)
     return Health(

@@ -35,8 +35,10 @@ from schema.log import EventLog
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the parts are, asked anew at each call. `writer_trouble` is None while all is well."""
+    """How the parts are, asked anew at each call. `writer_trouble` is None while all is well, `lost` is what was found
+    to be missing at the start."""
 
+    lost: tuple[str, ...] = ()
     writer_trouble: Callable[[], str | None]
     projections: Callable[[], list[ProjectionStatus]]
     ready: Callable[[], bool]

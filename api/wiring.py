@@ -1,6 +1,7 @@
 """The composition root: every part is made here, once, and gets what it needs as arguments."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,13 +41,13 @@ from api.wiring_telemetry import TelemetryFeed, telemetry
 from chronoproxy import __version__
 from commands.handling import CommandHandler
 from commands.prices import AdoptPriceBook
-from commands.recovery import interrupt_open_exchanges
+from commands.recovery import interrupt_open_exchanges, tell_of_lost_end
 from commands.workspace import RecordConfiguration
 from context.tokens import SplintrCounter
 from gateway.gateway import Gateway
 from projections.catalogue import PROJECTIONS
 from projections.runner import Runner
-from projections.store import ReadPool, open_store
+from projections.store import ReadPool, open_store, reached
 from projections.waiting import Waiter
 from projections.words import Words
 from proxy.aiohttp_upstream import AiohttpUpstream
@@ -79,6 +80,9 @@ from schema.idempotency import HOUR_MS
 from schema.keys import KeyStore
 from schema.log import EventLog
 from schema.recorded import Metadata
+from schema.standing import standing
+
+_log = logging.getLogger("chronoproxy")
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -93,15 +97,19 @@ class Store(msgspec.Struct, frozen=True):
     keys: KeyStore
     read_path: Path
     hub: Hub
+    lost: tuple[str, ...] = ()
 
 
 @asynccontextmanager
-async def application(configuration: Configuration, directory: Path) -> AsyncIterator[ASGIApp]:
-    """The application over a data directory that this process has locked. Serves from the moment it is entered."""
+async def application(
+    configuration: Configuration, directory: Path, *, without_keys: bool = False
+) -> AsyncIterator[ASGIApp]:
+    """The application over a data directory that this process has locked. Serves from the moment it is entered;
+    `without_keys` also where no key is there. Raises UnfitDirectoryError."""
     async with AsyncExitStack() as stack:
         catalogue = configuration.catalogue()
         feed = telemetry(configuration)
-        store = await _store(stack, configuration, catalogue, feed)
+        store = await _store(stack, configuration, catalogue, feed, without_keys=without_keys)
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
@@ -156,11 +164,23 @@ async def write_side(configuration: Configuration) -> AsyncIterator[Store]:
 
 
 async def _store(
-    stack: AsyncExitStack, configuration: Configuration, catalogue: Catalogue, feed: TelemetryFeed | None
+    stack: AsyncExitStack,
+    configuration: Configuration,
+    catalogue: Catalogue,
+    feed: TelemetryFeed | None,
+    *,
+    without_keys: bool = False,
 ) -> Store:
     directory, secrets = configuration.data_dir, configuration.secrets()
+    found = await asyncio.to_thread(
+        standing, directory, seen=reached(directory / "read.sqlite"), without_keys=without_keys
+    )
+    for text in found.told():
+        _log.warning("%s", text)
     keys = KeyStore(directory / "keys.sqlite")
     stack.callback(keys.close)
+    if found.lost_end is not None:
+        keys.lost_head(found.lost_end.noted)
     log = EventLog(directory / "events.sqlite", keys)
     stack.callback(log.close)
     read_path = directory / "read.sqlite"
@@ -181,7 +201,9 @@ async def _store(
     stack.push_async_callback(appender.close)
     appender.start(runner.feed, *([feed.committed] if feed is not None else []))
     runner.start()
-    return Store(log, appender, CommandHandler(log, appender), reads, runner, waiter, keys, read_path, hub)
+    await tell_of_lost_end(found.lost_end, appender)
+    handler = CommandHandler(log, appender)
+    return Store(log, appender, handler, reads, runner, waiter, keys, read_path, hub, tuple(found.told()))
 
 
 async def _chat(
@@ -313,6 +335,7 @@ def _services(
     gateway: Gateway,
 ) -> Services:
     health = Health(
+        lost=store.lost,
         writer_trouble=lambda: store.appender.trouble,
         projections=store.runner.status,
         ready=lambda: store.runner.ready,

@@ -170,10 +170,10 @@ class CommandHandler:
         self.state = workspace.initial_state()
         self.ledgers = ledgers.initial_state()
         self._shelf: memory_shelf.Shelf | None = None  # what is remembered; None until it is needed
-        self._last_memory_id = 0
+        self._last_memory_id = log.given()
         self._memories_in_flight = 0
         self._reload()
-        self._next_decision_id = self.state.last_decision_id + 1
+        self._next_decision_id = max(self.state.last_decision_id, log.given()) + 1
 
     def subscribe(self, listener: Listener) -> None:
         """It is called with what `execute` has appended, once that is committed and before anybody is told."""

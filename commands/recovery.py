@@ -1,11 +1,21 @@
-"""At a start: exchanges that the log holds open belong to a process that is gone."""
+"""At a start: exchanges that the log holds open belong to a process that is gone, and a log may have lost its end."""
 
 from commands import exchanges
+from commands.workspace import STREAM
 from schema.appending import Appender
 from schema.appends import Append
 from schema.exchanges import ExchangeInterrupted, ExchangeStarted, Timings, Usage
 from schema.log import EventLog
 from schema.recorded import Metadata, NewEvent, Recorded
+from schema.standing import LostEnd
+
+
+async def tell_of_lost_end(lost: LostEnd | None, appender: Appender) -> None:
+    """The log says itself what it has lost. Raises StoreUnavailableError."""
+    gap = lost.gap() if lost is not None else None
+    if gap is not None:
+        event = NewEvent(STREAM, gap)
+        await appender.append(Append(events=(event,), metadata=Metadata(actor="system"), durable=True))
 
 
 async def interrupt_open_exchanges(log: EventLog, appender: Appender) -> int:

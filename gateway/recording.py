@@ -12,7 +12,7 @@ from gateway.masking import Original
 from gateway.tools import Caller
 from projections.waiting import ProjectionLagError, Waiter
 from schema.appending import Appender
-from schema.appends import Append, StoreUnavailableError
+from schema.appends import Append, KeyMissingError, StoreUnavailableError
 from schema.blobs import content_ref
 from schema.recorded import Body, Metadata
 
@@ -54,11 +54,11 @@ class Recorder:
 
     async def now(self, command: Command, caller: Caller) -> int | None:
         """The position of the last event once it is committed, and shown where it has masked something; None where the
-        log does not take it in time."""
+        log does not take it, or not in time."""
         future = self._appender.append(_append(command, caller))
         try:
             committed = await asyncio.wait_for(asyncio.shield(future), _PATIENCE_S)
-        except (TimeoutError, StoreUnavailableError):
+        except (TimeoutError, StoreUnavailableError, KeyMissingError):
             return None
         position = committed.positions[-1]
         if self._waiter is not None and isinstance(command, RecordMcpCall) and command.masked:

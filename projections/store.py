@@ -19,6 +19,8 @@ from projections import tracking
 from projections.declaration import Log, Projection
 from projections.trouble import is_environmental
 from projections.unreadable import UNREADABLE, can_be_read_now
+from schema.keys import NotedHead
+from schema.migrations import read_only_uri
 from schema.private import make_private
 
 FORMAT = 2  # of the tracking tables; kept as the file's user_version
@@ -95,6 +97,18 @@ def _check(db: sqlite3.Connection, *, pages: bool) -> None:
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone() if pages else ("ok",)
     if verdict != "ok":
         raise UnusableFileError("the file is damaged")
+
+
+def reached(path: Path) -> NotedHead | None:
+    """The last event that the tables of a file have applied, noted when the file was written last. None where there are
+    none that can be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
+            row = db.execute(f"SELECT position, hash FROM {tracking.POSITIONS} ORDER BY position DESC").fetchone()
+        noted_at = max(each.stat().st_mtime_ns for each in path.parent.glob(f"{path.name}*")) // 1_000_000
+        return NotedHead(row[0], bytes.fromhex(row[1]), noted_at, missing=False) if row and row[0] else None
+    except (sqlite3.Error, OSError, ValueError):
+        return None
 
 
 class Read(msgspec.Struct, Generic[T], frozen=True):

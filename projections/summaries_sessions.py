@@ -65,6 +65,8 @@ def _repriced(event: RepricedFrom, _: str) -> tuple[str, Words]:
 
 
 def _recording_gap(event: RecordingGap, _: str) -> tuple[str, Words]:
+    if event.upto is not None:
+        return f"{event.count:,} events are lost: the log had reached event {event.upto:,}", ()
     return f"{event.count:,} events were not recorded: the log could not be written", ()
 
 

@@ -6,6 +6,7 @@ hash of its last event, so that rows of another log (a restored backup, or a log
 power) are recognised.
 """
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from sqlite_utils import Database
 
 from projections.declaration import Log, Projection
 
+_log = logging.getLogger("chronoproxy.projections")
 TABLE, POSITIONS = "tracking", "positions"
 
 
@@ -35,6 +37,9 @@ def prepare(db: sqlite3.Connection, projections: Sequence[Projection], log: Log)
     with schema.atomic():
         _create(schema)
         tracked = read_all(db)
+        last, head = max((row.position for row in tracked.values()), default=0), log.head()
+        if last > head:
+            _log.warning("the read tables had reached event %d, the log ends at event %d: made anew", last, head)
         there = set(schema.table_names())
         for row in tracked.values():
             if not (_usable(row, declared.get(row.name), log) and there.issuperset(row.tables.split())):

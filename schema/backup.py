@@ -70,9 +70,10 @@ def examine(backup: Path) -> Verification:
 
 
 def head_of(directory: Path) -> int | None:
-    """The last event of the log that a directory holds, None where it holds none."""
+    """The last event of the log that a directory holds, None where it holds none. Raises sqlite3.Error where it cannot
+    be read."""
     path = directory / NAMES[0]
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return None
     with closing(sqlite3.connect(read_only_uri(path), uri=True)) as db:
         row = db.execute("SELECT max(position) FROM events").fetchone()

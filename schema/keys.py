@@ -138,6 +138,13 @@ class KeyStore:
         """What was remembered is not in the log: keep it as evidence."""
         self._write(("UPDATE heads SET missing = 1 WHERE position = ?", (position,)))
 
+    def lost_head(self, head: NotedHead) -> None:
+        """Something else remembers an event that is not in the log: keep it as evidence."""
+        self._write(
+            ("DELETE FROM heads WHERE position = ? AND hash = ?", (head.position, head.hash)),
+            ("INSERT INTO heads VALUES (?, ?, ?, 1)", (head.position, head.hash, head.noted_at)),
+        )
+
     def noted_heads(self) -> list[NotedHead]:
         """The last event that was seen, and every one that went missing; by position."""
         with self._lock:

@@ -26,6 +26,7 @@ from schema.sealing import Sealer
 from schema.unreadable import NO_UTF8, UNDECODABLE, Unreadable, escaped, why
 
 _BATCH = 2_000
+_GIVEN_SINCE = 1_000
 _COLUMNS = len(COLUMNS.split(","))
 
 
@@ -117,10 +118,17 @@ class EventLog:
         query = f"SELECT MAX(position) FROM events WHERE type IN ({','.join('?' * len(types))}){about}"
         return self._number(query, values)
 
+    def given(self) -> int:
+        """Ids up to this may have been given by events that are lost, 0 where none is known to be. Each id takes an
+        event, and some came after the last event that was noted."""
+        head = self.head()
+        lost = [each.position for each in self.keys.noted_heads() if each.missing or each.position > head]
+        return max(lost) + _GIVEN_SINCE if lost else 0
+
     def max_id(self, column: Literal["session_id", "exchange_id"]) -> int:
-        """The highest id that the log holds, 0 for none."""
+        """The highest id that the log holds, or has lost; 0 for none."""
         where = " WHERE type = 'ExchangeStarted'" if column == "exchange_id" else " WHERE session_id IS NOT NULL"
-        return self._number(f"SELECT MAX({column}) FROM events{where}", ())
+        return max(self._number(f"SELECT MAX({column}) FROM events{where}", ()), self.given())
 
     def open_exchanges(self) -> list[Recorded]:
         """The ExchangeStarted of every exchange that has no terminal event."""

@@ -20,6 +20,15 @@ class NoKeyError(SealError):
     """The session has no key: it was destroyed or lost, and none is made in its place."""
 
 
+def opens(key: bytes, sealed: bytes) -> bool:
+    """Whether it is the key that these bytes were sealed with."""
+    try:
+        AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+    except (InvalidTag, ValueError):
+        return False
+    return True
+
+
 class Sealer:
     """Seals and opens bytes for a session. Random nonces, because a counter would repeat after a failed commit.
 

@@ -33,11 +33,13 @@ class ConfigurationLoaded(Event, frozen=True, kw_only=True):
 
 class RecordingGap(Event, frozen=True, kw_only=True):
     """`count` facts of exchanges are not in the log: it could not be written, and too many waited. `from` and `to` are
-    when the first and the last of them were given up, in milliseconds since the epoch."""
+    when the first and the last of them were given up, in milliseconds since the epoch. With `upto` the log itself had
+    lost its end: it had reached the event of that position, and `from` is the time of the last one that was left."""
 
     from_: int = msgspec.field(name="from")
     to: int
     count: int
+    upto: int | None = None
 
 
 class ReadModelRebuilt(Event, frozen=True, kw_only=True):

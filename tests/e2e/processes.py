@@ -59,8 +59,8 @@ class ProxyProcess:
         self.url = ""
         self.log = self.directory / "stderr.log"
 
-    def start(self, port: int = 0) -> "ProxyProcess":
-        arguments = ["serve", "--port", str(port), "--data-dir", str(self.data)]
+    def start(self, port: int = 0, *more: str) -> "ProxyProcess":
+        arguments = ["serve", "--port", str(port), "--data-dir", str(self.data), *more]
         if self._config.exists():
             arguments += ["--config", str(self._config)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(self.directory)}

@@ -163,3 +163,15 @@ async def test_without_contents_nothing_is_kept_and_so_nothing_shortened(house: 
     assert caught.value.raw["data"] == "x" * 9_000
     (failed,) = await rig.events()
     assert isinstance(failed, McpCallFailed) and failed.arguments is None and failed.arguments_hash is not None
+
+
+async def test_a_call_goes_on_where_its_key_is_lost(house: House) -> None:
+    rig = Rig(house)
+    call = {"name": "a", "arguments": {"key": 1}}
+    await rig.gateway.call("failing", "tools/call", call, CALLER)
+    (recorded,) = await rig.events()
+    house.log.keys.destroy(recorded.session_id)
+    house.log.sealer.forget(recorded.session_id)
+    assert await rig.gateway.call("failing", "tools/call", call, CALLER) == {"content": []}
+    assert len(await rig.events()) == 1
+    assert house.log.keys.key(recorded.session_id) is None

@@ -127,6 +127,7 @@ SPECS = (
             ContentRetrieved(session_id=3, hash="0123456789abcdef0123", retrieved_by="user"),
             SanitizerDisabled(),
             SanitizerEnabled(),
+            RecordingGap(from_=1, to=2, count=4, upto=1_234),
         ),
         select=_SUMMARIES,
         rows=[
@@ -145,6 +146,7 @@ SPECS = (
             (13, 3, None, "masked content 0123456789abcdef retrieved by the user"),
             (14, None, None, "sanitizer switched off"),
             (15, None, None, "sanitizer switched on"),
+            (16, None, None, "4 events are lost: the log had reached event 1,234"),
         ],
     ),
     Spec(
