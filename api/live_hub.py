@@ -150,6 +150,9 @@ class Hub:
             await self._give_up("too_much_at_once", self._pending)
             return
         events, self._pending = self._pending[:_EVENTS], self._pending[_EVENTS:]
+        if not self._begun:
+            self._position = max(self._position, events[-1].position)  # who is about to begin reads on up to here
+            return
         feed = any(client.feed for client in self._clients)
         try:
             batch = await self._source.batch(events, feed=feed)

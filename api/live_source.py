@@ -22,15 +22,17 @@ class LiveSource:
         self, reads: ReadPool, log: EventLog, catalogue: Catalogue, redact: Callable[[str], str] = str
     ) -> None:
         self._reads, self._log, self._catalogue, self._redact = reads, log, catalogue, redact
-        self._page = asyncio.Semaphore(1)  # of two that read the tables, one is left for requests
+        self._turn = asyncio.Semaphore(1)  # of those who begin: however many they are, requests need not wait for them
 
     async def head(self) -> int:
         """Of the read tables."""
-        return (await self._reads.run(_nothing)).at
+        async with self._turn:
+            return (await self._reads.run(_nothing)).at
 
     async def first(self) -> Batch:
         """What a page begins with: the active session, where there is one. All up to `last` is in it."""
-        read = await self._reads.run(active_rows, _INIT_METRICS)
+        async with self._turn:
+            read = await self._reads.run(active_rows, _INIT_METRICS)
         told = () if read.value is None else (init(read.value, self._catalogue, read.at, limit=_INIT_METRICS),)
         return Batch(told, read.at, read.at)
 
@@ -42,7 +44,7 @@ class LiveSource:
 
     async def page(self, after: int, upto: int, *, limit: int, feed: bool) -> Batch:
         """What is told of the next `limit` events, as `batch`. One after the other, whoever asks."""
-        async with self._page:
+        async with self._turn:
             events = await asyncio.to_thread(self._log.read, after, upto=upto, limit=limit)
             if not events:
                 raise LookupError(f"event {after + 1} is not in the log")

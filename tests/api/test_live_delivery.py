@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Origin
 
 from api.live_client import LiveClient
+from api.live_frames import Batch
+from api.live_source import LiveSource
 from schema.registry import Event
 from schema.sessions import SessionRenamed
 from schema.workspace import AutoSessionDisabled, AutoSessionEnabled
@@ -201,6 +204,31 @@ async def test_many_clients_share_what_is_written_and_requests_come_between(hous
     assert all(one is other for wire in wires for one, other in zip(wire.written, wires[0].written, strict=True))
     assert len(wires[0].written) < 10
     assert turns[0] >= 7
+
+
+async def test_what_cannot_be_read_is_read_anew_and_what_follows_is_told(
+    house: House, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: LiveSource, *__: object, **___: object) -> Batch:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async with page(address) as client:
+        await client.nothing_more()
+        with monkeypatch.context() as patched:
+            patched.setattr(LiveSource, "batch", broken)
+            await house.record(*toggles(3), stream="workspace")
+            told = await client.next()
+            assert (told["type"], told["reason"], told["position"]) == ("resync", "not_readable", 3)
+        await house.record(*toggles(1), stream="workspace")
+        assert (await client.next())["position"] == 4
+    for method, query in (("first", ""), ("head", "?after=1"), ("batch", "?after=1")):
+        with monkeypatch.context() as patched:
+            patched.setattr(LiveSource, method, broken)
+            async with page(address, query) as client:
+                with pytest.raises(ConnectionClosed) as closed:
+                    await client.next()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1011
 
 
 async def test_a_handshake_that_is_refused_is_no_error_of_ours(address: str, caplog: pytest.LogCaptureFixture) -> None:
