@@ -100,6 +100,12 @@ def completion_text(answer: Answer) -> str:
     return "\n".join(text for message in messages for text in _texts(decode_message(mended(message))) if text)
 
 
+def is_readable(content_encoding: str | None) -> bool:
+    """Whether `decoded` gives the text itself."""
+    encoding = (content_encoding or "identity").strip().lower()
+    return encoding == "identity" or encoding in _WINDOW_BITS
+
+
 def decoded(data: bytes, content_encoding: str | None) -> bytes:
     """`data`, maybe cut short, without its gzip or deflate encoding, at most MAX_INFLATED bytes of it; what another
     encoding hides stays as it is."""

@@ -19,6 +19,7 @@ from proxy.headers import client_headers
 from proxy.intake import ClientGoneError, Headers, Receive, Send, WhenGone, read_body
 from proxy.leaving import Departure
 from proxy.limiter import Limiter
+from proxy.long_answers import End
 from proxy.openai_errors import LimitRefusal, Refusal, error_body, error_event, upstream_error_text
 from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
 from proxy.rate import RequestRate
@@ -247,7 +248,7 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
     ending.form, ending.content_encoding = ("sse" if is_sse else "json"), heads.get("content-encoding")
     ending.upstream_request_id = heads.get("x-request-id")
     plain = ending.content_encoding in (None, "identity")
-    stream = SseStream(withhold_usage=passing.injected) if is_sse and plain else None
+    stream = ending.stream = SseStream(withhold_usage=passing.injected) if is_sse and plain else None
     kept: list[bytes] = []
     room = _KEPT_ANSWER if answer.status < 400 else _KEPT_ERROR
     try:
@@ -260,8 +261,11 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
             if room > 0:
                 kept.append(chunk)
                 room -= len(chunk)
+            else:
+                ending.end = ending.end or End()
+                ending.end.add(chunk)
             out = stream.feed(chunk) if stream is not None else chunk
-            if stream is not None and stream.done and ending.kind != "completed":
+            if stream is not None and stream.done and ending.kind != "completed" and stream.last_error() is None:
                 ending.kind, ending.data = "completed", b"".join(kept)
                 passing.answered(passing.running, ending)
             if answer.complete:  # its end goes out with it
@@ -289,7 +293,7 @@ async def _pass_answer(passing: Pass, answer: UpstreamAnswer, *, context_limit: 
 
 
 def _come_to_an_end(ending: Ending, status: int, kept: list[bytes]) -> None:
-    if status < 400:
+    if 200 <= status < 300:
         ending.kind = "completed"
         return
     ending.kind = "failed"

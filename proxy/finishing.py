@@ -10,11 +10,13 @@ from typing import Any, Literal
 import msgspec
 
 from commands import exchanges
-from proxy.answers import Answer, answer_from_json, answer_from_sse, completion_text, decoded
+from proxy.answers import MAX_INFLATED, Answer, answer_from_json, answer_from_sse, completion_text, decoded
 from proxy.beginning import Recording
 from proxy.chains import ChainIndex
 from proxy.facts import FactsCache
+from proxy.long_answers import KEPT_END, End, head_of
 from proxy.memory import SessionMemories
+from proxy.outcomes import Fault, fault_of_body, fault_of_stream
 from proxy.running import Kind, Registry, Running
 from proxy.sse import SseStream
 from proxy.usage import Estimate, bounded_raw, parse_usage, usage_of_json
@@ -36,6 +38,8 @@ from schema.recorded import Body, NewEvent
 
 MAX_ERROR_TEXT = 2_000  # characters
 _MAX_TIER = 64
+_COUNTED = 1 << 20  # characters of a text that are counted one by one
+_BYTES_A_TOKEN = 4
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
@@ -47,12 +51,15 @@ class Elsewhere(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct, kw_only=True):
-    """What is known at the end. `data` is the answer's body as received, as far as it was kept; `reached` says that the
-    upstream took the request, so that it may have cost something."""
+    """What is known at the end. `data` is the answer's body as received, as far as it was kept, and `end` what came
+    behind it; `stream` has seen all of a stream that can be read; `reached` says that the upstream took the request, so
+    that it may have cost something."""
 
     kind: Kind = "completed"
     form: Literal["sse", "json", "none"] = "none"
     data: bytes = b""
+    end: End | None = None
+    stream: SseStream | None = None
     content_encoding: str | None = None
     usage_raw: dict[str, Any] | None = None
     http_status: int | None = None
@@ -130,19 +137,19 @@ class Finisher:
         )
 
     def _answer(self, ending: Ending) -> Answer:
-        if ending.form == "none" or not ending.data:
+        """What the answer says; where it came to its end and was none, it did not complete."""
+        if ending.form == "none":
             return Answer()
         data = decoded(ending.data, ending.content_encoding)
+        whole = ending.end is None and len(data) < MAX_INFLATED
         if ending.form == "sse":
-            if ending.usage_raw is None:  # a compressed stream could not be read on its way
-                stream = SseStream()
-                stream.feed(data)
-                stream.finish()
-                ending.usage_raw = stream.usage_raw
-            return answer_from_sse(data)
-        if ending.usage_raw is None:
-            ending.usage_raw = usage_of_json(data)
-        return answer_from_json(data)
+            answer, fault = _streamed(ending, data, whole=whole)
+        else:
+            answer = _read(ending, data)
+            fault = fault_of_body(data, answer, ending.content_encoding, whole=whole)
+        if fault is not None and ending.kind == "completed":
+            ending.kind, ending.error_code, ending.error_message = "failed", fault.code, fault.message
+        return answer
 
     def _event(
         self,
@@ -190,13 +197,12 @@ class Finisher:
         """The upstream's own figures; else our estimate of what it has worked on; none where it did not get so far."""
 
         def estimate() -> Estimate:
-            text = completion_text(answer)
-            return Estimate(running.tokens, self._count(text) if text else 0)
+            return Estimate(running.tokens, self._completion(ending, answer))
 
         told = parse_usage(ending.usage_raw, estimate) if ending.usage_raw is not None else None
         if told is not None:
             return told
-        rejected = ending.http_status is not None and ending.http_status >= 400
+        rejected = ending.http_status is not None and not 200 <= ending.http_status < 300
         if not ending.reached or rejected or (ending.kind == "failed" and answer.message is None):
             return Usage()
         prompt, completion = estimate()
@@ -206,6 +212,17 @@ class Finisher:
             completion_tokens=completion,
             total_tokens=prompt + completion,
         )
+
+    def _completion(self, ending: Ending, answer: Answer) -> int:
+        """Our count of what the model wrote; of what was not kept as many as its bytes make likely."""
+        text = completion_text(answer)
+        counted = self._count(text[:_COUNTED]) if text else 0
+        if len(text) > _COUNTED:
+            counted = counted * len(text) // _COUNTED
+        if ending.end is None:
+            return counted
+        kept, size = len(ending.data), len(ending.data) + ending.end.size
+        return counted * size // kept if counted else size // _BYTES_A_TOKEN
 
     def _tip(self, running: Running, answer: Answer, *, completed: bool) -> bytes | None:
         return self._chains.finish(
@@ -230,6 +247,31 @@ class Finisher:
                 memory.stored((bytes.fromhex(ref),))
             found.append((Body(ref, data), new))
         return found
+
+
+def _streamed(ending: Ending, data: bytes, *, whole: bool) -> tuple[Answer, Fault | None]:
+    answer, stream = answer_from_sse(data), ending.stream
+    if stream is None:  # a compressed stream could not be read on its way
+        stream = SseStream()
+        stream.feed(data)
+        stream.finish()
+    else:
+        whole = True
+    ending.usage_raw = stream.usage_raw
+    if ending.end is not None:
+        reason, model = answer.finish_reason or stream.finish_reason, answer.model or stream.model
+        answer = msgspec.structs.replace(answer, finish_reason=reason, model=model)
+    return answer, fault_of_stream(stream, ending.content_encoding, whole=whole)
+
+
+def _read(ending: Ending, data: bytes) -> Answer:
+    if ending.end is None:
+        ending.usage_raw = usage_of_json(data)
+        return answer_from_json(data)
+    plain = ending.content_encoding in (None, "identity")
+    head = head_of(data, (data[-KEPT_END:] + ending.end.data)[-KEPT_END:] if plain else b"")
+    ending.usage_raw = head.usage_raw()
+    return Answer(finish_reason=head.finish_reason(), model=head.model_name())
 
 
 def _sent_last(elsewhere: Elsewhere | None) -> SentLast | None:

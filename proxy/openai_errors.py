@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from proxy.answers import decoded
+from proxy.outcomes import clean_code
 from schema.exchanges import LimitUnit, RefusedByLimit
 
 _ERROR_TEXT = 16_384  # bytes
+_MESSAGE = 1_900  # characters: the code behind it must not be cut off where it is recorded
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -60,7 +62,7 @@ def error_event(message: str, code: str) -> bytes:
 
 
 def upstream_error_text(body: bytes, encoding: str | None) -> str:
-    """What an upstream's error answer says: its error's message, else the start of the body."""
+    """What an upstream's error answer says: its error's message with its code, else the start of the body."""
     text = decoded(body, encoding)[:_ERROR_TEXT].decode("utf-8", "replace")
     try:
         fields = msgspec.json.decode(text)
@@ -68,4 +70,7 @@ def upstream_error_text(body: bytes, encoding: str | None) -> str:
         return text
     error = fields.get("error") if isinstance(fields, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else text
+    if not isinstance(message, str):
+        return text
+    code = clean_code(error.get("code")) if isinstance(error, dict) else None
+    return message if code is None or code in message else f"{message[:_MESSAGE]} ({code})"

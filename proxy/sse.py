@@ -137,8 +137,10 @@ class SseStream:
 
     def last_error(self) -> bytes | None:
         """The error of the stream's last event before [DONE], as JSON; None where that is no error."""
+        if b'"error"' not in self._last:
+            return None
         event = next((self._last[start:end] for start, end in reversed(list(spans(self._last)))), b"")
-        head = chunk_head(payload_of(event)) if b'"error"' in event else None
+        head = chunk_head(payload_of(event))
         return bytes(head.error) if head is not None and bytes(head.error) not in (b"", b"null") else None
 
 

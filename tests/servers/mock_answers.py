@@ -9,12 +9,14 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 class Plan(msgspec.Struct, kw_only=True):
     """How one request is answered. `cut` breaks the connection off: before any event or byte of a body, at an event's
-    end, or inside one. `fin_on_reuse` closes without an answer when the connection was used before."""
+    end, or inside one. `repeat` makes a text long. `fin_on_reuse` closes without an answer when the connection was used
+    before."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = {}
     text: str | None = None
+    repeat: int = 1
     tool_calls: list[Any] | None = None
     choices: int = 1
     delay_ms: int = 0
@@ -53,7 +55,7 @@ def json_answer(plan: Plan, request: dict[str, Any]) -> bytes:
 def _message(plan: Plan, request: dict[str, Any]) -> dict[str, Any]:
     if plan.tool_calls is not None:
         return {"role": "assistant", "content": None, "tool_calls": plan.tool_calls}
-    return {"role": "assistant", "content": plan.text if plan.text is not None else _last_user(request)}
+    return {"role": "assistant", "content": plan.text * plan.repeat if plan.text is not None else _last_user(request)}
 
 
 def _last_user(request: dict[str, Any]) -> str:
