@@ -47,6 +47,7 @@ _COMMAND_STATUS = {
     UnavailableError: 503,
 }
 _REPEATING = ("/api/cline/", "/api/memory/store")  # whose clients read the text as `detail` (contract 1.3)
+_NOT_THERE = {"session_not_found": "sessions", "exchange_not_found": "exchanges"}  # and who would know
 _ROUTED = ("GET", "POST", "PATCH", "DELETE")
 _ROUTING = {
     404: ("not_found", "There is nothing at this address."),
@@ -163,7 +164,7 @@ def _shown(context: Mapping[str, object]) -> dict[str, object]:
 
 
 def _answer(request: Request, error: Exception, redact: Callable[[str], str]) -> Response:
-    found = _after_commit(request, error, as_api_error(error))
+    found = _of_whole_tables(request, error, as_api_error(error))
     headers = dict(found.headers)
     if found.status == 405 and "Allow" not in headers:
         headers["Allow"] = ", ".join(_allowed(request))
@@ -172,11 +173,23 @@ def _answer(request: Request, error: Exception, redact: Callable[[str], str]) ->
     return Response(body, found.status, headers, "application/json")
 
 
-def _after_commit(request: Request, error: Exception, found: ApiError) -> ApiError:
-    """What is in the log was done, also where the tables cannot show it: that is no "not found" and no bug."""
+def _of_whole_tables(request: Request, error: Exception, found: ApiError) -> ApiError:
+    """The same, unless the read tables lack what is in the log: then nothing is missing, and it is no bug."""
     committed: dict[str, str] | None = getattr(request.state, "committed", None)
-    if committed is None:
+    if committed is not None:
+        return _after_commit(request, error, found, committed)
+    lacking = None
+    if found.status == 500:
+        lacking = _lacking(request)
+    elif request.method == "GET" and found.code in _NOT_THERE:
+        lacking = _lacking(request, _NOT_THERE[found.code])
+    if lacking is None:
         return found
+    return ApiError(503, "store_unavailable", f"The read tables lack what this may need: {lacking}.")
+
+
+def _after_commit(request: Request, error: Exception, found: ApiError, committed: Mapping[str, str]) -> ApiError:
+    """What is in the log was done, also where the tables cannot show it."""
     lacking = _lacking(request)
     unseen = isinstance(error, sqlite3.Error | AtOutOfRangeError)
     if unseen or (lacking is not None and found.status in (404, 500)):
@@ -186,10 +199,10 @@ def _after_commit(request: Request, error: Exception, found: ApiError) -> ApiErr
     return found
 
 
-def _lacking(request: Request) -> str | None:
-    """What a projection has stopped at."""
-    health = request.app.state.services.health
-    return next((part.error for part in health.projections() if part.error is not None), None)
+def _lacking(request: Request, name: str | None = None) -> str | None:
+    """What a projection, or the one of this name, has stopped at."""
+    parts = request.app.state.services.health.projections()
+    return next((part.error for part in parts if part.error is not None and name in (None, part.name)), None)
 
 
 def _allowed(request: Request) -> list[str]:

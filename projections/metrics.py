@@ -24,7 +24,7 @@ _FINISHED = (
     " e.duration_ms, e.ttft_ms, e.overhead_ms, e.steps,"
     " e.attempts, e.tries, e.prompt_tokens,"
     " e.completion_tokens, e.cached_tokens, e.cache_write_tokens, e.reasoning_tokens"
-    " FROM timeline t JOIN exchanges e ON e.exchange_id = t.exchange_id"
+    " FROM timeline t JOIN exchanges e ON e.exchange_id = t.exchange_id AND e.finished_position IS NOT NULL"
     " WHERE t.type = ? AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
 )
 STAGES = ("normalize", "deduplicate", "truncate", "mask", "compact", "compress")

@@ -103,12 +103,14 @@ def test_reads_show_what_can_be_read(damaged: tuple[Path, int, str]) -> None:
                 "/api/exchanges",
                 "/api/exchanges/1",
                 "/api/exchanges/2",
+                "/api/sessions/1/pins",
+                "/api/compaction/1/preview",
                 "/api/usage",
                 "/api/log/verify",
                 "/metrics",
             )
         }
-        assert {path for path, status in statuses.items() if status == 500} == set(), statuses
+        assert {path for path, status in statuses.items() if status not in (200, 503)} == set(), statuses
         renamed = httpx.patch(f"{proxy.url}/api/sessions/1", json={"name": "new"}, timeout=30)
         if one["type"] != "ExchangeStarted":  # it may have been anything that a name depends on
             assert (renamed.status_code, renamed.json()["code"]) == (503, "store_unavailable"), renamed.text

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from projections.catalogue import PROJECTIONS
+from projections.metrics import ExchangeTally
 from projections.rebuilding import PoisonedRebuildError, build
 from projections.store import open_store
 from projections.unreadable import unreadable_between, unreadable_events
@@ -59,6 +60,18 @@ def test_a_type_that_nobody_knows_stops_none(tmp_path: Path) -> None:
     assert str(found) == "event 4 (FutureEvent) cannot be read: it is damaged"
     assert (unreadable_events(store.db, at=3), list(unreadable_between(store.db, 1, 6))) == (None, [4])
     store.close()
+
+
+def test_what_is_not_known_to_have_ended_is_not_counted(tmp_path: Path) -> None:
+    path, log = tmp_path / "read.sqlite", FakeLog(replaced(broken(HISTORY[2])))
+    with rig(path, log) as at:
+        at.runner.start()
+        at.wait(6)
+        assert at.states()["exchanges"] == ("failed", 2)
+    tally, store = ExchangeTally(), open_store(path, PROJECTIONS, log)
+    tally.advance(store.db, at=6)
+    store.close()
+    assert dict(tally.requests) == {}
 
 
 def test_the_tables_are_the_same_whenever_they_are_made(tmp_path: Path) -> None:
