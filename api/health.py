@@ -13,7 +13,7 @@ from api.request_context import Context
 from api.services import Services, Use
 from api.shapes import Refused
 from projections.sessions import SessionRow, get_session
-from projections.unreadable import unreadable_events
+from projections.unreadable import UnreadableEvents, all_unreadable, unreadable_events
 from projections.workspace import active_session_id
 from proxy.limiter import Used
 
@@ -187,12 +187,13 @@ def _head(services: Services) -> tuple[str, int]:
 async def _active(services: Services) -> tuple[SessionRow | None, str | None]:
     """The active session, and what is wrong with the events or the tables: the process is alive all the same."""
     try:
-        return (await services.reads.run(_seen)).value
+        row, found = (await services.reads.run(_seen)).value
     except sqlite3.Error as error:
         return None, f"read tables: {error}"
-
-
-def _seen(db: sqlite3.Connection, *, at: int) -> tuple[SessionRow | None, str | None]:
-    unreadable, number = unreadable_events(db, at=at), active_session_id(db, at=at)
-    row = None if number is None else get_session(db, number, at=at)
+    unreadable = all_unreadable(found, services.log.unreadable)
     return row, None if unreadable is None else f"event_store: {unreadable}"
+
+
+def _seen(db: sqlite3.Connection, *, at: int) -> tuple[SessionRow | None, UnreadableEvents | None]:
+    unreadable, number = unreadable_events(db, at=at), active_session_id(db, at=at)
+    return None if number is None else get_session(db, number, at=at), unreadable

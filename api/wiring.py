@@ -124,6 +124,8 @@ async def application(
         await asyncio.to_thread(restore_rates, store.log, rate, limits, _now_ms())
         budgets = await asyncio.to_thread(budgeting, configuration, store.log, store.handler, price, _now_ms)
         chat = await _chat(stack, configuration, store, catalogue, count, facts, rate, registry, limits, budgets)
+        for event in store.log.unreadable.values():
+            _log.error("%s", event)
         erasures = _erasures(store)
         await erasures.finish()
         vectors = await asyncio.to_thread(configured_vectors, configuration, catalogue, directory, store.reads)

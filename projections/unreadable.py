@@ -1,6 +1,7 @@
 """Events of the log that cannot be decoded, so that it can be said where and why something is missing."""
 
 import sqlite3
+from collections.abc import Mapping
 
 import msgspec
 
@@ -31,6 +32,13 @@ def unreadable_events(db: sqlite3.Connection, *, at: int) -> UnreadableEvents | 
     (count,) = db.execute("SELECT count(*) FROM unreadable_events WHERE position <= ?", (at,)).fetchone()
     found = unreadable_between(db, 1, at, limit=1)
     return UnreadableEvents(count, next(iter(found.values()))) if found else None
+
+
+def all_unreadable(found: UnreadableEvents | None, met: Mapping[int, Unreadable]) -> UnreadableEvents | None:
+    """What the tables know, with those that reads of the log have `met` since: they may have been damaged later."""
+    count = max(found.count if found is not None else 0, len(met))
+    every = [*met.values(), *((found.first,) if found is not None else ())]
+    return UnreadableEvents(count, min(every, key=lambda event: event.position)) if every else None
 
 
 def unreadable_between(db: sqlite3.Connection, low: int, high: int, *, limit: int = -1) -> dict[int, Unreadable]:

@@ -26,6 +26,7 @@ from schema.sealing import Sealer
 from schema.unreadable import NO_UTF8, UNDECODABLE, Unreadable, escaped, why
 
 _BATCH = 2_000
+_NOTED = 100  # unreadable events
 _GIVEN_SINCE = 1_000
 _COLUMNS = len(COLUMNS.split(","))
 
@@ -52,6 +53,7 @@ class EventLog:
         )
         self.recorder = cast(EventRecorder, self._factory.application_recorder())
         self._transcoder = EventTranscoder(self.sealer)
+        self.unreadable: dict[int, Unreadable] = {}  # what reads have come upon, by position; not more than a few
 
     def mapper(self, secrets: ConfiguredSecrets | None = None) -> EventMapper:
         """A mapper with a compressor of its own, for one thread; what it stores is without `secrets`."""
@@ -215,6 +217,8 @@ class EventLog:
             return self.recorded(row)
         except UNDECODABLE as error:
             held = Unreadable(position=row[0], type=row[3], session_id=row[5], reason=why(error))
+            if len(self.unreadable) < _NOTED:
+                self.unreadable[held.position] = held
             return self._placed(row, held)
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:

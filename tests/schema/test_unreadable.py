@@ -48,6 +48,7 @@ def test_an_event_that_cannot_be_decoded_is_told_with_its_columns(filled: EventL
     assert (event.position, event.session_id, event.type) == (4, 1, found.type)
     assert _columns(found) == _columns(was)
     assert filled.at(4) == found
+    assert filled.unreadable == {4: event}
     assert str(UnreadableEventError(event)) == f"event 4 ({found.type}) cannot be read: {event.reason}"
 
 
