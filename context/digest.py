@@ -1,6 +1,5 @@
 """What stands for turns of the assistant that are left out: one line for each action, without a model."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 
 from context.messages import text_of
 from context.turns import RESULTS, call_list, role_of
+from schema.blobs import content_ref
 
 HEAD = "[condensed by the proxy; mask:<hash> names a whole output]"
 _AGAIN = "[condensed]"
@@ -36,7 +36,7 @@ DETAILS = (
 
 def hash_of(text: str) -> str:
     """Of an output, as masks name it: sha256 of its text, 64 hex."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return content_ref(text.encode("utf-8", "surrogatepass"))
 
 
 def digest(messages: Sequence[Mapping[str, Any]], tokens: Sequence[int], detail: Detail, *, first: bool) -> str:

@@ -5,7 +5,6 @@ changing old bytes breaks the provider's prompt cache. Never touched are system,
 tools, and the newest results, those behind the last assistant message.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from context.shortening import shortened
 from context.window import WindowSettings, placeholder, tells_of_an_error
 from context.words import naming_words
 from context.worth import best_batch, cached_behind
+from schema.blobs import content_ref
 
 Count = Callable[[str], int]
 
@@ -235,7 +235,7 @@ class ContextFold:
             tool=tool,
             kind=kind_of(tool, arguments, self._settings.command_tools),
             raw=content,
-            hash=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
+            hash=content_ref(content.encode("utf-8", "surrogatepass")),
             tokens=tokens,
             shown=content,
             words=words,

@@ -14,6 +14,7 @@ from context.surrogates import as_received, mended
 from proxy.assembly import Assembly
 from proxy.sse_events import payloads
 from proxy.tool_calls import text_or_none
+from proxy.usage import usage_of_json
 
 MAX_INFLATED = 32 << 20  # bytes
 _PIECE = 64 << 10
@@ -46,6 +47,22 @@ class _Completion(msgspec.Struct):
     service_tier: msgspec.Raw = _ABSENT
 
 
+class _OneChoice(msgspec.Struct):
+    message: msgspec.Raw = _ABSENT
+    finish_reason: str | None = None
+
+
+class _Whole(msgspec.Struct):
+    """A completion as nearly all are."""
+
+    choices: list[_OneChoice]
+    model: str | None = None
+    id: str | None = None
+    service_tier: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+_decode_whole = msgspec.json.Decoder(_Whole).decode
 _decode_completion = msgspec.json.Decoder(_Completion).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_choice = msgspec.json.Decoder(_Choice).decode
@@ -55,6 +72,32 @@ _decode_any = msgspec.json.Decoder().decode
 
 def answer_from_json(data: bytes) -> Answer:
     """The answer in a chat.completion object; empty where it is none, or is cut short."""
+    return read_json(data)[0]
+
+
+def read_json(data: bytes) -> tuple[Answer, dict[str, Any] | None]:
+    """The answer in a chat.completion object, and its usage object; both are told as by `answer_from_json` and
+    `usage_of_json`, with one look at the common form."""
+    try:
+        whole = _decode_whole(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return answer_from_odd_json(data), usage_of_json(data)
+    choice = whole.choices[0] if len(whole.choices) == 1 else None
+    if choice is None or not bytes(choice.message).startswith(b"{") or b"\\ud" in data or b"\\uD" in data:
+        return answer_from_odd_json(data), usage_of_json(data)
+    answer = Answer(
+        bytes(choice.message),
+        (),
+        choice.finish_reason or None,
+        whole.model or None,
+        whole.id or None,
+        whole.service_tier or None,
+    )
+    return answer, whole.usage if whole.usage is not None else usage_of_json(data)
+
+
+def answer_from_odd_json(data: bytes) -> Answer:
+    """With several choices, or values of types that nobody expects."""
     text = mended(data)
     try:
         completion = _decode_completion(text)

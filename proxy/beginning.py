@@ -30,7 +30,7 @@ from proxy.sending import Sender, Sending
 from proxy.signals import BodySignals, Signal, body_signal
 from proxy.wire import ChatRequest
 from schema.appending import Appender
-from schema.appends import Append, Committed
+from schema.appends import Append
 from schema.compaction import EVENTS as COMPACTION_EVENTS
 from schema.erasure import SessionErasureRequested
 from schema.exchanges import ExchangeRefused, ExchangeStarted, Resolution
@@ -192,7 +192,7 @@ class Beginner:
             memory = self._memories.put(match.session_id, SessionMemory())
         if prepared is not None:
             self._sender.adopt(match.session_id, prepared)
-        tools = self._tokens(incoming, facts) - facts.tokens
+        tools = self._tools(incoming)
         sending = self._sender.sending(incoming, facts, match.session_id, exchange_id, memory, tools)
         new_events += sending.decided
         tokens = tools + facts.tokens - sending.saved
@@ -212,7 +212,7 @@ class Beginner:
                 raise
         new_events += [NewEvent(context_stream(match.session_id), event) for event in sending.events]
         new_events.append(
-            self._started(incoming, facts, scope, family, match, resolved.resolution, exchange_id, memory, sending)
+            self._started(incoming, scope, match, resolved.resolution, exchange_id, memory, sending, tools)
         )
         metadata = Metadata(actor="proxy", by=incoming.key or family, correlation_id=incoming.request_id)
         committed = self._appender.append(
@@ -222,9 +222,9 @@ class Beginner:
                 begins=(exchanges.stream(exchange_id),),
                 durable=self._recording.durable,
                 keep=True,
-            )
+            ),
+            partial(self._refused, match.session_id),
         )
-        committed.add_done_callback(partial(self._settled, match.session_id))
         running = Running(
             session_id=match.session_id,
             exchange_id=exchange_id,
@@ -256,8 +256,8 @@ class Beginner:
         metadata = Metadata(actor="proxy", by=incoming.key, correlation_id=incoming.request_id)
         events = [*decided, *self.refusals.tell(refused, metadata)]
         if events:
-            committed = self._appender.append(Append(events=events, metadata=metadata, keep=True))
-            committed.add_done_callback(partial(self._settled, session_id))
+            append = Append(events=events, metadata=metadata, keep=True)
+            self._appender.append(append, partial(self._refused, session_id))
 
     def _start_session(
         self, incoming: Incoming, facts: RequestFacts, scope: Scope, family: str | None, new: New
@@ -289,18 +289,18 @@ class Beginner:
     def _started(
         self,
         incoming: Incoming,
-        facts: RequestFacts,
         scope: Scope,
-        family: str | None,
         match: Match,
         resolution: Resolution,
         exchange_id: int,
         memory: SessionMemory,
         sending: Sending,
+        tools: int,
     ) -> NewEvent:
+        facts = incoming.facts
         base = match.chain.exchange_id if match.chain else None
-        tokens = self._tokens(incoming, facts)
-        recalled = sum(each for _, each in facts.recalled)
+        tokens = facts.tokens + tools
+        recalled = sum([each for _, each in facts.recalled])
         received = memory.received.difference(facts.refs, base, tokens, facts.system_tokens, recalled)
         memory.received.began(exchange_id, facts.refs, received)
         sent_list = None
@@ -313,9 +313,9 @@ class Beginner:
         for body in sending.bodies:
             memory.stored((bytes.fromhex(body.ref),))
             bodies.append(body)
-        envelope = sent = envelope_of(incoming.request.envelope, memory, bodies)
+        envelope = sent = envelope_of(incoming.request.envelope, self._facts, memory, bodies)
         if incoming.sent_body is not incoming.body:
-            sent = envelope_of(sending.envelope, memory, bodies)
+            sent = envelope_of(sending.envelope, self._facts, memory, bodies)
         event = ExchangeStarted(
             session_id=match.session_id,
             exchange_id=exchange_id,
@@ -324,7 +324,7 @@ class Beginner:
             provider=incoming.provider,
             stream=incoming.request.stream,
             resolution=resolution,
-            client_family=family,
+            client_family=incoming.caller.family,
             key=incoming.key,
             received=received,
             sent=sent_list,
@@ -341,8 +341,12 @@ class Beginner:
         return NewEvent(exchanges.stream(exchange_id), decided, kept)
 
     def _tokens(self, incoming: Incoming, facts: RequestFacts) -> int:
+        return facts.tokens + self._tools(incoming)
+
+    def _tools(self, incoming: Incoming) -> int:
+        """Tokens of the tools' schemas."""
         tools = incoming.request.tools
-        return facts.tokens + (self._facts.text_tokens(bytes(tools)) if tools is not None else 0)
+        return self._facts.text_tokens(bytes(tools)) if tools is not None else 0
 
     async def _remember(self, session_id: int) -> None:
         try:
@@ -353,12 +357,11 @@ class Beginner:
         if self._memories.get(session_id) is None:
             self._memories.put(session_id, memory)
 
-    def _settled(self, session_id: int, committed: "asyncio.Future[Committed]") -> None:
+    def _refused(self, session_id: int) -> None:
         """An append that was refused leaves memory ahead of the log: drop it."""
-        if not committed.cancelled() and committed.exception() is not None:
-            self._memories.drop(session_id)
-            self._handler.dropped()
-            self._sender.drop(session_id)
+        self._memories.drop(session_id)
+        self._handler.dropped()
+        self._sender.drop(session_id)
 
 
 def _signal(incoming: Incoming) -> Signal | None:

@@ -110,13 +110,14 @@ class ChainIndex:
                 return Match(session_id, next(reversed(tips)), None, count)
             if known in session.prefixes:
                 return Match(session_id, None, "fork", count)
-        return self._compacted(scope, request, session_id) or Match(session_id)
+        return (self._compacted(scope, request, session_id) if self._trails else None) or Match(session_id)
 
     def begin(self, match: Match, exchange_id: int, scope: bytes, request: RequestFacts) -> Chain:
         """Remember a request that starts; the chain that it is now the tip of."""
         session = self._session(match.session_id)
         tip = self.prefix(scope, request.canons, request.count)
-        self._note_depth(session, request.count)
+        if request.count not in session.depths:
+            self._note_depth(session, request.count)
         for depth in range(match.depth + 1, request.count) if match.depth else ():
             if depth > 1:
                 self._learn(match.session_id, session, self.prefix(scope, request.canons, depth), depth)
@@ -263,7 +264,8 @@ class ChainIndex:
     def _learn(self, session_id: int, session: _Session, prefix: bytes, depth: int) -> None:
         if prefix in session.prefixes or len(session.prefixes) >= _PREFIXES_PER_SESSION:
             return
-        self._note_depth(session, depth)
+        if depth not in session.depths:
+            self._note_depth(session, depth)
         session.prefixes.add(prefix)
         self._prefixes[prefix] = (*self._prefixes.get(prefix, ())[-3:], session_id)  # the latest four
 
@@ -286,12 +288,19 @@ class ChainIndex:
             self._trails.setdefault(trail, {})[chain] = None
 
     def _forget_chain(self, chain: Chain) -> None:
-        for index, key in ((self._tips, chain.tip), (self._trails, chain.trail)):
-            chains = index.get(key) if key is not None else None
-            if key is not None and chains is not None and chain in chains:
-                del chains[chain]
-                if not chains:
-                    del index[key]
+        if chain.tip:
+            _take_out(self._tips, chain.tip, chain)
+        if chain.trail is not None:
+            _take_out(self._trails, chain.trail, chain)
+
+
+def _take_out(index: _Places, key: bytes, chain: Chain) -> None:
+    chains = index.get(key)
+    if chains is not None and chain in chains:
+        if len(chains) == 1:
+            del index[key]
+        else:
+            del chains[chain]
 
 
 def _of_session(chains: dict[Chain, None] | None, session_id: int) -> dict[Chain, None]:

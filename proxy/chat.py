@@ -201,8 +201,9 @@ class ChatHandler:
                 answer, route, passing.injected = opened.answer, opened.route, opened.injected
             else:
                 answer = await self._upstream(route).open(request)
-                took_s = time.perf_counter() - called
-                ending.tries += calls(route, answer.attempts, answer.lost_s, took_s, http_status=answer.status)
+                if answer.attempts > 1:  # a single one is told by the exchange itself
+                    took_s = time.perf_counter() - called
+                    ending.tries += calls(route, answer.attempts, answer.lost_s, took_s, http_status=answer.status)
         except UpstreamError as error:
             if not ending.tries:
                 took_s = time.perf_counter() - called

@@ -76,8 +76,9 @@ def _split_at(body: bytes, messages: Sequence[msgspec.Raw], opening: re.Match[by
         return None
     joined = separator.join(messages)
     if body.startswith(joined, start):
-        head = _Head(prefix=start, separator=separator.decode())
-        return _enveloped(head, body, start + len(joined))
+        line = b'{"prefix":%d,"separator":","}' % start if separator == b"," else None
+        line = line or _encode(_Head(prefix=start, separator=separator.decode()))
+        return b"%b\n%b%b" % (line, body[:start], body[start + len(joined) :])
     walked = _walk(body, messages, start)
     if walked is None:
         return None

@@ -4,7 +4,6 @@ The key is xxh3 of 128 bits with a secret seed, and the length is compared as we
 others. What leaves this module is the sha256 of the bytes.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -15,11 +14,13 @@ from context.messages import PER_REPLY, canonical, count_message, decode_message
 from context.tokens import TextCounter
 from proxy.json_depth import within_depth
 from proxy.recalls import IsMemoryTool, Recalled, no_memory_tool, recalled_of, recalls_of
+from schema.blobs import content_digest
 
 MAX_DEPTH = 128  # levels of a request body
 CANON_BYTES = 16  # of a message's canon
 PREVIEW = 100  # characters
 _MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
+_HASHED_AT_ONCE = 1_000  # bytes: fewer are hashed as fast as they are looked up
 _GENERATION = 100_000  # messages, about 20 MB
 
 
@@ -79,6 +80,7 @@ class FactsCache:
         self._young: dict[bytes, MessageFacts] = {}
         self._old: dict[bytes, MessageFacts] = {}
         self._texts: dict[bytes, int] = {}
+        self._text_refs: dict[bytes, tuple[int, bytes]] = {}
 
     def of(self, raw: bytes | msgspec.Raw) -> MessageFacts:
         key, size = xxh3_128_digest(raw, self._seed), memoryview(raw).nbytes
@@ -117,6 +119,19 @@ class FactsCache:
             tokens = self._texts[key] = self._count(data.decode("utf-8", "replace"))
         return tokens
 
+    def text_ref(self, data: bytes) -> bytes:
+        """The sha256 of text that comes again and again, such as what is around the messages."""
+        size = len(data)
+        if size < _HASHED_AT_ONCE:
+            return content_digest(data)
+        key = xxh3_128_digest(data, self._seed)
+        known = self._text_refs.get(key)
+        if known is None or known[0] != size:
+            if len(self._text_refs) >= 1_000:
+                self._text_refs.clear()
+            known = self._text_refs[key] = size, content_digest(data)
+        return known[1]
+
     def hash(self, data: bytes) -> bytes:
         """16 bytes, keyed like the canons."""
         return xxh3_128_digest(data, self._seed)
@@ -137,7 +152,7 @@ class FactsCache:
         recalls = recalls_of(message, self._is_memory_tool) if role == "assistant" else ()
         self._recalls = self._recalls or bool(recalls)
         return MessageFacts(
-            hashlib.sha256(raw).digest(),
+            content_digest(raw),
             self.hash(canonical(message)),
             count_message(message, self._count),
             len(raw),
@@ -170,6 +185,20 @@ def _fault(raw: bytes, message: dict[str, Any]) -> Fault | None:
 
 
 def _joined(facts: list[MessageFacts], *, recalls: bool) -> RequestFacts:
+    if len(facts) == 1:
+        (only,) = facts
+        return RequestFacts(
+            1,
+            only.ref,
+            only.canon,
+            only.tokens + PER_REPLY,
+            only.tokens if only.system else 0,
+            0 if only.assistant else None,
+            only.preview,
+            None if only.fault is None else (0, only.fault),
+            only.result,
+            recalled_of(facts) if recalls else (),
+        )
     return RequestFacts(
         len(facts),
         b"".join([each.ref for each in facts]),

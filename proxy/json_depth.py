@@ -15,7 +15,7 @@ def within_depth(text: bytes, limit: int, levels: int = _LEVELS) -> bool:
 
     `text` is one value without space around it. Brackets inside strings can only make the answer slower, never wrong.
     """
-    if text[:1] not in b"[{" or openers(text) <= limit:
+    if len(text) <= 2 * limit or text[:1] not in b"[{" or openers(text) <= limit:
         return True
     children = _children(text) if levels and limit else None
     if children is None:

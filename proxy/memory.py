@@ -4,7 +4,7 @@ Folded from the session's own events, so that after a restart it is the same as 
 append was refused) it is dropped and folded from the log again.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -36,7 +36,7 @@ class Lists:
 
     def __init__(self) -> None:
         self._bases: OrderedDict[int, _Base] = OrderedDict()
-        self._firsts: Counter[bytes] = Counter()  # the first refs of their lists: most strangers differ there already
+        self._firsts: dict[bytes, int] = {}  # of their lists, how often: most strangers differ there
 
     def difference(
         self,
@@ -73,10 +73,16 @@ class Lists:
         """Keep an exchange's list as a base for later ones."""
         base = self._bases.get(written.base_exchange) if written.base_exchange is not None else None
         self._bases[exchange_id] = _Base(refs, base.distance + 1 if base else 0)
-        self._firsts[refs[:REF_BYTES]] += 1
-        while len(self._bases) > _BASES:
+        firsts, first = self._firsts, refs[:REF_BYTES]
+        firsts[first] = firsts.get(first, 0) + 1
+        if len(self._bases) > _BASES:
             _, oldest = self._bases.popitem(last=False)
-            self._forget_first(oldest.refs[:REF_BYTES])
+            first = oldest.refs[:REF_BYTES]
+            left = firsts[first] - 1
+            if left:
+                firsts[first] = left
+            else:
+                del firsts[first]
 
     def of(self, exchange_id: int) -> bytes | None:
         """The list of one of the latest exchanges."""
@@ -91,11 +97,6 @@ class Lists:
         kept = base.refs[: written.keep * REF_BYTES] if base else b""
         refs = kept + b"".join(bytes.fromhex(ref) for ref in written.added)
         self.began(exchange_id, refs, written)
-
-    def _forget_first(self, ref: bytes) -> None:
-        self._firsts[ref] -= 1
-        if not self._firsts[ref]:
-            del self._firsts[ref]
 
     def _shared(self, refs: bytes, base_exchange_id: int | None) -> tuple[int | None, int]:
         named = self._bases.get(base_exchange_id) if base_exchange_id is not None else None
@@ -131,6 +132,13 @@ class SessionMemory:
 
     def is_stored(self, ref: bytes) -> bool:
         return ref in self._stored
+
+    def store(self, ref: bytes) -> bool:
+        """The log will hold it from now on; False where it does already."""
+        if ref in self._stored:
+            return False
+        self._stored.add(ref)
+        return True
 
     def stored(self, refs: Iterable[bytes]) -> None:
         self._stored.update(refs)

@@ -1,9 +1,8 @@
 """What of a request has to be stored: each body once for a session."""
 
-from proxy.facts import RequestFacts
+from proxy.facts import FactsCache, RequestFacts
 from proxy.memory import REF_BYTES, SessionMemory
 from proxy.running import Incoming
-from schema.blobs import content_ref
 from schema.exchanges import MessageRefs
 from schema.recorded import Body
 
@@ -13,17 +12,15 @@ def new_messages(incoming: Incoming, facts: RequestFacts, memory: SessionMemory,
     bodies: list[Body] = []
     for index in range(received.keep, facts.count):
         ref = facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES]
-        if not memory.is_stored(ref):
-            memory.stored((ref,))
+        if memory.store(ref):
             bodies.append(Body(ref.hex(), bytes(incoming.request.messages[index])))
     return bodies
 
 
-def envelope_of(envelope: bytes, memory: SessionMemory, bodies: list[Body]) -> str:
+def envelope_of(envelope: bytes, facts: FactsCache, memory: SessionMemory, bodies: list[Body]) -> str:
     """The ref of an envelope, which goes to `bodies` where the log does not hold it yet."""
-    ref = content_ref(envelope)
-    key = bytes.fromhex(ref)
-    if not memory.is_stored(key):
-        memory.stored((key,))
+    key = facts.text_ref(envelope)
+    ref = key.hex()
+    if memory.store(key):
         bodies.append(Body(ref, envelope))
     return ref

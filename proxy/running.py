@@ -8,7 +8,7 @@ import msgspec
 from proxy.answers import Answer
 from proxy.caller import Caller
 from proxy.chains import Chain
-from proxy.facts import RequestFacts
+from proxy.facts import MessageFacts, RequestFacts
 from proxy.providers import Route
 from proxy.resolution import Scope
 from proxy.wire import ChatRequest
@@ -55,7 +55,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 class Running(msgspec.Struct, kw_only=True, eq=False):
     """What is needed to answer and, later, to finish. `committed` is done when ExchangeStarted is in the log; `body`
     goes upstream, only after the commit where something new was `decided` about it; `reserved` is held of budgets;
-    `answer` and `tip` are set once the answer is complete."""
+    `answer`, `answer_facts` (of its message) and `tip` are set once the answer is complete."""
 
     session_id: int
     exchange_id: int
@@ -72,6 +72,7 @@ class Running(msgspec.Struct, kw_only=True, eq=False):
     decided: bool = False
     reserved: Held | None = None
     answer: Answer | None = None
+    answer_facts: MessageFacts | None = None
     tip: bytes | None = None
 
     def refused(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 
 from context.surrogates import decode_mended
 from proxy.json_depth import openers, within_depth
-from proxy.usage_figures import Figure, Path, count_of, figure
+from proxy.usage_figures import MOST_TOKENS, Figure, Path, count_of, figure
 from schema.exchanges import Usage
 
 MAX_RAW_BYTES = 4_096
@@ -40,6 +40,7 @@ _REASONING: tuple[Path, ...] = (
     ("reasoning_tokens",),
     ("thoughtsTokenCount",),  # Gemini
 )
+_THREE = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
 _BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")  # Anthropic: not in its input_tokens
 
 
@@ -75,6 +76,9 @@ def parse_usage(raw: dict[str, Any], estimate: Callable[[], Estimate]) -> Usage 
 
     Dialects differ in what is a part of what. Here cached and written tokens are parts of the prompt, reasoning is a
     part of the completion: where an upstream counts them beside, they are added."""
+    plain = _plain(raw)
+    if plain is not None:
+        return plain
     figures = figure(raw, _PROMPT), figure(raw, _COMPLETION), figure(raw, _TOTAL)
     if not any(isinstance(each, int) for each in figures):
         return None
@@ -99,6 +103,18 @@ def parse_usage(raw: dict[str, Any], estimate: Callable[[], Estimate]) -> Usage 
         reasoning_tokens=reasoning,
     )
     return found if measured else _within(found)
+
+
+def _plain(raw: dict[str, Any]) -> Usage | None:
+    """The common case, told at once: nothing but OpenAI's three figures, which add up."""
+    if raw.keys() != _THREE:
+        return None
+    prompt, completion, total = raw["prompt_tokens"], raw["completion_tokens"], raw["total_tokens"]
+    if not type(prompt) is type(completion) is type(total) is int or total != prompt + completion:
+        return None
+    if prompt < 0 or completion < 0 or total > MOST_TOKENS:
+        return None
+    return Usage(source="measured", prompt_tokens=prompt, completion_tokens=completion, total_tokens=total)
 
 
 def _sides(prompt: Figure, completion: Figure, total: Figure, estimate: Callable[[], Estimate]) -> _Sides:

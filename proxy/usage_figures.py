@@ -12,12 +12,12 @@ def figure(raw: dict[str, Any], paths: tuple[Path, ...]) -> Figure:
     """The first that can be read of several names; one that is null is not there."""
     found: Figure = "absent"
     for path in paths:
-        value: Any = raw
-        for key in path:
+        value: Any = raw.get(path[0])
+        for key in path[1:] if value is not None else ():
             value = value.get(key) if isinstance(value, dict) else None
         if value is None:
             continue
-        count = _count(value)
+        count = value if type(value) is int and 0 <= value <= MOST_TOKENS else _count(value)
         if count is not None:
             return count
         found = "unreadable"

@@ -76,13 +76,14 @@ def decode_chat(body: bytes) -> ChatRequest:
     envelope = split(body, messages)
     if not within_depth(around(envelope).strip(), MAX_DEPTH):
         raise WireError(_TOO_DEEP, code="malformed_json")
+    options = _present(decoded.stream_options)
     return ChatRequest(
         model=_model(decoded.model),
-        stream=_stream(decoded.stream),
+        stream=decoded.stream is not _ABSENT and _stream(decoded.stream),
         messages=messages,
         envelope=envelope,
-        include_usage=_include_usage(decoded.stream_options),
-        stream_options=_present(decoded.stream_options),
+        include_usage=_include_usage(options) if options is not None else None,
+        stream_options=options,
         tools=_present(decoded.tools),
         metadata=_value(decoded.metadata, _decode_object),
         prompt_cache_key=_value(decoded.prompt_cache_key, _decode_text),
@@ -174,11 +175,13 @@ def _include_usage(stream_options: msgspec.Raw) -> bool | None:
 
 
 def _present(raw: msgspec.Raw) -> msgspec.Raw | None:
-    return raw if memoryview(raw).nbytes else None
+    return None if raw is _ABSENT else raw
 
 
 def _value(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], T]) -> T | None:
     """The value where it is of the type that `decode` gives; anything else is as good as absent."""
+    if raw is _ABSENT:
+        return None
     try:
         return decode(raw)
     except (msgspec.MsgspecError, RecursionError):

@@ -1,6 +1,7 @@
 """The writer as an event loop sees it."""
 
 import asyncio
+from collections.abc import Callable
 
 from schema.appends import Append, Committed, Done, Result
 from schema.chores import Work
@@ -20,6 +21,7 @@ class Appender:
         self._loop = asyncio.get_running_loop()
         self._writer = LogWriter(log, settle=self._settle, busy_timeout_s=busy_timeout_s, secrets=secrets)
         self._timer: asyncio.TimerHandle | None = None
+        self._waking = False
 
     def start(self, *listeners: Listener) -> None:
         for listener in listeners:
@@ -40,8 +42,9 @@ class Appender:
         """Whether the log holds all that was submitted and not refused."""
         return self._writer.idle
 
-    def append(self, append: Append) -> "asyncio.Future[Committed]":
-        """The future fails with StoreUnavailableError, VersionConflictError or UnstorableError."""
+    def append(self, append: Append, refused: Callable[[], None] | None = None) -> "asyncio.Future[Committed]":
+        """The future fails with StoreUnavailableError, VersionConflictError or UnstorableError; `refused` is called
+        then, and nobody else needs to ask. The writer is woken once for all that this turn of the loop appends."""
         future: asyncio.Future[Committed] = self._loop.create_future()
 
         def done(result: Result) -> None:
@@ -49,10 +52,16 @@ class Appender:
                 return
             if isinstance(result, Exception):
                 future.set_exception(result)
+                if refused is not None:
+                    future.exception()  # looked at
+                    refused()
             else:
                 future.set_result(result)
 
-        self._writer.submit(append, done)
+        self._writer.submit(append, done, wake=False)
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
         return future
 
     def append_later(self, append: Append) -> None:
@@ -70,6 +79,10 @@ class Appender:
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.to_thread(self._writer.close)
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._writer.wake()
 
     def _ride(self) -> None:
         self._timer = None

@@ -11,11 +11,28 @@ from schema.sealing import Sealer
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1  # level 3 costs 10-15 % more for 2 % fewer bytes
 _MAX_INFLATED = 1 << 30
+_AT_ONCE = 2_047  # bytes that hashlib hashes without letting go of the interpreter lock
+_PIECEWISE = 65_536  # bytes, some 50 us
+
+
+def content_digest(data: bytes) -> bytes:
+    """The sha256 of a body.
+
+    hashlib lets go of the interpreter lock from 2 KiB on; beside busy threads, getting it back takes up to 5 ms, many
+    times what hashing a message takes. So what is not long is given to it in smaller pieces.
+    """
+    size = len(data)
+    if size <= _AT_ONCE or size > _PIECEWISE:
+        return hashlib.sha256(data).digest()
+    digest = hashlib.sha256(data[:_AT_ONCE])
+    for at in range(_AT_ONCE, size, _AT_ONCE):
+        digest.update(data[at : at + _AT_ONCE])
+    return digest.digest()
 
 
 def content_ref(data: bytes) -> str:
     """The ref of a body: sha256 of its bytes, 64 hex digits."""
-    return hashlib.sha256(data).hexdigest()
+    return content_digest(data).hex()
 
 
 class BlobPacker:

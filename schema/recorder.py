@@ -16,6 +16,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLite
 
 from schema import idempotency
 from schema.codec import Header, Parted, State
+from schema.inserting import insert_many
 from schema.migrations import Migration, statements
 
 GENESIS = bytes(32)
@@ -103,9 +104,8 @@ class EventRecorder(SQLiteApplicationRecorder):
                 blobs.append((position, header.session_id, parts.blob))
             placed.append((position, digest, prev_hash))
             prev_hash = digest
-        cursor.executemany(INSERT, rows)
-        if blobs:
-            cursor.executemany(INSERT_BLOB, blobs)
+        insert_many(cursor, INSERT, rows)
+        insert_many(cursor, INSERT_BLOB, blobs)
         return placed
 
     def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:

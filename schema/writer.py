@@ -23,6 +23,7 @@ from schema.lost_keys import has_contents
 from schema.queueing import AppendQueue, Entry
 from schema.recorded import Metadata, NewEvent, Recorded
 from schema.recorder import Head
+from schema.waking import Wake
 
 _log = logging.getLogger("chronoproxy.writer")
 BUSY_TIMEOUT_S = 1.0
@@ -59,7 +60,7 @@ class LogWriter:
         self._settle = settle
         self._clock = clock
         self._queue = AppendQueue()
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._stopping = threading.Event()
         self._versions: dict[str, int] = {}
         self._head: Head | None = None  # what our last commit left: nobody else writes
@@ -94,7 +95,7 @@ class LogWriter:
         if not self._queue.offer(entry):
             self._refuse([entry])
         elif wake:
-            self._wake.set()
+            self._wake.ring()
 
     def lost(self, count: int) -> None:
         """`count` facts are not even submitted, because what they belong to was refused."""
@@ -107,19 +108,19 @@ class LogWriter:
 
     def wake(self) -> None:
         """Commit what waits, now."""
-        self._wake.set()
+        self._wake.ring()
 
     def between(self, work: Work) -> "Future[None]":
         """Do `work` on the log's connection between two commits, in the writer's thread."""
         done = self._chores.add(work)
-        self._wake.set()
+        self._wake.ring()
         return done
 
     def close(self) -> None:
         """Commit what is queued and stop; what cannot be committed is refused."""
         self._queue.close()
         self._stopping.set()
-        self._wake.set()
+        self._wake.ring()
         if self._thread.ident is not None:
             self._thread.join()
         self._refuse(self._queue.take())
@@ -131,7 +132,6 @@ class LogWriter:
         stopping = False
         while not stopping:
             self._wake.wait()
-            self._wake.clear()
             stopping = self._stopping.is_set()
             self._chores.do(self._db)
             while entries := self._queue.take():

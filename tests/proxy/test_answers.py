@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.answers import MAX_INFLATED, Answer, answer_from_json, answer_from_sse, completion_text, decoded
+from proxy.answers import (
+    MAX_INFLATED,
+    Answer,
+    answer_from_json,
+    answer_from_odd_json,
+    answer_from_sse,
+    completion_text,
+    decoded,
+    read_json,
+)
+from proxy.usage import usage_of_json
 
 _KEYS = st.sampled_from(
     [
@@ -248,3 +258,34 @@ def test_decoded_has_a_limit() -> None:
 @pytest.mark.parametrize("encoding", [None, "", "identity", "br", "gzip, br"])
 def test_other_encodings_stay(encoding: str | None) -> None:
     assert decoded(b"abc", encoding) == b"abc"
+
+
+_TEXTS: st.SearchStrategy[Any] = st.sampled_from(["", "stop", "\ud83d", "é", None, 3, {}])
+_CHOICE: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.integers(0, 1),
+        "message": st.sampled_from([{"role": "assistant", "content": "a"}, {"content": "\udc00"}, None, [], "a"]),
+        "finish_reason": _TEXTS,
+        "usage": st.sampled_from([{"prompt_tokens": 1}, None, []]),
+    },
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "id": _TEXTS,
+            "model": _TEXTS,
+            "service_tier": _TEXTS,
+            "usage": st.sampled_from([{}, {"prompt_tokens": 1, "a": {"b": [1.5]}}, None, 3]),
+            "choices": st.lists(_CHOICE, max_size=2) | st.sampled_from([None, {}, [None]]),
+        },
+    ),
+    st.integers(0, 3),
+)
+def test_one_look_finds_what_two_would(completion: dict[str, Any], cut: int) -> None:
+    text = json.dumps(completion).encode()
+    for data in (text, text[: len(text) - cut]):
+        assert read_json(data) == (answer_from_odd_json(data), usage_of_json(data))

@@ -89,3 +89,10 @@ def test_different_messages_are_not() -> None:
     assert not same(message("tool", "x", tool_call_id="1"), message("tool", "x", tool_call_id="2"))
     image = {"type": "image_url", "image_url": {"url": "data:x"}}
     assert not same(json.dumps({"role": "user", "content": [image]}).encode(), user(""))
+
+
+def test_the_ref_of_a_text_is_its_sha256_each_time() -> None:
+    cache = FactsCache(1, len, str)
+    for size in (0, 999, 1_000, 30_000):
+        text = b"t" * size
+        assert [cache.text_ref(text) for _ in range(2)] == [hashlib.sha256(text).digest()] * 2

@@ -225,3 +225,14 @@ def test_deep_members_are_left_out() -> None:
 )
 def test_usage_of_json(data: bytes, expected: dict[str, Any] | None) -> None:
     assert usage_of_json(data) == expected
+
+
+_COUNTS = st.integers(-1, 5) | st.sampled_from([10**9, 10**9 + 1, 2**64, True, 1.0, "1", None])
+
+
+@given(_COUNTS, _COUNTS, _COUNTS | st.just(-7))
+def test_the_common_form_is_read_as_any_other(prompt: object, completion: object, total: object) -> None:
+    if total == -7 and isinstance(prompt, int) and isinstance(completion, int):
+        total = prompt + completion
+    raw = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    assert parse_usage(raw, _estimate) == parse_usage({**raw, "x": 1}, _estimate)

@@ -105,3 +105,21 @@ async def test_closing_commits_what_waits(log: EventLog) -> None:
     assert log.head() == 100
     with pytest.raises(StoreUnavailableError):
         await appender.append(append(started(101)))
+
+
+async def test_who_appends_is_told_of_a_refusal_and_of_nothing_else(appender: Appender) -> None:
+    told: list[str] = []
+    assert await appender.append(append(session(1)), lambda: told.append("stored")) == Committed((1,), 1)
+    future = appender.append(append(session(2), workspace=3), lambda: told.append("refused"))
+    with pytest.raises(VersionConflictError):
+        await future
+    assert told == ["refused"]
+
+
+async def test_what_one_turn_of_the_loop_appends_is_one_commit(log: EventLog) -> None:
+    groups: list[int] = []
+    opened = Appender(log, busy_timeout_s=0.05)
+    opened.start(lambda recorded: groups.append(len(recorded)))
+    await asyncio.gather(*[opened.append(append(started(number))) for number in range(1, 9)])
+    await opened.close()
+    assert groups == [8]

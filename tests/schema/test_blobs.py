@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schema.blobs import BlobPacker, content_ref, unpack
+from schema.blobs import BlobPacker, content_digest, content_ref, unpack
 from schema.keys import KeyStore
 from schema.sealing import Sealer, SealError
 
@@ -51,3 +51,10 @@ def test_without_the_key_there_are_no_bodies(keys: KeyStore) -> None:
 
 def test_a_ref_is_the_sha256_in_hex() -> None:
     assert content_ref(b"abc") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("size", [0, 1, 2_047, 2_048, 4_094, 4_095, 65_536, 65_537])
+def test_the_digest_of_a_body_is_its_sha256(size: int) -> None:
+    data = bytes(number % 251 for number in range(size))
+    assert content_digest(data) == hashlib.sha256(data).digest()
+    assert content_ref(data) == hashlib.sha256(data).hexdigest()
