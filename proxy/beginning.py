@@ -17,7 +17,7 @@ from commands.sessions import StartSession
 from commands.workspace import family
 from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex, Match
-from proxy.facts import FactsCache, RequestFacts
+from proxy.facts import FactsCache, Opening, RequestFacts
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
 from proxy.openai_errors import LimitRefusal
@@ -114,9 +114,9 @@ class Beginner:
             for number in sessions:
                 self._budgeting.budgets.forget(number)
 
-    def facts(self, request: ChatRequest) -> RequestFacts | None:
+    def facts(self, request: ChatRequest, opening: Opening | None) -> RequestFacts | None:
         """What is known of the messages; None where a long text must be counted first: `long_facts`."""
-        return self._facts.of_request(request.messages, _INLINE_BYTES)
+        return self._facts.of_request(request.messages, _INLINE_BYTES, opening)
 
     async def long_facts(self, request: ChatRequest) -> RequestFacts:
         return await asyncio.to_thread(self._facts.of_long_request, request.messages)

@@ -63,6 +63,16 @@ def join(envelope: bytes, messages: Sequence[bytes | msgspec.Raw]) -> bytes:
     return rest[: head.prefix] + inside + rest[head.prefix :]
 
 
+def uniform(envelope: bytes, length: int) -> tuple[bytes, bytes, int, int] | None:
+    """Of the envelope of a body of this length, in which the same stands between each two messages: its line, what
+    stands there, where the first message begins and where the last one ends. None for another."""
+    line, _, rest = envelope.partition(b"\n")
+    head = _decode(line)
+    if head.separator is None:
+        return None
+    return line, head.separator.encode(), head.prefix, head.prefix + length - len(rest)
+
+
 def around(envelope: bytes) -> bytes:
     """The body without its messages: with an empty array, or all of it where they could not be found."""
     return envelope.partition(b"\n")[2]

@@ -48,7 +48,7 @@ class MessageFacts(msgspec.Struct, frozen=True):
 class RequestFacts(msgspec.Struct, frozen=True):
     """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens and those of its
     system messages, the start of its first user message, the first fault with its index, whether any is a result of a
-    tool, and those of memory tools."""
+    tool, those of memory tools, and what is known of each message."""
 
     count: int
     refs: bytes
@@ -60,6 +60,16 @@ class RequestFacts(msgspec.Struct, frozen=True):
     fault: tuple[int, Fault] | None = None
     results: bool = True
     recalled: Recalled = ()
+    each: list[MessageFacts] = []
+
+
+class Opening(msgspec.Struct, frozen=True, eq=False):
+    """What is known of the first `count` messages of a request, because an earlier one began with them: what of `each`
+    (of which there may be more), and of all of the first so many, as far as it was worked out."""
+
+    count: int
+    each: list[MessageFacts]
+    sums: dict[int, RequestFacts]
 
 
 class FactsCache:
@@ -87,22 +97,29 @@ class FactsCache:
         facts = self._young.get(key)
         return facts if facts is not None and facts.length == size else self._keep(key, raw)
 
-    def of_request(self, messages: Sequence[msgspec.Raw], budget: int) -> RequestFacts | None:
+    def of_request(
+        self, messages: Sequence[msgspec.Raw], budget: int, opening: Opening | None = None
+    ) -> RequestFacts | None:
         """Facts of a whole list; None when messages of more than `budget` bytes are not known yet, each of which
         costs its tokenising: about 15 ns per byte."""
         seed = self._seed
-        keys = [xxh3_128_digest(raw, seed) for raw in messages]
-        sizes = [memoryview(raw).nbytes for raw in messages]
-        facts: list[MessageFacts] = []
-        for index, each in enumerate(map(self._young.get, keys)):
-            if each is None or each.length != sizes[index]:
-                if keys[index] not in self._old:
-                    budget -= sizes[index]
+        facts = [] if opening is None else opening.each[: opening.count]
+        for raw in messages if opening is None else messages[opening.count :]:
+            key, size = xxh3_128_digest(raw, seed), memoryview(raw).nbytes
+            each = self._young.get(key)
+            if each is None or each.length != size:
+                if key not in self._old:
+                    budget -= size
                     if budget < 0:
                         return None
-                each = self._keep(keys[index], messages[index])
+                each = self._keep(key, raw)
             facts.append(each)
-        return _joined(facts, recalls=self._recalls)
+        if opening is None or self._recalls:
+            return _joined(facts, recalls=self._recalls)
+        first = opening.sums.get(opening.count)
+        if first is None:
+            first = opening.sums[opening.count] = _joined(facts[: opening.count], recalls=False)
+        return _continued(first, facts)
 
     def of_long_request(self, messages: Sequence[bytes | msgspec.Raw]) -> RequestFacts:
         """The same without a limit, for a thread, or where nearly all is known."""
@@ -198,6 +215,7 @@ def _joined(facts: list[MessageFacts], *, recalls: bool) -> RequestFacts:
             None if only.fault is None else (0, only.fault),
             only.result,
             recalled_of(facts) if recalls else (),
+            facts,
         )
     return RequestFacts(
         len(facts),
@@ -210,4 +228,27 @@ def _joined(facts: list[MessageFacts], *, recalls: bool) -> RequestFacts:
         next(((index, each.fault) for index, each in enumerate(facts) if each.fault is not None), None),
         any([each.result for each in facts]),
         recalled_of(facts) if recalls else (),
+        facts,
+    )
+
+
+def _continued(first: RequestFacts, facts: list[MessageFacts]) -> RequestFacts:
+    """The same for a list that begins with those of `first`, none of which has to do with memory tools."""
+    rest = facts[first.count :]
+    more = _joined(rest, recalls=False)
+    assistant, fault = more.first_assistant, more.fault
+    return RequestFacts(
+        len(facts),
+        first.refs + more.refs,
+        first.canons + more.canons,
+        first.tokens + more.tokens - PER_REPLY,
+        first.system_tokens + more.system_tokens,
+        first.first_assistant
+        if first.first_assistant is not None
+        else (assistant + first.count if assistant is not None else None),
+        first.preview if first.preview is not None else more.preview,
+        first.fault if first.fault is not None else ((fault[0] + first.count, fault[1]) if fault is not None else None),
+        first.results or more.results,
+        (),
+        facts,
     )

@@ -52,6 +52,18 @@ class _Kept(msgspec.Struct, eq=False):
     at: float = 0.0
     tokens: int = 0  # as they are counted among those kept
     prepared: bool = False  # its messages have been looked at, but no request has gone upstream
+    summary: "_Summary | None" = None  # of `held`, None where that has changed
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    """What the replacements in force come to: refs of the messages up to the last one that is replaced, as received and
+    as sent; the steps, and what they save in all; the tokens of each replaced message afterwards."""
+
+    received: bytes
+    sent: bytes
+    steps: tuple[ReductionStep, ...]
+    saved: int
+    after: dict[int, int]
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -108,7 +120,8 @@ class Reducer:
         self._keep(session_id, kept)
         if not kept.held:
             return None
-        return msgspec.structs.replace(self._reduced(kept, messages, facts), events=events, bodies=bodies, new=new)
+        reduced = self._reduced(kept, messages, facts)
+        return msgspec.structs.replace(reduced, events=events, bodies=bodies, new=new) if new else reduced
 
     def knows(self, session_id: int) -> bool:
         """Whether anything of the session is kept."""
@@ -135,7 +148,8 @@ class Reducer:
         """The fold of a conversation that `refs` go on, or part from behind its last assistant message, taken out; else
         an empty one."""
         known = self._kept.setdefault(session_id, OrderedDict())
-        for name in sorted(known, key=lambda name: common(refs, name), reverse=True):
+        names = sorted(known, key=lambda name: common(refs, name), reverse=True) if len(known) > 1 else list(known)
+        for name in names:
             kept = known[name]
             if refs.startswith(name) or kept.fold.rewind(common(refs, name)):
                 self._tokens -= known.pop(name).tokens
@@ -165,7 +179,8 @@ class Reducer:
                 if found is not None:
                     known.append(found)
                     kept.held[index] = held
-        kept.fold.add(decode_message(message), self._facts.of(message).tokens, known, pinned=pinned)
+                    kept.summary = None
+        kept.fold.add(decode_message(message), facts.each[index].tokens, known, pinned=pinned)
 
     def _belongs(self, held: Held, facts: RequestFacts) -> bool:
         """Whether it was decided in this conversation, and not in one that went on from an earlier message of it."""
@@ -195,6 +210,7 @@ class Reducer:
             message = with_content(raw, found.text)
             output = self._output(facts, found, content_ref(message), kept.fold.answered)
             kept.held[found.index] = Held(found.stage, output, message)
+            kept.summary = None
             memory.replaced.put(kept.held[found.index])
             new.append(kept.held[found.index])
             bodies.append(Body(output.replacement_ref, message))
@@ -241,19 +257,32 @@ class Reducer:
         facts: RequestFacts,
     ) -> Reduced:
         sent: list[bytes | msgspec.Raw] = list(messages)
-        refs = bytearray(facts.refs)
-        steps: dict[str, list[int]] = {}
         for index, held in kept.held.items():
-            output = held.output
             sent[index] = held.message or messages[index]
-            refs[index * REF_BYTES : (index + 1) * REF_BYTES] = bytes.fromhex(output.replacement_ref)
-            step = steps.setdefault(held.stage, [0, 0])
-            step[0] += 1
-            step[1] += self._facts.of(messages[index]).tokens - output.tokens_after
-        saved = sum(step[1] for step in steps.values())
-        found = tuple(ReductionStep(stage, *steps[stage]) for stage in sorted(steps))
-        after = {index: held.output.tokens_after for index, held in kept.held.items()}
-        return Reduced(sent, bytes(refs), saved, found, after=after)
+        summary = kept.summary
+        if summary is None or not facts.refs.startswith(summary.received):
+            summary = kept.summary = _summary(kept.held, facts)
+        refs = summary.sent + facts.refs[len(summary.sent) :]
+        return Reduced(sent, refs, summary.saved, summary.steps, after=summary.after)
+
+
+def _summary(held: dict[int, Held], facts: RequestFacts) -> _Summary:
+    received = facts.refs[: (max(held) + 1) * REF_BYTES]
+    refs = bytearray(received)
+    steps: dict[str, list[int]] = {}
+    for index, each in held.items():
+        output = each.output
+        refs[index * REF_BYTES : (index + 1) * REF_BYTES] = bytes.fromhex(output.replacement_ref)
+        step = steps.setdefault(each.stage, [0, 0])
+        step[0] += 1
+        step[1] += facts.each[index].tokens - output.tokens_after
+    return _Summary(
+        received,
+        bytes(refs),
+        tuple(ReductionStep(stage, *steps[stage]) for stage in sorted(steps)),
+        sum(step[1] for step in steps.values()),
+        {index: each.output.tokens_after for index, each in held.items()},
+    )
 
 
 def with_content(message: bytes, text: str) -> bytes:

@@ -49,6 +49,17 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     previous_response_id: str | None = None
 
 
+class Place(msgspec.Struct, frozen=True, eq=False):
+    """Where messages stand in a body, from `start` to `end`, with the same separator between each two; `line` is the
+    first of the envelope."""
+
+    line: bytes
+    separator: bytes
+    start: int
+    end: int
+    messages: list[msgspec.Raw]
+
+
 class _Body(msgspec.Struct):
     messages: list[msgspec.Raw] = msgspec.field(default_factory=list)
     model: msgspec.Raw = _ABSENT
@@ -73,7 +84,31 @@ def decode_chat(body: bytes) -> ChatRequest:
     if not decoded.messages:
         raise WireError("'messages' must be a non-empty array.", "messages")
     messages = decoded.messages if text is body else as_received(body, text, decoded.messages)
-    envelope = split(body, messages)
+    return _checked(decoded, messages, split(body, messages))
+
+
+def decode_behind(body: bytes, mark: bytes, place: Place) -> ChatRequest | None:
+    """The same for a body that begins as the one that `place` is of, up to there. `mark` is a JSON text that is not in
+    it. None where the body must be decoded as a whole. Raises WireError."""
+    text = b"%b%b%b" % (body[: place.start], mark, body[place.end :])
+    try:
+        if not text.isascii():
+            text.decode()
+        decoded = _decode_body(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if not decoded.messages or bytes(decoded.messages[0]) != mark:
+        return None
+    rest = [raw.copy() for raw in decoded.messages[1:]]  # a view would keep the text alive
+    joined = place.separator.join((b"", *rest))
+    if not body.startswith(joined, place.end):
+        return None
+    envelope = b"%b\n%b%b" % (place.line, body[: place.start], body[place.end + len(joined) :])
+    return _checked(decoded, place.messages + rest, envelope)
+
+
+def _checked(decoded: _Body, messages: list[msgspec.Raw], envelope: bytes) -> ChatRequest:
+    """Raises WireError."""
     if not within_depth(around(envelope).strip(), MAX_DEPTH):
         raise WireError(_TOO_DEEP, code="malformed_json")
     options = _present(decoded.stream_options)
