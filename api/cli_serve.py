@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from api.serving import bind, new_event_loop, serve, url_of
 from api.wiring import application
 from schema.lock import DirectoryLock
 from schema.locked_out import why_not_served
+
+_YOUNG = 20_000  # objects, some MB
 
 _log = logging.getLogger("chronoproxy")
 
@@ -53,9 +56,17 @@ async def _run(configuration: Configuration, lock: DirectoryLock, *, without_key
     with listener:
         async with application(configuration, configuration.data_dir, without_keys=without_keys) as app:
             lock.note(f"the process that serves {url}")
+            _collect_rarely()
             _say(f"Chronoproxy listening on {url}")
             _say(f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}")
             await serve(app, listener)
+
+
+def _collect_rarely() -> None:
+    """What is there now stays for good, and a completion leaves no cycles: looking for them takes 2 % of its time with
+    the usual threshold."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
 
 
 def _say(line: str) -> None:

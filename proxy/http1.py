@@ -13,6 +13,7 @@ from proxy.upstream_errors import SWITCHED, UpstreamErrorCode
 
 _MAX_HEAD = 262_144  # bytes of an answer's head
 _HIGH_WATER = 262_144  # bytes of an answer that wait for the client
+_JOINED = 16_384  # bytes of a body that go out in one piece with its head
 _PIECE = 262_144  # bytes of a request's body that are written at once
 
 
@@ -43,6 +44,7 @@ class Connection(asyncio.Protocol):
         self.waiting = 0  # bytes in _body
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timeout_s = 0.0
         self._received = 0
         self._moved = 0.0  # when a byte last went in either direction
         self._unsent = 0
@@ -69,8 +71,13 @@ class Connection(asyncio.Protocol):
         self._reset()
         self._received = self._unsent = 0
         self._moved = self._loop.time()
-        self._timer = self._loop.call_later(read_timeout_s, self._look, read_timeout_s)
-        await self._write(head, body)
+        self._timeout_s = read_timeout_s
+        if self._timer is None or self._timer.when() > self._moved + read_timeout_s:
+            self._watch(read_timeout_s)
+        if len(body) <= _JOINED and self._transport is not None:
+            self._transport.write(head + body)
+        else:
+            await self._write(head, body)
         while not self._head_done:
             await self._more()
 
@@ -78,7 +85,6 @@ class Connection(asyncio.Protocol):
         """What has arrived of the body since the last call, at least a byte; empty at its end. Raises BrokenError."""
         while not self._body:
             if self.complete:
-                self._stop_timer()
                 return b""
             await self._more()
         data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -93,7 +99,6 @@ class Connection(asyncio.Protocol):
         """Its answer was read to the end: it waits for the next request."""
         self.used = True
         self.idle_since = self._loop.time()
-        self._stop_timer()
 
     def close(self) -> None:
         """At once, whatever is under way."""
@@ -135,17 +140,26 @@ class Connection(asyncio.Protocol):
         self.close()
         self._wake()
 
-    def _look(self, timeout_s: float) -> None:
+    def _watch(self, seconds: float) -> None:
+        """The timer goes on from one request to the next: most end long before it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
         """Whether the upstream has been silent for too long, with nothing more to send to it."""
+        self._timer = None
+        if self.complete:
+            return
         now = self._loop.time()
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         if self._paused or unsent != self._unsent:
             self._moved, self._unsent = now, unsent
-        left = self._moved + timeout_s - now
+        left = self._moved + self._timeout_s - now
         if left <= 0:
             self._break("upstream_timeout", "no byte within the read timeout")
         else:
-            self._timer = self._loop.call_later(left, self._look, timeout_s)
+            self._watch(left)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
