@@ -1,4 +1,5 @@
-"""What is compared: Chronoproxy, nginx where it is installed, and the naive proxy, each before the same mock."""
+"""What is compared: Chronoproxy, also without reduction, nginx where it is installed, and the naive proxy, each before
+the same mock."""
 
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from benchmarks.processes import Process, free_port, start
 
 OURS = "chronoproxy"
+PLAIN = "chronoproxy-plain"  # with reduction off
 NGINX = "nginx"
 NAIVE = "naive"
 
@@ -55,12 +57,18 @@ max_context_size = 262144
 """
 
 
+_PLAIN_CONFIG = """
+[reduction]
+enabled = false
+"""
+
+
 @contextmanager
 def contenders(upstream: int, directory: Path, core: int | None) -> Iterator[list[Process]]:
     """All programs under test, running; stopped at the end. Raises StartError."""
     with ExitStack() as stack:
         started = []
-        for begin in (_chronoproxy, _nginx, _naive):
+        for begin in (_chronoproxy, _plain, _nginx, _naive):
             process = begin(upstream, directory, core)
             if process is not None:
                 stack.callback(process.stop)
@@ -69,10 +77,18 @@ def contenders(upstream: int, directory: Path, core: int | None) -> Iterator[lis
 
 
 def _chronoproxy(upstream: int, directory: Path, core: int | None) -> Process:
-    port, config = free_port(), directory / "config.toml"
-    config.write_text(_OUR_CONFIG.format(upstream=upstream))
+    return _ours(OURS, _OUR_CONFIG.format(upstream=upstream), directory, core)
+
+
+def _plain(upstream: int, directory: Path, core: int | None) -> Process:
+    return _ours(PLAIN, _OUR_CONFIG.format(upstream=upstream) + _PLAIN_CONFIG, directory, core)
+
+
+def _ours(name: str, text: str, directory: Path, core: int | None) -> Process:
+    port, config = free_port(), directory / f"{name}.toml"
+    config.write_text(text)
     command = [sys.executable, "-m", "chronoproxy", "serve", "--port", str(port), "--config", str(config)]
-    return start(OURS, [*command, "--data-dir", str(directory / "data")], port, directory / "chronoproxy.log", core)
+    return start(name, [*command, "--data-dir", str(directory / name)], port, directory / f"{name}.log", core)
 
 
 def _nginx(upstream: int, directory: Path, core: int | None) -> Process | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks.contenders import NAIVE, NGINX, OURS
+from benchmarks.contenders import NAIVE, NGINX, OURS, PLAIN
 from benchmarks.measure import DIRECT, Results
 from benchmarks.processes import Process
 from benchmarks.scenarios import FIGURES, Figure
@@ -11,20 +11,26 @@ from benchmarks.scenarios import FIGURES, Figure
 
 def report(results: Results, processes: Sequence[Process]) -> list[str]:
     """The lines to print, as a Markdown table that docs/performance.md can take over."""
-    names = [process.name for process in processes]
+    names = [process.name for process in processes if process.name != PLAIN]
     others = [name for name in (NGINX, NAIVE) if name in names]
     heads = ["CPU us, median (min)", *names, *(f"x {name}" for name in others), "goal"]
     lines = ["| " + " | ".join(heads) + " |", "|--" * len(heads) + "|"]
-    lines += [_row(_cells(figure, results, names, others)) for figure in FIGURES]
+    for figure in FIGURES:
+        lines.append(_row(_cells(figure, results, names, others)))
+        if figure.plain:
+            lines.append(_row(_cells(figure, results, names, others, reduced=False)))
     lines += ["", *_table_of_times(results, names), "", "Peak RSS: " + _memory(processes)]
     return lines
 
 
-def _cells(figure: Figure, results: Results, names: list[str], others: list[str]) -> list[str]:
-    values = {name: costs(figure, results, name) for name in names}
+def _cells(figure: Figure, results: Results, names: list[str], others: list[str], *, reduced: bool = True) -> list[str]:
+    """Beside the others stands our cost, or that without reduction."""
+    values = {name: costs(figure, results, PLAIN if name == OURS and not reduced else name) for name in names}
     shown = [f"{median(values[name]):,.1f} ({min(values[name]):,.1f})" for name in names]
     ratios = [_ratio(median(values[OURS]), median(values[name])) for name in others]
-    return [figure.title, *shown, *ratios, figure.goal]
+    if reduced:
+        return [figure.title, *shown, *ratios, figure.goal]
+    return [f"{figure.title}, reduction off", *shown, *ratios, figure.plain]
 
 
 def costs(figure: Figure, results: Results, name: str) -> list[float]:

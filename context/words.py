@@ -20,7 +20,9 @@ _MOST = 4_000  # words of one text
 def naming_words(text: str) -> Counter[str]:
     """How often each occurs, in the order of their first occurrence. Plain words of prose are left out."""
     every = Counter(_WORD.findall(text))
-    return Counter({word: every[word] for word in islice(filter(_names, every), _MOST)})
+    found: Counter[str] = Counter()
+    dict.update(found, {word: every[word] for word in islice(filter(_names, every), _MOST)})  # Counter's own adds up
+    return found
 
 
 def _names(word: str) -> bool:

@@ -238,4 +238,6 @@ def common(first: bytes, second: bytes) -> int:
 def hexed(refs: bytes) -> tuple[str, ...]:
     """The refs as 64 hex digits each."""
     text = refs.hex()
+    if len(refs) == REF_BYTES:
+        return (text,)
     return tuple(text[at : at + 2 * REF_BYTES] for at in range(0, len(text), 2 * REF_BYTES))

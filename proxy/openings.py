@@ -16,8 +16,8 @@ from proxy.wire import ChatRequest, Place, decode_behind, decode_chat
 
 _LEAST_MESSAGES = 8
 _LEAST_BYTES = 8_192
-_MOST_BYTES = 8 << 20  # of all bodies that are kept
-_LONGEST = 2 << 20
+_MOST_BYTES = 6 << 20  # of all bodies that are kept
+_LONGEST = 3 << 20
 _ALIKE = 16  # bodies that begin alike
 _BEGINNING = 1_024  # bytes
 
