@@ -21,6 +21,7 @@ from proxy.facts import FactsCache, Opening, RequestFacts
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
 from proxy.openai_errors import LimitRefusal
+from proxy.openings import Openings
 from proxy.reducing import Prepared
 from proxy.refusals import Refusals, context_stream, over_limit, too_long
 from proxy.remembering import remembered
@@ -82,6 +83,7 @@ class Beginner:
         self._enforced = enforced
         self._budgeting = budgeting
         self.refusals = Refusals(appender.append_later)
+        self.openings = Openings()
         self._next_exchange_id = log.max_id("exchange_id") + 1
 
     def decided(self, events: Sequence[NewEvent]) -> None:
@@ -107,6 +109,7 @@ class Beginner:
         """What is remembered of it is folded from the log again, where it is needed."""
         self._memories.drop(session_id)
         self._sender.drop(session_id)
+        self.openings.clear()
         self._forget_spending(session_id)
 
     def _forget_spending(self, *sessions: int) -> None:

@@ -21,7 +21,6 @@ from proxy.leaving import Departure
 from proxy.limiter import Limiter
 from proxy.long_answers import End
 from proxy.openai_errors import LimitRefusal, Refusal, error_body, error_event, upstream_error_text
-from proxy.openings import Openings
 from proxy.providers import Catalogue, ModelNotFoundError, ProviderNotConfiguredError, Route
 from proxy.rate import RequestRate
 from proxy.retrying import Retrier
@@ -84,7 +83,6 @@ class ChatHandler:
         self._finisher = finisher
         self._upstream = upstream
         self._rate = rate
-        self._openings = Openings()
         self._fallback_model = fallback_model
         self._limiter = limiter
         self._retrier = Retrier(upstream, self._upstream_request, self._may_ask)
@@ -109,12 +107,12 @@ class ChatHandler:
         arrived = time.perf_counter()
         try:
             body = await read_body(receive, headers, self._settings.max_body_bytes)
-            read = self._openings.read(body)
+            read = self._beginner.openings.read(body)
             request = read.request
             facts = self._beginner.facts(request, read.opening) or await self._beginner.long_facts(request)
             if facts.fault is not None:
                 check_messages(facts)
-            self._openings.learn(body, read, facts)
+            self._beginner.openings.learn(body, read, facts)
             route = self._route(request)
         except ClientGoneError:
             return

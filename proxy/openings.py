@@ -78,6 +78,11 @@ class Openings:
                 sums[count - 1] = shorter
         self._keep(_Body(body, places, facts, sums))
 
+    def clear(self) -> None:
+        """Keep none of them: one may be of a session that was erased."""
+        self._alike.clear()
+        self._bytes = 0
+
     def _keep(self, new: _Body) -> None:
         beginning = new.text[:_BEGINNING]
         alike = self._alike.pop(beginning, [])

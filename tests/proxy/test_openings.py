@@ -141,3 +141,13 @@ def test_what_is_kept_is_bounded() -> None:
     assert house.known == 0
     house.read(body_of([*conversation(330, "long 29"), {"role": "user", "content": "on"}]))
     assert house.known == 330
+
+
+def test_nothing_is_left_where_it_must_not_be() -> None:
+    house, messages = House(), conversation(10)
+    house.read(body_of(messages))
+    house.openings.clear()
+    house.read(body_of([*messages, {"role": "user", "content": "on"}]))
+    assert house.known == 0
+    house.read(body_of([*messages, {"role": "user", "content": "off"}]))
+    assert house.known == 10
