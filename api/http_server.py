@@ -182,12 +182,9 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
     cycle: Cycle
-    _idle_since: float | None = None  # while no request is under way
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
         if self.cycle is not None:
             self.cycle.lost()
 
@@ -220,35 +217,6 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, cycle))
-
-    def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._close_later(self.timeout_keep_alive)
-
-    def _unset_keepalive_if_required(self) -> None:
-        """A request comes; the timer goes on, and finds that out: most connections have many of them in its time."""
-        self._idle_since = None
-
-    def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = None
-        if self._idle_since is None:
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._close_later(left)
-        elif not self.transport.is_closing():
-            self.transport.close()
-
-    def _close_later(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def on_body(self, body: bytes) -> None:
         if (self.parser.should_upgrade() and self._should_upgrade()) or self.cycle.response_complete:

@@ -226,28 +226,3 @@ async def test_who_asks_too_late_is_told_at_once() -> None:
     go_on.set()
     await turns()
     assert told == [True]
-
-
-async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
-    go_on = asyncio.Event()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/slow":
-            await go_on.wait()
-        await send(start((b"content-length", b"0")))
-        await send(body(b""))
-
-    protocol, wire = connected(app)
-    protocol.timeout_keep_alive = 1
-    protocol.data_received(b"GET / HTTP/1.1\r\n\r\n")
-    await turns()
-    assert len(wire.written) == 1
-    protocol.data_received(b"GET /slow HTTP/1.1\r\n\r\n")
-    await asyncio.sleep(1.5)
-    assert not wire.closed
-    go_on.set()
-    async with asyncio.timeout(30):
-        while not wire.closed:
-            await asyncio.sleep(0.005)
-    assert len(wire.written) == 2
-    protocol.connection_lost(None)
