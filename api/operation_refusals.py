@@ -125,6 +125,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "POST /api/memory/store": ("session_not_found", *_LACKING),
     "POST /api/memory/similarity": ("session_not_found", *_LACKING),
     "GET /api/memory/frequent": ("session_not_found",),
+    "GET /api/budgets": ("session_not_found",),
     "GET /api/memory/stats/advanced": ("session_not_found",),
     "GET /api/memory/similar/{session_id}": _LACKING,
     "GET /api/memory/{memory_id}": _MEMORY,

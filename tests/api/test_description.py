@@ -105,3 +105,9 @@ async def test_it_is_made_once(house: House) -> None:
     assert first.headers["content-type"] == "application/json"
     assert house.app.described() is house.app.described()
     assert (await house.client.get("/openapi.json")).content == first.content == house.app.described()
+
+
+async def test_what_a_query_names_may_not_be_there(house: House) -> None:
+    for path in ("/api/budgets", "/api/usage", "/api/memory/frequent", "/api/memory/stats/advanced", "/api/export/csv"):
+        answer = await house.client.get(f"{path}?session_id=99")  # the house looks whether the status is declared
+        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found"), path
