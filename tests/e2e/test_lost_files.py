@@ -148,3 +148,13 @@ def test_a_copy_is_put_in_the_place_of_a_log_that_is_gone_or_damaged(
         assert inside("restore", copy, *places) == 2
     assert inside("restore", copy, *places, *(("--accept-head",) if content else ())) == 0
     assert inside("verify", *places) == 0
+
+
+def test_an_end_that_only_the_read_tables_remember(stopped: ProxyProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    run(stopped, "DELETE FROM events WHERE position > 6", "DELETE FROM blobs WHERE position > 6")
+    run(stopped, "DELETE FROM heads", name="keys")
+    code, said = doctor(stopped, capsys)
+    assert (code, "it lost its end" in said, "events 7 to " in said) == (1, True, True)
+    assert inside("rebuild", "--data-dir", str(stopped.data)) == 0
+    told = capsys.readouterr().out
+    assert "there were no tables of this position to compare with" in told and "events 7 to " in told

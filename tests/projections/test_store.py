@@ -10,7 +10,7 @@ import pytest
 from projections import tracking
 from projections.catalogue import PROJECTIONS
 from projections.declaration import Projection
-from projections.store import FORMAT, open_store
+from projections.store import FORMAT, open_store, reached
 from schema.recorded import Recorded
 from tests.projections.building import FakeLog, completed, record, session, started
 from tests.projections.rig import noting, rig
@@ -175,3 +175,21 @@ def test_several_move_together(path: Path) -> None:
     found = {each.name: (each.position, each.hash) for each in tracking.read_all(store.db).values()}
     assert found == {names[0]: (0, ""), **dict.fromkeys(names[1:], (7, "f" * 64))}
     store.close()
+
+
+def test_how_far_a_file_of_tables_is(path: Path, tmp_path: Path) -> None:
+    assert reached(path) is None
+    _tables(path)
+    found = reached(path)
+    assert found is not None
+    assert (found.position, found.hash.hex(), found.missing) == (4, EVENTS[-1].hash, False)
+    _garble(path)
+    assert reached(path) is None
+    _positions(tmp_path / "other.sqlite")
+    assert reached(tmp_path / "other.sqlite") is None
+
+
+def test_tables_of_events_that_the_log_lost_are_told_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _tables(path)
+    assert _positions(path, log=FakeLog(EVENTS[:3])) == {0}
+    assert "the read tables had reached event 4, the log ends at event 3" in caplog.text
