@@ -43,12 +43,14 @@ def test_a_copy_under_load_is_whole_and_answers_as_of_its_head(mock: MockProcess
         threads = [threading.Thread(target=load) for _ in range(3)]
         for thread in threads:
             thread.start()
-        while httpx.get(f"{proxy.url}/health").json()["position"] < 60:
-            pass
-        code, made = command("backup", str(target), "--data-dir", str(proxy.data))
-        stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            while httpx.get(f"{proxy.url}/health", timeout=30).json()["position"] < 60:
+                pass
+            code, made = command("backup", str(target), "--data-dir", str(proxy.data))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
         assert (code, made["ok"]) == (0, True)
         assert made["head"] >= 60
         head = httpx.get(f"{proxy.url}/health").json()["position"]
