@@ -1,7 +1,7 @@
 """Executing commands over a real log."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -91,11 +91,11 @@ class Overtaken(Appender):
 
     overtaking: Sequence[int] = (101, 102, 103)
 
-    def append(self, append: Append) -> "asyncio.Future[Committed]":
+    def append(self, append: Append, refused: Callable[[], None] | None = None) -> "asyncio.Future[Committed]":
         if self.overtaking:
             number, *self.overtaking = self.overtaking
             super().append(Append(events=[NewEvent("workspace", started(number))], metadata=META))
-        return super().append(append)
+        return super().append(append, refused)
 
 
 async def test_retries_end(open_store: Open) -> None:
