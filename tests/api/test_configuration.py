@@ -1,5 +1,6 @@
 """The configuration file: where it is found, what it gives, what is refused and what is warned of."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -337,7 +338,8 @@ client_keys = ["client-secret"]
 def test_secrets_are_known_and_stay_out_of_what_is_shown(loading: Loading) -> None:
     found = loading(SECRETS)
     names = ("pass", "query", "header", "key", "token", "client")
-    assert found.secrets() == {f"{name}-secret" for name in names}
+    basic = base64.b64encode(b"user:pass-secret").decode()  # as it stands in a header
+    assert found.secrets() == {basic, *(f"{name}-secret" for name in names)}
     assert "-secret" not in repr(found)
     shown = found.public_values()
     assert b"-secret" not in msgspec.json.encode(shown)

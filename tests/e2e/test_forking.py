@@ -90,7 +90,7 @@ def rebuilt_equal(proxy: ProxyProcess) -> bool:
 
 
 def test_a_fork_goes_on_with_the_same_bytes(proxy: ProxyProcess, mock: MockProcess) -> None:
-    agent = worked(proxy, mock, "the same")
+    agent = worked(proxy, mock, "the-same")
     at = head(proxy)
     before = proxy.get(f"/api/sessions/{agent.session}")
     shown = {
@@ -142,7 +142,7 @@ def test_a_fork_goes_on_with_the_same_bytes(proxy: ProxyProcess, mock: MockProce
 
 
 def test_from_the_midst_and_from_a_fork(proxy: ProxyProcess, mock: MockProcess) -> None:
-    agent = worked(proxy, mock, "from the midst")
+    agent = worked(proxy, mock, "from-the-midst")
     third = agent.exchange - 4
     early = proxy.get(f"/api/exchanges/{third}")["positions"]["finished"]
     midst = Agent(proxy, mock, "", agent.messages[:13])
@@ -206,7 +206,7 @@ def test_neither_needs_the_other(own: ProxyProcess, mock: MockProcess) -> None:
 
 
 def test_a_fork_becomes_a_part_again(proxy: ProxyProcess, mock: MockProcess) -> None:
-    agent = worked(proxy, mock, "a part")
+    agent = worked(proxy, mock, "a-part")
     fork, other = forked(proxy, mock, agent), forked(proxy, mock, agent)
     fork.turn(7)
     expected = agent.turn(7)

@@ -102,6 +102,7 @@ def test_it_gathers_for_longer_while_much_comes_in(path: Path) -> None:
     with rig(path, FakeLog()) as at:
         impatience = at.waiter.wanted = _Impatience()
         at.runner.start()
+        assert at.runner.wait_ready(WITHIN_S)
         at.write(_events(1))
         eventually(lambda: len(impatience.asked) >= 2)  # before the transaction, and behind it
         assert set(impatience.asked) == {LINGER_S}
@@ -203,6 +204,7 @@ def test_a_full_disk_fails_no_projection(path: Path) -> None:
         (pages,) = at.store.db.execute("PRAGMA page_count").fetchone()
         at.store.db.execute(f"PRAGMA max_page_count = {pages}").fetchone()
         at.runner.start()
+        assert at.runner.wait_ready(WITHIN_S)
         at.write(events)
         eventually(lambda: at.runner.trouble is not None)
         assert "full" in (at.runner.trouble or "")
