@@ -54,6 +54,7 @@ def test_compact_preview_undo_and_scrub(open_page: Open, upstream: story.Provide
         page.keyboard.press("l")
         expect(page.locator('a[aria-current="page"]')).to_have_text("Live")
         page.go_back()
+        page.locator("#scrub").wait_for()  # the page before is there again
         page.locator('.tabs a:has-text("Compactions")').focus()
         page.keyboard.press("Enter")
         page.locator("tbody tr").first.wait_for()
