@@ -1,6 +1,7 @@
 """Chromium, driven by Playwright: one browser for all, a context for each test, and a watch over what a page does."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,3 +90,15 @@ class Watched:
 def head(url: str) -> int:
     """The position of the last event."""
     return int(httpx.get(f"{url}/health").json()["position"])
+
+
+def until_caught_up(page: Any, url: str, *, seconds: float = 20) -> None:
+    """Until the page shows the last event, which ends an exchange: that may be recorded a moment after its answer."""
+    until = time.monotonic() + seconds
+    while True:
+        (last,) = httpx.get(f"{url}/api/events", params={"limit": 1}).json()["events"]
+        shown = page.locator(".page").get_attribute("data-shown")
+        if last["type"] == "ExchangeCompleted" and shown == str(last["position"]):
+            return
+        assert time.monotonic() < until, f"the page shows {shown} of {last}"
+        page.wait_for_timeout(50)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from benchmarks import story
-from tests.dashboard.browsing import Watched, head, sync_api
+from tests.dashboard.browsing import Watched, sync_api, until_caught_up
 from tests.e2e.processes import ProxyProcess
 
 pytestmark = pytest.mark.extra
@@ -26,7 +26,7 @@ def test_from_nothing_to_a_session_that_goes_on(open_page: Open, upstream: story
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         agent.work(3)
-        page.locator(f'.page[data-shown="{head(proxy.url)}"]').wait_for()
+        until_caught_up(page, proxy.url)
         used = proxy.get("/api/sessions/active")["context"]["current_tokens"]
         expect(page.locator(".gauge .figure")).to_have_text(f"{used:,}")
         expect(page.locator("tbody tr").first).to_contain_text("ExchangeCompleted")
@@ -52,7 +52,7 @@ def test_it_goes_on_after_a_restart(open_page: Open, upstream: story.Provider) -
             again.messages = agent.messages
             again.work(2)
         page.locator('body[data-connection="live"]').wait_for()
-        page.locator(f'.page[data-shown="{head(proxy.url)}"]').wait_for()
+        until_caught_up(page, proxy.url)
         expect(page.locator("#offline")).to_be_hidden()
         expect(page.locator(".tiles .value").first).to_have_text("4")
 
@@ -69,4 +69,4 @@ def test_a_tab_that_reads_nothing_holds_up_nobody(open_page: Open, upstream: sto
             client.post("/api/sessions/1/activate").raise_for_status()
         agent.work(2)
         slow.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-        watched.page.locator(f'.page[data-shown="{head(proxy.url)}"]').wait_for(timeout=60_000)
+        until_caught_up(watched.page, proxy.url, seconds=60)
