@@ -11,7 +11,7 @@ from api.configuration import Configuration
 from api.errors import ApiError, InvalidFieldError
 from api.forks import Forks
 from api.reading import Moment, moment_of
-from api.wiring import write_side
+from api.wiring_store import write_side
 from commands.errors import CommandError
 from commands.handling import Outcome
 from projections.store import AtOutOfRangeError

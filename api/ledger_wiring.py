@@ -1,6 +1,5 @@
 """The parts that read ledgers and watch logs, made."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from api.ledger_desk import LedgerDesk
 from api.ledger_polling import LedgerPolling
 from api.live_hub import Hub
 from api.log_watcher import LogWatcher
+from api.times import now_ms
 from commands.handling import CommandHandler
 from ledgers.catalogue import CLINE, CLINE_SESSIONS
 from ledgers.places import Machine, shelf
@@ -30,7 +30,7 @@ def ledger_desk(configuration: Configuration, handler: CommandHandler, reads: Re
 
 def log_watcher(configuration: Configuration, handler: CommandHandler, catalogue: Catalogue, hub: Hub) -> LogWatcher:
     path = Path(configuration.recording.log_watcher_path).expanduser()
-    return LogWatcher(path, hub, _active(configuration, handler, catalogue), lambda: time.time_ns() // 1_000_000)
+    return LogWatcher(path, hub, _active(configuration, handler, catalogue), now_ms)
 
 
 def start_watching(configuration: Configuration, desk: LedgerDesk, watcher: LogWatcher, background: Background) -> None:

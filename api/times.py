@@ -1,9 +1,14 @@
 """Times of the contract: ISO-8601 in UTC with milliseconds and Z; inside they are milliseconds since the epoch."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def iso(ms: int) -> str:
