@@ -29,8 +29,9 @@ from commands.compaction import (
     ReserveTokens,
     RevertCompaction,
 )
+from commands.deciding import Command
 from commands.errors import UnavailableError
-from commands.handling import Command, Outcome
+from commands.handling import Outcome
 from context.compaction import Refused
 from context.cuts import keep_last
 from context.messages import text_of

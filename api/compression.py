@@ -19,7 +19,7 @@ from api.session_answers import living_session
 from api.shapes import CtxState
 from api.writing import Writes
 from commands.compaction import LeaveAsIs
-from commands.handling import Command
+from commands.deciding import Command
 from context.compaction import Plan, Refused
 from context.cuts import Cut, keep_exchanges
 from projections.compaction import DecisionRow, Totals, decision_at, decision_totals

@@ -10,8 +10,8 @@ from api.fields import UNICODE, PathId
 from api.services import Use
 from api.times import iso
 from api.writing import Writes
+from commands.deciding import Command
 from commands.erasure import ConfirmErasure, RequestErasure
-from commands.handling import Command
 from commands.workspace import family
 from schema.erasure import SessionErased
 

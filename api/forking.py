@@ -15,7 +15,7 @@ from api.reading import Moment, moment_of
 from api.services import Use
 from api.session_answers import living_session
 from api.writing import Writes
-from commands.handling import Command
+from commands.deciding import Command
 from schema.forking import SessionForked
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])

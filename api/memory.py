@@ -20,7 +20,7 @@ from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
 from api.writing import Writes
-from commands.handling import Command
+from commands.deciding import Command
 from commands.memory import RecallMemories, StoreMemory
 from projections.exchanges import recent_metrics
 from projections.memory_lists import MemoryRow, get_memory, list_memories

@@ -18,7 +18,8 @@ from api.reading import PAST, Reads
 from api.services import Use
 from api.times import iso
 from api.writing import Writes
-from commands.handling import Command, Outcome
+from commands.deciding import Command
+from commands.handling import Outcome
 from commands.memory import FREQUENT, CleanUpMemories, DemoteMemory, ForgetMemory, PromoteMemories, RestoreMemory
 from projections.memory_lists import MemoryRow, get_memory, older_than
 from projections.timeline import get_event

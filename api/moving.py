@@ -18,7 +18,7 @@ from api.messages import difference
 from api.services import Services, Use
 from api.session_answers import living_session
 from api.writing import Writes
-from commands.handling import Command
+from commands.deciding import Command
 from commands.moving import MergeSessions, Move, ReassignExchanges
 from projections.compaction import list_decisions
 from projections.exchange_lists import list_exchanges

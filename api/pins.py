@@ -18,7 +18,7 @@ from api.services import Services, Use
 from api.session_answers import living_session
 from api.times import iso
 from api.writing import Writes
-from commands.handling import Command
+from commands.deciding import Command
 from commands.pins import PinMessages, UnpinMessages
 from context.messages import count_message, decode_message, text_of
 from context.turns import role_of

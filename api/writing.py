@@ -16,8 +16,9 @@ from api.fields import TextPosition
 from api.idempotency import REPLAYED, checked, refusal_text
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
+from commands.deciding import Command
 from commands.errors import CommandError, StaleError, UnavailableError
-from commands.handling import Command, Outcome
+from commands.handling import Outcome
 from projections.waiting import ProjectionLagError
 from schema.idempotency import Idempotent, Kept
 from schema.recorded import Metadata

@@ -8,26 +8,19 @@ loop.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeGuard
 
 import msgspec
 
 from commands import (
-    compaction,
-    erasure,
-    forking,
+    deciding,
     ledgers,
     memory,
     memory_shelf,
-    memory_undoing,
     moving,
-    pins,
-    prices,
-    retrievals,
-    server_state,
     sessions,
     workspace,
 )
+from commands.deciding import Command
 from commands.errors import ConflictError, InvalidCommandError, UnavailableError
 from schema import compaction as compaction_events
 from schema import erasure as erasure_events
@@ -44,7 +37,7 @@ from schema.appends import Append, Committed, KeyMissingError, StoreUnavailableE
 from schema.context import ContentRetrieved, SanitizerDisabled, SanitizerEnabled
 from schema.idempotency import Idempotent
 from schema.log import EventLog
-from schema.recorded import Body, Metadata, NewEvent
+from schema.recorded import Metadata, NewEvent
 from schema.registry import Event
 from schema.unreadable import Unreadable
 
@@ -80,22 +73,6 @@ _UNEXPECTED = (  # facts: nothing is decided on what was before them
     memory_events.MemoryRecalled,
     *server_events.EVENTS,
 )
-_CONTEXT_STREAMS = compaction_events.EVENTS  # in the stream of their session
-
-Command = (
-    workspace.Command
-    | sessions.Command
-    | retrievals.Command
-    | compaction.Command
-    | pins.Command
-    | erasure.Command
-    | moving.Command
-    | ledgers.Command
-    | memory.Command
-    | server_state.Command
-    | prices.Command
-    | forking.ForkSession
-)
 Listener = Callable[[Sequence[NewEvent]], None]
 
 
@@ -113,38 +90,6 @@ class _Shelf(msgspec.Struct):
     shelf: memory_shelf.Shelf
     version: int = 0
     unreadable: list[Unreadable] = []
-
-
-def _stream_of(event: Event) -> str:
-    """What was retrieved is of no consequence: it must not stand in a stream whose version is expected."""
-    if isinstance(event, memory_events.EVENTS):
-        return memory.STREAM
-    if isinstance(event, _CONTEXT_STREAMS):
-        return f"session-{getattr(event, 'session_id', 0)}"
-    if isinstance(event, ledger_events.EVENTS):
-        return ledger_events.STREAM
-    if isinstance(event, server_events.EVENTS):
-        return "gateway"
-    return f"context-{event.session_id}" if isinstance(event, ContentRetrieved) else sessions.stream_of(event)
-
-
-def _bodies_of(event: Event, command: Command) -> tuple[Body, ...]:
-    if isinstance(command, compaction.Decide) and isinstance(event, compaction_events.PrefixDecision):
-        return command.bodies
-    if isinstance(command, moving.ReassignExchanges) and isinstance(event, moving_events.ExchangeReassigned):
-        return next(move.bodies for move in command.moves if move.exchange_id == event.exchange_id)
-    if isinstance(event, memory_events.MemoryStored):
-        stores = command.stores if isinstance(command, memory.CompressMemories) else (command,)
-        return tuple(each.body for each in stores if _is_of(each, event))
-    if isinstance(command, server_state.Command):
-        return server_state.bodies_of(command)
-    if isinstance(command, forking.ForkSession) and isinstance(event, forking_events.SessionForked):
-        return command.bodies
-    return ()
-
-
-def _is_of(command: Command, event: memory_events.MemoryStored) -> TypeGuard[memory.StoreMemory]:
-    return isinstance(command, memory.StoreMemory) and command.memory_id == event.memory_id
 
 
 def _unwritable(reason: object) -> UnavailableError:
@@ -201,34 +146,7 @@ class CommandHandler:
         Raises CommandError.
         """
         self._refresh()
-        if isinstance(command, sessions.Command):
-            events = sessions.decide(self.state, command)
-        elif isinstance(command, compaction.Command):
-            events = compaction.decide(self.state, command)
-        elif isinstance(command, moving.Command):
-            events = moving.decide(self.state, command)
-            if isinstance(command, moving.MergeSessions):
-                sessions_of_it = (command.session_id, *command.source_ids)
-                events += memory_undoing.one_of_each(self.state, self._shelf_for(command), sessions_of_it)
-        elif isinstance(command, forking.ForkSession):
-            events = forking.decide(self.state, command)
-        elif isinstance(command, erasure.Command):
-            events = erasure.decide(self.state, command)
-        elif isinstance(command, pins.Command):
-            events = pins.decide(self.state, command)
-        elif isinstance(command, prices.Command):
-            events = prices.decide(self.state, command)
-        elif isinstance(command, retrievals.Command):
-            events = retrievals.decide(self.state, command)
-        elif isinstance(command, ledgers.Command):
-            events = ledgers.decide(self.ledgers, command)
-        elif isinstance(command, memory.Command):
-            events = memory.decide(self.state, self._shelf_for(command), command)
-        elif isinstance(command, server_state.Command):
-            events = server_state.decide(self.state, command)
-        else:
-            events = workspace.decide(self.state, command)
-        new = [NewEvent(_stream_of(event), event, _bodies_of(event, command)) for event in events]
+        new = deciding.decide(self.state, self.ledgers, lambda: self._shelf_for(command), command)
         for event in new:
             self._evolve(event.event, event.stream)
             if event.stream != memory.STREAM:
