@@ -5,11 +5,9 @@ Order of precedence: command line, file, default. The file is the one given, `$C
 """
 
 import hashlib
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import msgspec
 from pydantic import ValidationError
@@ -25,6 +23,8 @@ from api.configuration_checks import (
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
+from api.configuration_providers import demo_provider, made_models, made_providers
+from api.configuration_public import public_key, public_model, public_provider, public_telemetry, secrets_of
 from api.configuration_sections import (
     Budgets,
     Cline,
@@ -39,7 +39,6 @@ from api.configuration_sections import (
     RecordingSection,
     Reduction,
     RetentionSection,
-    RetryEntry,
     Sanitizer,
     Schema1,
     Server,
@@ -53,7 +52,7 @@ from context.replacements import ReductionSettings
 from context.window import WindowSettings
 from proxy.compacting import AutoCompaction
 from proxy.demo_replies import MODELS as DEMO_MODELS
-from proxy.providers import Catalogue, Model, Price, Provider, Retry
+from proxy.providers import Catalogue, Model, Provider
 from schema.prices import PriceRow
 
 __all__ = ["Configuration", "ConfigurationError", "Overrides", "load"]
@@ -102,12 +101,12 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         """Every value that must not be shown: keys, tokens, configured provider headers, and what an address holds of
         them."""
         found = {self.server.token, *self.client_keys()}
-        found |= {*self.telemetry.headers.values(), *_secrets_of(self.telemetry.endpoint)}
+        found |= {*self.telemetry.headers.values(), *secrets_of(self.telemetry.endpoint)}
         for provider in self.providers:
-            found |= {provider.api_key, *provider.headers.values(), *_secrets_of(provider.base_url or "")}
+            found |= {provider.api_key, *provider.headers.values(), *secrets_of(provider.base_url or "")}
         found |= self.mcp.secrets()
         for entry in self.mcp.servers.values():
-            found |= _secrets_of(entry.url)
+            found |= secrets_of(entry.url)
         return frozenset(found - {""})
 
     def names(self) -> frozenset[str]:
@@ -132,7 +131,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "server": server,
             "rate_limit": self.rate_limit.model_dump(),
             "budgets": self.budgets.model_dump(),
-            "keys": {name: _public_key(entry) for name, entry in self.keys.items()},
+            "keys": {name: public_key(entry) for name, entry in self.keys.items()},
             "recording": self.recording.model_dump(),
             "sanitizer": self.sanitizer.model_dump(),
             "reduction": self.reduction.model_dump(),
@@ -140,13 +139,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "compaction": self.compaction.model_dump(),
             "retention": self.retention.model_dump(),
             "memory": self.memory.model_dump(),
-            "telemetry": _public_telemetry(self.telemetry),
+            "telemetry": public_telemetry(self.telemetry),
             "mcp": self.mcp.public(),
             "cline": self.cline.model_dump(),
             "ledgers": self.ledgers.model_dump(),
             "prices": {"file": shown(Path(self.prices.file)) if self.prices.file else ""},
-            "providers": {each.key: _public_provider(each) for each in self.providers},
-            "models": {each.key: _public_model(each) for each in self.models},
+            "providers": {each.key: public_provider(each) for each in self.providers},
+            "models": {each.key: public_model(each) for each in self.models},
         }
 
     def reduction_settings(self) -> ReductionSettings:
@@ -194,11 +193,11 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
     document = read_document(file, environment) if file is not None else Document({}, [])
     values = _checked(document.values, file)
     warnings = [*document.warnings, *without_effect(document.values)]
-    providers, models = _providers(values), _models(values)
+    providers, models = made_providers(values), made_models(values)
     if not providers:
         if file is not None:
             warnings.append("there is no [providers] section: the demo provider serves")
-        providers = (_demo_provider(),)
+        providers = (demo_provider(),)
         models = (*(Model(key=name, provider="demo", model=name) for name in DEMO_MODELS), *models)
     default = values.default_model or (models[0].key if models else None)
     server = values.server.model_copy(
@@ -254,63 +253,6 @@ def _checked(values: Mapping[str, Any], file: Path | None) -> FileModel:
         raise ConfigurationError(f"{file}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
-def _providers(values: FileModel) -> tuple[Provider, ...]:
-    return tuple(
-        Provider(
-            key=key,
-            type=entry.type,
-            base_url=entry.base_url,
-            api_key=entry.api_key,
-            headers=entry.headers,
-            include_usage=entry.include_usage,
-            allow_any_model=entry.allow_any_model,
-            cached_price_ratio=entry.cached_price_ratio,
-            connect_timeout_s=entry.connect_timeout_s or values.server.connect_timeout_s,
-            read_timeout_s=entry.read_timeout_s or values.server.read_timeout_s,
-            max_rpm=entry.max_rpm,
-            retry=_retry(entry.retry),
-            name=entry.name or key,
-            icon=entry.icon or entry.type,
-            color=entry.color or _COLORS[entry.type],
-        )
-        for key, entry in values.providers.items()
-    )
-
-
-def _models(values: FileModel) -> tuple[Model, ...]:
-    return tuple(
-        Model(
-            key=key,
-            provider=entry.provider,
-            model=entry.model or key,
-            max_context_size=entry.max_context_size,
-            max_output_tokens=entry.max_output_tokens,
-            capabilities=tuple(entry.capabilities),
-            price=Price(**entry.price.model_dump()) if entry.price is not None else None,
-            fallback=tuple(entry.fallback),
-        )
-        for key, entry in values.models.items()
-    )
-
-
-def _retry(entry: RetryEntry | None) -> Retry | None:
-    if entry is None:
-        return None
-    return Retry(
-        attempts=entry.attempts,
-        on=frozenset(entry.on),
-        backoff_s=entry.backoff_ms / 1_000,
-        max_wait_s=entry.max_wait_ms / 1_000,
-    )
-
-
-def _public_retry(retry: Retry | None) -> dict[str, Any] | None:
-    if retry is None:
-        return None
-    waits = {"backoff_ms": round(retry.backoff_s * 1_000), "max_wait_ms": round(retry.max_wait_s * 1_000)}
-    return {"attempts": retry.attempts, "on": sorted(retry.on), **waits}
-
-
 def _price_book(values: FileModel, models: tuple[Model, ...], file: Path | None) -> tuple[PriceRow, ...]:
     named = _path(values.prices.file)
     path = file.parent / named if named is not None and file is not None else named
@@ -333,58 +275,3 @@ def _window(section: Schema1) -> WindowSettings | None:
 
 def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
-
-
-def _demo_provider() -> Provider:
-    return Provider(key="demo", type="echo", name="Demo", icon="echo", color=_COLORS["echo"])
-
-
-def _public_provider(provider: Provider) -> dict[str, Any]:
-    return {
-        "type": provider.type,
-        "base_url": _public_url(provider.base_url),
-        "has_api_key": bool(provider.api_key),
-        "headers": sorted(provider.headers),
-        "include_usage": provider.include_usage,
-        "allow_any_model": provider.allow_any_model,
-        "cached_price_ratio": provider.cached_price_ratio,
-        "connect_timeout_s": provider.connect_timeout_s,
-        "read_timeout_s": provider.read_timeout_s,
-        "max_rpm": provider.max_rpm,
-        "retry": _public_retry(provider.retry),
-    }
-
-
-def _public_telemetry(section: Telemetry) -> dict[str, Any]:
-    shown = {"endpoint": _public_url(section.endpoint), "headers": sorted(section.headers)}
-    return {**section.model_dump(), **shown}
-
-
-def _public_key(entry: KeyEntry) -> dict[str, Any]:
-    return {"has_key": bool(entry.key), **entry.model_dump(exclude={"key"})}
-
-
-def _secrets_of(url: str) -> set[str]:
-    """Passwords and keys of an address (decisions 3.14), and what Basic authentication makes of them."""
-    parts = urlsplit(url)
-    found = {value for name, value in parse_qsl(parts.query) if name.lower() in _SECRET_QUERY}
-    if not parts.password:
-        return found
-    user, password = unquote(parts.username or ""), unquote(parts.password)
-    return found | {parts.password, password, b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def _public_url(url: str | None) -> str | None:
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _public_model(model: Model) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(model)
-    return {key: value for key, value in fields.items() if key != "key"}
-
-
-_SECRET_QUERY = ("key", "api_key", "token", "access_token")
-_COLORS = {"openai": "#10a37f", "gemini": "#4285f4", "anthropic": "#d97757", "echo": "#64748b"}
