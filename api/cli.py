@@ -19,8 +19,8 @@ from eventsourcing.persistence import PersistenceError
 from api import reconcile_arguments
 from api.cli_output import UsageError, printable
 from api.client_recipes import RECIPES
-from api.configuration import ConfigurationError
-from api.serving import AddressInUseError
+from api.configuration_file import ConfigurationError
+from api.listening import AddressInUseError
 from chronoproxy import __version__
 from commands.errors import UnavailableError
 from schema.appends import StoreUnavailableError

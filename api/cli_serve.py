@@ -12,8 +12,9 @@ from api.cli_output import UsageError
 from api.configuration import Configuration, Overrides, load
 from api.data_directory import prepare_directory
 from api.descriptors import raise_limit
+from api.listening import bind, url_of
 from api.own_log import configure_logging
-from api.serving import bind, new_event_loop, serve, url_of
+from api.serving import new_event_loop, serve
 from api.wiring import application
 from schema.lock import DirectoryLock
 from schema.locked_out import why_not_served

@@ -12,8 +12,7 @@ from api.configuration_file import ConfigurationError
 from api.configuration_mcp import Mcp
 from api.configuration_sections import KeyEntry, MemoryEmbedder, Server
 from api.configuration_warnings import dotted
-from api.embedding import EmbedderError, check_model
-from api.remote_embedding import check_numpy
+from api.embedding import EmbedderError, check_model, check_numpy
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
 
 # What cannot be gone on with a name of somebody else's: a scheme of its own, a port, a path.

@@ -31,6 +31,12 @@ def check_model(folder: Path) -> None:
         raise EmbedderError(f"{absent[0]} is not installed: pip install 'chronoproxy[vectors]'")
 
 
+def check_numpy() -> None:
+    """Raises EmbedderError."""
+    if importlib.util.find_spec("numpy") is None:
+        raise EmbedderError("numpy is not installed: pip install 'chronoproxy[vectors]'")
+
+
 class MiniLm:
     """Texts to unit vectors. Not for several threads at once."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from api.embedding import EmbedderError
+from api.embedding import EmbedderError, check_numpy
 from proxy.providers import Provider
 
 _LONGEST_S, _CONNECT_S = 20.0, 5.0
@@ -86,12 +86,6 @@ class RemoteEmbedder:
             raise EmbedderError(f"{self.name} cannot be asked: {type(error).__name__}") from None
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise EmbedderError(f"{self.name} did not answer with vectors") from None
-
-
-def check_numpy() -> None:
-    """Raises EmbedderError."""
-    if importlib.util.find_spec("numpy") is None:
-        raise EmbedderError("numpy is not installed: pip install 'chronoproxy[vectors]'")
 
 
 def embeddings_url(chat_url: str) -> str:

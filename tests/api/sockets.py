@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from api.connections import Limits
-from api.serving import Server, bind, config, url_of
+from api.listening import bind, url_of
+from api.serving import Server, config
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from api.serving import bind, url_of
+from api.listening import bind, url_of
 
 needs_ipv6 = pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 here")
 
