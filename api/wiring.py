@@ -57,7 +57,8 @@ async def application(
         count = SplintrCounter()
         await asyncio.to_thread(count.warm_up)
         await interrupt_open_exchanges(store.log, store.appender)
-        record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given)
+        digests = await asyncio.to_thread(store.keys.digests)
+        record = RecordConfiguration(configuration.public_values(), configuration.hash, configuration.given, digests)
         await store.handler.execute(record, Metadata(actor="system"))
         book = configuration.price_book
         await store.handler.execute(AdoptPriceBook(book, book_hash(book)), Metadata(actor="system"))

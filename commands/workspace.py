@@ -68,11 +68,12 @@ class DisableSanitizer(msgspec.Struct, frozen=True):
 
 class RecordConfiguration(msgspec.Struct, frozen=True):
     """`values` without secrets, `given` the names of those that are no defaults; `hash` tells whether they differ from
-    the last."""
+    the last. `secrets` are the sha256 of those that keys.sqlite made."""
 
     values: dict[str, Any]
     hash: str
     given: tuple[str, ...] = ()
+    secrets: dict[str, str] | None = None
 
 
 class RecordRebuild(msgspec.Struct, frozen=True):
@@ -158,6 +159,7 @@ class Workspace(msgspec.Struct):
     auto_session: bool = True
     sanitizer: bool | None = None  # None while nobody has switched it
     configuration_hash: str | None = None
+    secrets: dict[str, str] | None = None  # of keys.sqlite: the sha256 of each
     prices: Prices = msgspec.field(default_factory=Prices)
     last_decision_id: int = 0  # of the prefix decisions of all sessions, also of deleted ones
     deleted: set[int] = msgspec.field(default_factory=set)
@@ -208,7 +210,7 @@ def evolve(state: Workspace, event: Event) -> Workspace:
         case SanitizerDisabled():
             state.sanitizer = False
         case ConfigurationLoaded():
-            state.configuration_hash = event.hash
+            state.configuration_hash, state.secrets = event.hash, event.secrets
         case PriceBookAdopted():
             state.prices.book = event.hash
             state.prices.known.add(event.hash)
@@ -317,9 +319,10 @@ def decide(state: Workspace, command: Command) -> list[Event]:
             return [] if state.sanitizes(configured) else [SanitizerEnabled()]
         case DisableSanitizer(configured):
             return [SanitizerDisabled()] if state.sanitizes(configured) else []
-        case RecordConfiguration(values, digest, given):
-            loaded = ConfigurationLoaded(values=values, hash=digest, given=given)
-            return [] if state.configuration_hash == digest else [loaded]
+        case RecordConfiguration(values, digest, given, secrets):
+            loaded = ConfigurationLoaded(values=values, hash=digest, given=given, secrets=secrets)
+            same = (state.configuration_hash, state.secrets) == (digest, secrets)
+            return [] if same else [loaded]
         case RecordRebuild():
             return [ReadModelRebuilt(**msgspec.structs.asdict(command))]
         case RecordVacuum(before_bytes, after_bytes):

@@ -2,11 +2,12 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from schema.keys import KEY_BYTES, LAST_EVENT, check_name
 from schema.keys import MIGRATIONS as KEY_MIGRATIONS
+from schema.named_secrets import Named
 from schema.recorder import MIGRATIONS
 from schema.shape import differences
 
@@ -47,8 +48,8 @@ def beside_the_log(db: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(position or None, "changed_idempotency", text)
 
 
-def beside_the_keys(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Of keys.sqlite. Raises sqlite3.Error."""
+def beside_the_keys(db: sqlite3.Connection, named: Iterable[Named]) -> Iterator[Finding]:
+    """Of keys.sqlite; `named` are the secrets that the log knows. Raises sqlite3.Error."""
     changed = differences(db, KEY_MIGRATIONS)
     for text in changed:
         yield Finding(None, "changed_shape", f"keys.sqlite: {text}")
@@ -56,18 +57,26 @@ def beside_the_keys(db: sqlite3.Connection) -> Iterator[Finding]:
         return
     for (session_id,) in db.execute("SELECT session_id FROM session_keys WHERE length(key) <> ?", (KEY_BYTES,)):
         yield Finding(None, "changed_key", f"the key of session {session_id} was changed: it has another length")
-    yield from _secrets({name: bytes(value) for name, value in db.execute("SELECT name, value FROM secrets")})
+    yield from _secrets({name: bytes(value) for name, value in db.execute("SELECT name, value FROM secrets")}, named)
     noted = db.execute("SELECT 1 FROM secrets WHERE name = ?", (LAST_EVENT,)).fetchone()
     if noted and not db.execute("SELECT 1 FROM heads WHERE missing = 0").fetchone():
         yield Finding(None, "missing_note", "keys.sqlite does not say any more which event was the last one")
 
 
-def _secrets(found: dict[str, bytes]) -> Iterator[Finding]:
+def _secrets(found: dict[str, bytes], named: Iterable[Named]) -> Iterator[Finding]:
+    wrong: dict[str, str] = {}
     for name, digest in found.items():
         secret = name.removeprefix(check_name(""))
         if secret == name:
             continue
         value = found.get(secret)
         if value is None or hashlib.sha256(value).digest() != digest:
-            text = f"the secret for {secret} is {'missing' if value is None else 'not the one that was made'}"
-            yield Finding(None, "changed_secret", f"keys.sqlite: {text}")
+            wrong[secret] = "missing" if value is None else "not the one that was made"
+    for each in named:
+        if not each.is_kept(found):
+            how = "not the one that the log names in" if each.name in found else "missing, and is named in"
+            wrong.setdefault(each.name, f"{how} event {each.position}")
+        elif check_name(each.name) not in found:
+            wrong.setdefault(each.name, "without the sha256 that was kept beside it")
+    for secret, how in wrong.items():
+        yield Finding(None, "changed_secret", f"keys.sqlite: the secret for {secret} is {how}")

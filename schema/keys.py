@@ -26,6 +26,8 @@ _DDL = (
 )
 MIGRATIONS = (Migration("the first format", statements(*_DDL)),)
 KEY_BYTES = 32
+# what a server takes from here, all made at its start: the log then names them (schema/named_secrets.py)
+SECRETS = ("client keys", "idempotency keys", "mcp sessions", "message hashes")
 LAST_EVENT = "last event"  # among the secrets: the hash of the head that was noted last, so that a note is missed
 _PAGE_SIZE = 512  # a few rows in a few tables, each of which takes a page at least
 _CACHED_KEYS = 10_000
@@ -84,6 +86,10 @@ class KeyStore:
             rows = (name, value), (check_name(name), digest)
             self._transaction(("INSERT OR IGNORE INTO secrets VALUES (?, ?)", each) for each in rows)
             return value
+
+    def digests(self) -> dict[str, str]:
+        """The sha256 (64 hex) of every one of SECRETS, made where it is not there yet."""
+        return {name: hashlib.sha256(self.secret(name)).hexdigest() for name in SECRETS}
 
     def key(self, session_id: int) -> bytes | None:
         """The session's data key, or None where there is none (never made, or destroyed)."""

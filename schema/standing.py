@@ -19,6 +19,7 @@ from schema.keys import NotedHead
 from schema.locked_out import why_not_served
 from schema.lost_keys import lost_keys
 from schema.migrations import Migration, format_of, read_only_uri
+from schema.named_secrets import lost_secrets
 from schema.recorder import MIGRATIONS
 from schema.sealing import opens
 from schema.workspace import RecordingGap
@@ -62,9 +63,10 @@ class LostEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is missing, where a server can go on all the same. `lost_keys` are sessions."""
+    """What is missing, where a server can go on all the same. `lost_keys` are sessions, `lost_secrets` names."""
 
     lost_keys: tuple[int, ...] = ()
+    lost_secrets: tuple[str, ...] = ()
     lost_end: LostEnd | None = None
 
     def told(self) -> list[str]:
@@ -77,6 +79,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
                 f"the keys of sessions {named}{more} are missing from {_KEYS}: {text}; put it back from a backup, or"
                 " erase these sessions"
             )
+        if self.lost_secrets:
+            text = "clients and repeated requests from before are not recognised; put it back from a backup"
+            said.append(f"the secrets for {', '.join(self.lost_secrets)} are not in {_KEYS} as they were made: {text}")
         return said
 
 
@@ -84,6 +89,7 @@ class _Memory(msgspec.Struct, frozen=True):
     """What keys.sqlite holds."""
 
     keys: dict[int, bytes] = {}
+    secrets: dict[str, bytes] = {}
     heads: Sequence[NotedHead] = ()
 
 
@@ -108,7 +114,7 @@ def standing(directory: Path, *, seen: NotedHead | None = None, without_keys: bo
             gone.append(seen)
         last = max(gone, key=lambda head: head.position, default=None)
         end = LostEnd(head=row[0], since=row[1], noted=last) if last is not None else None
-        return Standing(lost_keys=lost, lost_end=end)
+        return Standing(lost_keys=lost, lost_secrets=lost_secrets(db, memory.secrets), lost_end=end)
 
 
 def _require_new(directory: Path, memory: _Memory) -> None:
@@ -159,8 +165,9 @@ def _remembered(db: sqlite3.Connection | None) -> _Memory:
     if db is None:
         return _Memory()
     keys = {number: bytes(key) for number, key in db.execute("SELECT session_id, key FROM session_keys")}
+    secrets = {name: bytes(value) for name, value in db.execute("SELECT name, value FROM secrets")}
     rows = db.execute("SELECT position, hash, noted_at, missing FROM heads").fetchall()
-    return _Memory(keys, [NotedHead(row[0], bytes(row[1]), row[2], bool(row[3])) for row in rows])
+    return _Memory(keys, secrets, [NotedHead(row[0], bytes(row[1]), row[2], bool(row[3])) for row in rows])
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from schema.keys import NotedHead
 from schema.locked_out import why_not_served
 from schema.log import EventLog
 from schema.migrations import read_only_uri
+from schema.named_secrets import named_secrets
 from schema.recorder import COLUMNS, GENESIS, chain_hash, parts_of
 from schema.sealing import SealError
 from schema.unreadable import NO_UTF8, UNDECODABLE, escaped
@@ -87,7 +88,8 @@ class Verifier:
                 last = self._range_end(db)
                 self._check_events(db, keys, last, progressed)
                 self._check_heads(db)
-                for finding in (*beside_the_log(db), *beside_the_keys(keys)):
+                named = () if self._keyless else named_secrets(db)
+                for finding in (*beside_the_log(db), *beside_the_keys(keys, named)):
                     self._note(*finding)
                 self._check_pages(db, "events.sqlite")
                 self._check_pages(keys, "keys.sqlite")

@@ -24,11 +24,13 @@ class AutoSessionDisabled(Event, frozen=True, kw_only=True):
 
 class ConfigurationLoaded(Event, frozen=True, kw_only=True):
     """The configuration at a start that differs from the last one: `values` without any secret. `given` names those
-    (as section.key) that the file or the command line set; the others are defaults."""
+    (as section.key) that the file or the command line set; the others are defaults. `secrets` are those that
+    keys.sqlite made for itself, each with its sha256 (64 hex): by these the log misses one that is gone."""
 
     values: dict[str, Any]
     hash: str
     given: tuple[str, ...] = ()
+    secrets: dict[str, str] | None = None
 
 
 class RecordingGap(Event, frozen=True, kw_only=True):

@@ -92,6 +92,14 @@ def test_a_configuration_is_recorded_when_it_differs_from_the_last() -> None:
     given(loaded, other).when(command).then(loaded)
 
 
+def test_a_configuration_is_recorded_when_keys_were_made_for_it_anew() -> None:
+    command = RecordConfiguration({}, "a" * 64, secrets={"client keys": "b" * 64})
+    before = ConfigurationLoaded(values={}, hash="a" * 64)
+    named = ConfigurationLoaded(values={}, hash="a" * 64, secrets={"client keys": "b" * 64})
+    given(before).when(command).then(named)
+    given(before, named).when(command).then_nothing()
+
+
 def test_a_rebuild_is_recorded_each_time() -> None:
     rebuilt = ReadModelRebuilt(names=("timeline",), events=9, equal=True, duration_ms=4, checksum="c")
     given(rebuilt).when(RecordRebuild(("timeline",), 9, True, 4, "c")).then(rebuilt)

@@ -110,6 +110,21 @@ def test_a_session_without_its_key_is_left_alone_and_others_go_on(
     check_goes_on_without(stopped, "1", "2")
 
 
+def test_secrets_that_are_gone_are_told_of(stopped: ProxyProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    run(stopped, "DELETE FROM secrets", name="keys")
+    code, said = doctor(stopped, capsys)
+    assert (code, "the secrets for client keys, idempotency keys, mcp sessions, message hashes" in said) == (1, True)
+    assert inside("verify", "--data-dir", str(stopped.data)) == 1
+    assert "changed_secret: keys.sqlite: the secret for idempotency keys is missing" in capsys.readouterr().out
+    stopped.start()
+    assert "the secrets for client keys" in stopped.get("/health")["error"]
+    stopped.stop()
+    stopped.start()
+    assert stopped.get("/health")["status"] == "ok"
+    stopped.stop()
+    assert inside("verify", "--data-dir", str(stopped.data)) == 1
+
+
 def test_going_on_without_any_key_is_asked_for(stopped: ProxyProcess) -> None:
     for path in stopped.data.glob("keys.sqlite*"):
         path.unlink()

@@ -71,7 +71,13 @@ workspace_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(SessionActivated, session_id=ids, previous_id=maybe(ids)),
     st.builds(AutoSessionEnabled),
     st.builds(AutoSessionDisabled),
-    st.builds(ConfigurationLoaded, values=json_objects, hash=refs, given=st.lists(texts, max_size=3).map(tuple)),
+    st.builds(
+        ConfigurationLoaded,
+        values=json_objects,
+        hash=refs,
+        given=st.lists(texts, max_size=3).map(tuple),
+        secrets=st.none() | st.dictionaries(texts, refs, max_size=2),
+    ),
     st.builds(DatabaseVacuumed, before_bytes=counts, after_bytes=counts),
 )
 session_events: st.SearchStrategy[Event] = st.one_of(

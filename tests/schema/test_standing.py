@@ -13,7 +13,7 @@ from schema.locked_out import lock_out
 from schema.log import EventLog
 from schema.recorded import NewEvent
 from schema.standing import Standing, UnfitDirectoryError, standing
-from schema.workspace import AutoSessionEnabled, RecordingGap
+from schema.workspace import AutoSessionEnabled, ConfigurationLoaded, RecordingGap
 from tests.schema.writing import Writing, new, session, started
 
 
@@ -97,6 +97,27 @@ def test_some_keys_that_are_gone(whole: Path) -> None:
     found = standing(whole)
     assert found.lost_keys == (1, 3)
     assert "the keys of sessions 1, 3 are missing" in found.told()[0]
+
+
+def test_secrets_that_are_gone(tmp_path: Path) -> None:
+    loaded = ConfigurationLoaded(values={}, hash="c", secrets={"client keys": "a" * 64, "mcp sessions": "b" * 64})
+    directory = written(tmp_path / "named", new("workspace", loaded))
+    found = standing(directory)
+    assert found.lost_secrets == ("client keys", "mcp sessions")
+    assert "the secrets for client keys, mcp sessions are not in keys.sqlite" in found.told()[0]
+
+
+def test_secrets_that_are_gone_are_told_until_the_log_names_others(tmp_path: Path) -> None:
+    directory = tmp_path / "named"
+    directory.mkdir()
+    with (
+        closing(KeyStore(directory / "keys.sqlite")) as keys,
+        closing(EventLog(directory / "events.sqlite", keys)) as log,
+    ):
+        for secrets in ({"client keys": "a" * 64}, keys.digests()):
+            with Writing(log) as writing:
+                writing.commit(new("workspace", ConfigurationLoaded(values={}, hash="c", secrets=secrets)))
+    assert standing(directory) == Standing()
 
 
 def test_keys_of_erased_sessions_are_not_missed(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from schema.appends import Append, Result
 from schema.erasure import ErasedCounts, SessionErasureRequested
 from schema.idempotency import Idempotent
 from schema.keys import KeyStore, NotedHead
+from schema.locked_out import lock_out
 from schema.log import EventLog
 from schema.moving import SessionsMerged
 from schema.recorded import NewEvent
 from schema.verification import MAX_PROBLEMS, EmptyRangeError, Verification, Verifier
+from schema.workspace import ConfigurationLoaded
 from tests.schema.writing import META, SOON_S, Writing, completed, new, session, started
 
 COLUMNS = {
@@ -259,6 +261,46 @@ def test_what_was_changed_beside_the_keys(written: EventLog, statement: str) -> 
     assert verify(written).ok
     tamper_keys(written, statement)
     assert kinds(verify(written)) == {KEYS[statement]}
+
+
+SECRETS = {
+    "DELETE FROM secrets": "missing, and is named in event 10",
+    "DELETE FROM secrets WHERE name LIKE '%client keys'": "missing, and is named in event 10",
+    "DELETE FROM secrets WHERE name LIKE 'sha256%'": "without the sha256 that was kept beside it",
+    "UPDATE secrets SET value = randomblob(32) WHERE name = 'client keys'": "not the one that was made",
+}
+
+
+@pytest.fixture
+def named(written: EventLog) -> EventLog:
+    """The log names the secrets of its keys."""
+    with Writing(written) as writing:
+        writing.commit(new("workspace", ConfigurationLoaded(values={}, hash="c", secrets=written.keys.digests())))
+    return written
+
+
+@pytest.mark.parametrize("statement", SECRETS)
+def test_secrets_that_the_log_names(named: EventLog, statement: str) -> None:
+    assert verify(named).ok
+    tamper_keys(named, statement)
+    found = verify(named)
+    assert kinds(found) == {"changed_secret"}
+    assert f"keys.sqlite: the secret for client keys is {SECRETS[statement]}" in {each.text for each in found.problems}
+
+
+def test_secrets_that_were_made_anew_are_not_those_of_before(named: EventLog) -> None:
+    tamper_keys(named, "DELETE FROM secrets")
+    with Writing(named) as writing:
+        writing.commit(new("workspace", ConfigurationLoaded(values={}, hash="c", secrets=named.keys.digests())))
+    found = verify(named)
+    assert (len(found.problems), kinds(found)) == (4, {"changed_secret"})
+    assert found.problems[0].text.endswith("not the one that the log names in event 10")
+
+
+def test_a_log_without_its_keys_misses_no_secret(named: EventLog) -> None:
+    tamper_keys(named, "DELETE FROM secrets", "DELETE FROM heads")
+    lock_out(named.path.parent)
+    assert verify(named).ok
 
 
 def test_a_part_of_the_log(written: EventLog) -> None:
