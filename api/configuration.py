@@ -24,7 +24,14 @@ from api.configuration_file import ConfigurationError, Document, find_file, read
 from api.configuration_mcp import Mcp
 from api.configuration_names import flat, shown_names
 from api.configuration_providers import demo_provider, made_models, made_providers
-from api.configuration_public import public_key, public_model, public_provider, public_telemetry, secrets_of
+from api.configuration_public import (
+    forms_of,
+    public_key,
+    public_model,
+    public_provider,
+    public_telemetry,
+    secrets_of,
+)
 from api.configuration_sections import (
     Budgets,
     Cline,
@@ -107,7 +114,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         found |= self.mcp.secrets()
         for entry in self.mcp.servers.values():
             found |= secrets_of(entry.url)
-        return frozenset(found - {""})
+        return frozenset(form for secret in found for form in forms_of(secret)) - {""}
 
     def names(self) -> frozenset[str]:
         """What it calls things: providers, models, clients' keys and servers of tools."""

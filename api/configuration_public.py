@@ -1,5 +1,6 @@
 """What of the configuration may be shown, and what must not be."""
 
+import re
 from base64 import b64encode
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
@@ -10,7 +11,8 @@ from api.configuration_sections import KeyEntry
 from api.configuration_telemetry import Telemetry
 from proxy.providers import Model, Provider, Retry
 
-_SECRET_QUERY = ("key", "api_key", "token", "access_token")
+_SECRET_QUERY = ("key", "api_key", "apikey", "token", "access_token")
+_SCHEME = re.compile(r"(?i)(?:basic|bearer|token|key|api-?key)\s+(\S+)")
 
 
 def public_provider(provider: Provider) -> dict[str, Any]:
@@ -55,6 +57,13 @@ def _public_url(url: str | None) -> str | None:
         return None
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def forms_of(secret: str) -> set[str]:
+    """As it may stand in a text: each of its lines, and what an Authorization header holds behind its scheme."""
+    scheme = _SCHEME.fullmatch(secret.strip())
+    lines = {line.strip() for line in (secret, *secret.splitlines())}
+    return lines | {secret} | ({scheme[1]} if scheme is not None else set())
 
 
 def secrets_of(url: str) -> set[str]:

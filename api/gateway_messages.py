@@ -11,6 +11,7 @@ from api.reading import live_only
 from api.request_context import RequestContext
 from api.services import Services
 from commands.workspace import Workspace, whole
+from gateway.discretion import cleaned
 from gateway.jsonrpc import Call, Message, Refusal, encode, parse
 from gateway.messages import SESSION_HEADER, Incoming, Reply
 from gateway.tools import Caller
@@ -36,7 +37,7 @@ async def answer(request: Request, services: Services, context: RequestContext, 
         incoming = Incoming(message, caller, headers, _scope(headers))
         reply = await _unless_left(request, services.gateway.answer(server, incoming))
     except Refusal as refusal:
-        return refused(refusal, message)
+        return refused(services, refusal, message)
     return _response(reply)
 
 
@@ -46,7 +47,7 @@ def ended(request: Request, services: Services, server: str) -> Response:
     try:
         services.gateway.end(server, request.headers.get(SESSION_HEADER))
     except Refusal as refusal:
-        return refused(refusal, None)
+        return refused(services, refusal, None)
     return _response(Reply(200, b'{"ended":true}'))
 
 
@@ -68,9 +69,11 @@ def caller_of(headers: dict[str, str], state: Workspace, request_id: str) -> Cal
     )
 
 
-def refused(refusal: Refusal, message: Message | None) -> Response:
+def refused(services: Services, refusal: Refusal, message: Message | None) -> Response:
+    """What it echoes of the message is without configured secrets; the id has to come back as it is."""
     number = message.id if isinstance(message, Call) else None
-    return _response(Reply(refusal.status, encode(refusal.body(number)), refusal.headers))
+    body = cleaned(refusal.body(), services.redact) | {"id": number}
+    return _response(Reply(refusal.status, encode(body), refusal.headers))
 
 
 def _session(named: str, state: Workspace) -> int | None:

@@ -10,6 +10,7 @@ from chronoproxy import __version__
 from commands.gateway import RecordMcpServer
 from gateway.backend import Backend, Checked
 from gateway.child import Program
+from gateway.discretion import Redact
 from gateway.gateway import Gateway
 from gateway.http_server import HttpServer
 from gateway.in_process import InProcess
@@ -34,10 +35,11 @@ def open_gateway(
     keys: KeyStore,
     count: Callable[[str], int],
     waiter: Waiter,
+    redact: Redact,
     builtin: Iterable[InProcessServer] = (),
 ) -> Gateway:
     """The servers in process, and those of the configuration, which may take the place of one."""
-    recorder = Recorder(appender, count, contents=configuration.recording.contents, waiter=waiter)
+    recorder = Recorder(appender, count, contents=configuration.recording.contents, redact=redact, waiter=waiter)
     mcp = configuration.mcp
     backends: dict[str, Backend] = {server.name: InProcess(server) for server in builtin}
     for name, entry in mcp.servers.items():
@@ -47,6 +49,7 @@ def open_gateway(
         {name: (backend, _settings(mcp, name)) for name, backend in backends.items()},
         recorder,
         McpSessions(keys.secret("mcp sessions")),
+        redact=redact,
         mask_chars=mcp.mask_chars,
         version=__version__,
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from api.reading import LIVE, PAST, Reads
 from api.services import Services, Use
 from api.times import iso, iso_or_none
+from gateway.discretion import cleaned
 from gateway.looking import Seen
 from projections.gateway import McpServerRow, mcp_servers
 
@@ -239,8 +240,8 @@ def _tool(services: Services, tool: dict[str, object]) -> McpTool:
     text = msgspec.json.encode({"type": "function", "function": function}).decode()
     annotations = tool.get("annotations")
     return McpTool(
-        name=str(tool.get("name")),
-        description=str(tool.get("description") or "")[:1_000],
+        name=services.redact(str(tool.get("name"))),
+        description=services.redact(str(tool.get("description") or ""))[:1_000],
         tokens=services.count(text),
-        annotations=annotations if isinstance(annotations, dict) else {},
+        annotations=cleaned(annotations, services.redact) if isinstance(annotations, dict) else {},
     )

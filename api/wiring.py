@@ -64,12 +64,13 @@ async def application(
         await store.handler.execute(AdoptPriceBook(book, book_hash(book)), Metadata(actor="system"))
         rate, registry = RequestRate(time.monotonic), Registry()
         seed = int.from_bytes(store.keys.secret("message hashes")[:8], "big")
-        facts = FactsCache(seed, count, Redactor(configuration.secrets()), memory_tools(configuration.mcp.memory_tools))
+        redact = Redactor(configuration.secrets(), configuration.names())
+        facts = FactsCache(seed, count, redact, memory_tools(configuration.mcp.memory_tools))
         limits, price = limiter(configuration), configured_price(configuration)
         await asyncio.to_thread(restore_rates, store.log, rate, limits, now_ms())
         budgets = await asyncio.to_thread(budgeting, configuration, store.log, store.handler, price, now_ms)
         traffic = Traffic(catalogue, count, facts, rate, registry, limits, budgets)
-        chat = await open_chat(stack, configuration, store, traffic)
+        chat = await open_chat(stack, configuration, store, traffic, redact)
         for event in store.log.unreadable.values():
             _log.error("%s", event)
         erasures = erasures_of(store)
@@ -82,14 +83,13 @@ async def application(
             stack.callback(vectors.close)
             background.add(vectors.run())
         if configuration.memory.detect:
-            redact = Redactor(configuration.secrets())
             background.add(Detector(store.log, store.handler, count, redact).run())
         servers = servers_in_process(
             configuration, directory, store.handler, store.reads, store.waiter, store.log, count
         )
-        gateway = open_gateway(configuration, store.appender, store.keys, count, store.waiter, servers)
+        gateway = open_gateway(configuration, store.appender, store.keys, count, store.waiter, redact, servers)
         stack.push_async_callback(gateway.aclose)
-        services = make_services(configuration, store, traffic, chat, background, erasures, gateway)
+        services = make_services(configuration, store, traffic, chat, background, erasures, gateway, redact)
         background.add(DiskWatch(directory).run())
         start_watching(configuration, services.ledgers, services.log_watcher, background)
         background.add(Retention(services, erasures, configuration.retention).run())

@@ -47,9 +47,10 @@ class Traffic(msgspec.Struct, frozen=True):
     budgets: Budgeting | None
 
 
-async def open_chat(stack: AsyncExitStack, configuration: Configuration, store: Store, traffic: Traffic) -> ChatHandler:
+async def open_chat(
+    stack: AsyncExitStack, configuration: Configuration, store: Store, traffic: Traffic, redact: Redactor
+) -> ChatHandler:
     """The hot path, and the connections to upstreams that the stack closes."""
-    redact = Redactor(configuration.secrets())
     facts, registry = traffic.facts, traffic.registry
     chains, memories = ChainIndex(facts.hash), SessionMemories()
     state = store.handler.state

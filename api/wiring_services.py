@@ -33,6 +33,7 @@ def make_services(
     background: Background,
     erasures: Erasures,
     gateway: Gateway,
+    redact: Redactor,
 ) -> Services:
     health = Health(
         lost=store.lost,
@@ -74,7 +75,7 @@ def make_services(
         compression=configuration.sanitizer.compression,
         background=background,
         count=traffic.count,
-        redact=Redactor(configuration.secrets()),
+        redact=redact,
         default_model=configuration.default_model,
         max_body_bytes=configuration.server.max_body_bytes,
         version=__version__,

@@ -21,7 +21,7 @@ from gateway.negotiation import Agreed, negotiate
 
 MAX_LINE = 64 << 20  # bytes of one message
 _THREAD_FROM = 131_072  # bytes; shorter messages are decoded on the loop
-_LAST_WORDS = 400  # characters of its standard error that are told
+_LAST_WORDS = 4_096  # bytes of its standard error that are kept; the last line is told
 _GRACE_S = 2.0
 _LAST_S = 0.2
 _AT_ONCE = 64  # messages that are read without letting others work
@@ -64,7 +64,7 @@ class Child:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
         self._stopping = self._ending = False
-        self._last_words = b""
+        self._last_words, self._words_lost = b"", False
         self._writing = asyncio.Lock()
         self.agreed: Agreed | None = None
         self.pid: int | None = None
@@ -266,15 +266,23 @@ class Child:
     async def _hear_words(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         while chunk := await process.stderr.read(PIECE):
-            self._last_words = (self._last_words + chunk)[-_LAST_WORDS * 4 :]
+            heard = self._last_words + chunk
+            self._last_words, self._words_lost = heard[-_LAST_WORDS:], self._words_lost or len(heard) > _LAST_WORDS
             if len(chunk) == PIECE:
                 await asyncio.sleep(_WORDS_S)
 
     def _farewell(self) -> str:
         code = self._process.returncode if self._process is not None else None
-        words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-        said = f": {words[-1][:_LAST_WORDS]}" if words and code else ""
-        return f"{self._name} has ended" + (f" with {code}" if code is not None else "") + said
+        said = self._last_line() if code else ""
+        return f"{self._name} has ended" + (f" with {code}" if code is not None else "") + (said and f": {said}")
+
+    def _last_line(self) -> str:
+        """Whole, so that secrets are found in it; its first word may be the rest of one where the line is longer than
+        what is kept."""
+        lines = self._last_words.decode("utf-8", "replace").strip().splitlines()
+        if len(lines) == 1 and self._words_lost:
+            return lines[0].partition(" ")[2]
+        return lines[-1] if lines else ""
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:

@@ -12,6 +12,7 @@ from commands.gateway import Asked, RecordMcpCall, RecordMcpServer
 from gateway.aggregate import AGGREGATE, Aggregate
 from gateway.backend import Backend, Down, Invalid, Odd, Relayed, Silent
 from gateway.breaker import OPEN_S, Breaker
+from gateway.discretion import Discreet, Redact
 from gateway.jsonrpc import (
     CANCELLED,
     INTERNAL_ERROR,
@@ -56,10 +57,12 @@ class _CancelledError(Exception):
 
 
 _Running = tuple[str, str, Id]
+_SHOWN = 500  # characters of what went wrong
 
 
 class Gateway:
-    """All servers behind one door; `mask_chars` 0 shortens nothing."""
+    """All servers behind one door; `mask_chars` 0 shortens nothing. `redact` takes configured secrets out of what is
+    said of failures."""
 
     def __init__(
         self,
@@ -67,19 +70,23 @@ class Gateway:
         recorder: Recorder,
         sessions: McpSessions,
         *,
+        redact: Redact,
         mask_chars: int = 4_000,
         version: str = "",
     ) -> None:
         self._recorder = recorder
         self._sessions = sessions
-        self._mask_chars = mask_chars
+        self._redact, self._mask_chars = redact, mask_chars
         self._running: dict[_Running, asyncio.Task[dict[str, Any]]] = {}
         self.servers = {
-            name: Served(backend, settings, Breaker(time.monotonic)) for name, (backend, settings) in backends.items()
+            name: Served(Discreet(backend, redact), settings, Breaker(time.monotonic))
+            for name, (backend, settings) in backends.items()
         }
         everything = Aggregate(tuple(backends), self.call, lambda name: backends[name][0].resting, version)
         longest = max((settings.timeout_s for _, settings in backends.values()), default=0.0) + 1.0
-        self.servers[AGGREGATE] = Served(everything, ServerSettings(timeout_s=longest), Breaker(time.monotonic))
+        self.servers[AGGREGATE] = Served(
+            Discreet(everything, redact), ServerSettings(timeout_s=longest), Breaker(time.monotonic)
+        )
 
     async def answer(self, server: str, incoming: Incoming) -> Reply:
         """Raises Refusal for what the gateway refuses itself."""
@@ -114,10 +121,9 @@ class Gateway:
         served = self.servers.get(server)
         if served is None:
             known = ", ".join(sorted(self.servers.keys() - {AGGREGATE}))
-            text = (
-                f"There is no MCP server {server[:80]!r}; there are: {known}." if known else "There is no MCP server."
-            )
-            raise Refusal(404, NO_SUCH_SERVER, "unknown_server", text, data={"server_name": server[:80]})
+            asked = self._redact(server)[:80]
+            text = f"There is no MCP server {asked!r}; there are: {known}." if known else "There is no MCP server."
+            raise Refusal(404, NO_SUCH_SERVER, "unknown_server", text, data={"server_name": asked})
         return served
 
     async def _called(self, served: Served, call: Call, incoming: Incoming) -> Reply:
@@ -190,7 +196,8 @@ class Gateway:
         server = asked.server
         if asked.tool is not None and not served.settings.allows(asked.tool):
             self._recorder.later(RecordMcpCall(asked=asked, outcome="tool_not_allowed", code=INVALID_REQUEST), caller)
-            text = f"The configuration does not allow the tool {asked.tool[:80]!r} of {server}."
+            tool = self._redact(asked.tool)[:80]
+            text = f"The configuration does not allow the tool {tool!r} of {server}."
             raise Refusal(403, INVALID_REQUEST, "tool_not_allowed", text, data={"server_name": server})
         wait = served.breaker.refused_for()
         if wait is not None:
@@ -262,7 +269,7 @@ class Gateway:
             code=error.code,
             duration_ms=_since(began),
             masked=await self._recorder.masked(originals),
-            error_message=error.message[:500],
+            error_message=error.message[:_SHOWN],
         )
         if await self._recorder.now(command, caller) is None:
             return error
@@ -272,7 +279,8 @@ class Gateway:
         code = (
             UPSTREAM_DOWN if isinstance(error, Down) else INTERNAL_ERROR if isinstance(error, Odd) else UPSTREAM_INVALID
         )
-        self._failed(asked, error.reason, code, began, caller, str(error))
+        text = str(error)[:_SHOWN]
+        self._failed(asked, error.reason, code, began, caller, text)
         if served.breaker.failed():
             fact = BreakerOpened(
                 server=asked.server,
@@ -281,8 +289,8 @@ class Gateway:
                 open_ms=int(OPEN_S * 1_000),
             )
             self._recorder.later(RecordMcpServer(fact), caller)
-        data = {"server_name": asked.server, "url": served.backend.address, "error": str(error)[:500]}
-        return Refusal(502, code, error.reason, str(error)[:500], data=data)
+        data = {"server_name": asked.server, "url": served.backend.address, "error": text}
+        return Refusal(502, code, error.reason, text, data=data)
 
     def _failed(
         self, asked: Asked, outcome: str, code: int, began: float, caller: Caller, message: str | None = None

@@ -99,7 +99,7 @@ class HttpServer:
         try:
             result = await self.request("tools/list", {}, Caller())
         except (Down, Invalid, RpcError) as error:
-            return Checked(connected=False, error=str(error)[:300])
+            return Checked(connected=False, error=str(error))
         return Checked(connected=True, tools=names_of(result))
 
     async def aclose(self) -> None:

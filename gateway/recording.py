@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from commands.gateway import Asked, Command, Masked, RecordMcpCall, decide
+from gateway.discretion import Redact
 from gateway.masking import Original
 from gateway.tools import Caller
 from projections.waiting import ProjectionLagError, Waiter
@@ -20,19 +21,27 @@ _PATIENCE_S = 0.25  # a log that takes no commit for so long does not hold calls
 _SHOWN_S = 1.0  # nor do read tables that are behind; they take a moment else
 _ARGUMENTS = 16_384  # characters that are kept
 _PREVIEW = 200
+_LONGEST_SECRET = 8_192  # characters
 _COUNTED = 400_000  # characters; longer texts are estimated
 _CHARACTERS_PER_TOKEN = 4
 
 
 class Recorder:
     """Without `contents` neither arguments nor originals are kept, so that nothing may be shortened either. With a
-    `waiter` originals can be had back from the moment that an answer names them; other calls do not pay for that."""
+    `waiter` originals can be had back from the moment that an answer names them; other calls do not pay for that.
+    `redact` takes configured secrets out of what is cut: the log would not know half of one."""
 
     def __init__(
-        self, appender: Appender, count: Callable[[str], int], *, contents: bool, waiter: Waiter | None = None
+        self,
+        appender: Appender,
+        count: Callable[[str], int],
+        *,
+        contents: bool,
+        redact: Redact,
+        waiter: Waiter | None = None,
     ) -> None:
         self._appender, self._waiter = appender, waiter
-        self._count = count
+        self._count, self._redact = count, redact
         self.contents = contents
 
     def asked(self, server: str, method: str, params: Mapping[str, Any], caller: Caller) -> Asked:
@@ -44,7 +53,7 @@ class Recorder:
             server=server,
             method=method,
             tool=tool if isinstance(tool, str) else None,
-            arguments=text[:_ARGUMENTS] if text is not None and self.contents else None,
+            arguments=self._beginning(text, _ARGUMENTS) if text is not None and self.contents else None,
             arguments_hash=hashlib.sha256(text.encode()).hexdigest() if text is not None else None,
         )
 
@@ -78,8 +87,11 @@ class Recorder:
             short_ref=content_ref(_message(original.short)),
             tokens_before=self._tokens(original.text),
             tokens_after=self._tokens(original.short),
-            preview=original.text[:_PREVIEW].encode("utf-8", "replace").decode(),
+            preview=self._beginning(original.text, _PREVIEW).encode("utf-8", "replace").decode(),
         )
+
+    def _beginning(self, text: str, length: int) -> str:
+        return text if len(text) <= length else self._redact(text[: length + _LONGEST_SECRET])[:length]
 
     def _tokens(self, text: str) -> int:
         return self._count(text) if len(text) <= _COUNTED else len(text) // _CHARACTERS_PER_TOKEN

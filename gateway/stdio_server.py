@@ -88,7 +88,7 @@ class StdioServer:
         try:
             result = await self._once("", "tools/list", {})
         except (Down, Invalid, RpcError) as error:
-            return Checked(connected=False, error=str(error)[:300])
+            return Checked(connected=False, error=str(error))
         return Checked(connected=True, tools=names_of(result))
 
     @property

@@ -10,10 +10,13 @@ _QUERY = re.compile(r"(?i)([?&;](?:key|api_key|apikey|token|access_token)=)[^&;#
 
 
 class Redactor:
-    """Replaces every secret by `[redacted]`."""
+    """Replaces every secret by `[redacted]`. `names` are what the configuration calls things: a secret that is a part
+    of one is none, in the log neither."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _MIN_LENGTH}, key=len, reverse=True)
+    def __init__(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
+        named = tuple(names)
+        found = {each for each in secrets if len(each) >= _MIN_LENGTH and not any(each in name for name in named)}
+        known = sorted(found, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, text: str) -> str:

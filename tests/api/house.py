@@ -52,6 +52,7 @@ from proxy.facts import FactsCache
 from proxy.intake import Headers, Receive, Send, WhenGone
 from proxy.providers import Catalogue, Model, Provider
 from proxy.rate import RequestRate
+from proxy.redaction import Redactor
 from schema.appending import Appender
 from schema.appends import Append
 from schema.keys import KeyStore
@@ -139,8 +140,7 @@ class House(msgspec.Struct, frozen=True, eq=False):
         return committed.positions[-1]
 
 
-def _redacted(text: str) -> str:
-    return text.replace("sk-s3cret", "[redacted]")
+_redacted = Redactor(["sk-s3cret"])
 
 
 def _declared(app: DescribedApp) -> Callable[[httpx.Response], Awaitable[None]]:
@@ -202,8 +202,9 @@ async def open_house(
         handler = CommandHandler(log, appender)
         gateway = Gateway(
             {server.name: (InProcess(server), ServerSettings(tools=allowed)) for server in servers},
-            Recorder(appender, len, contents=True, waiter=waiter),
+            Recorder(appender, len, contents=True, redact=_redacted, waiter=waiter),
             McpSessions(keys.secret("mcp sessions")),
+            redact=_redacted,
             version="1.2.3",
         )
         machine = Machine(Path(os.path.realpath(path)) / "home", {})

@@ -335,6 +335,20 @@ client_keys = ["client-secret"]
 """
 
 
+def test_secrets_are_known_as_they_may_stand_in_a_text(loading: Loading) -> None:
+    lines = """
+[mcp.servers.remote]
+url = "https://h/mcp?apikey=query-secret"
+headers = { Authorization = "Bearer header-secret", X-Title = "two words" }
+[mcp.servers.program]
+command = "program"
+env = { PEM = "first-line\\nlast-line\\n", TOKEN = " blanks " }
+"""
+    found = loading(LOCAL + lines).secrets()
+    assert found >= {"query-secret", "Bearer header-secret", "header-secret", "first-line", "last-line", "blanks"}
+    assert not found & {"words", "two", "Bearer"}
+
+
 def test_secrets_are_known_and_stay_out_of_what_is_shown(loading: Loading) -> None:
     found = loading(SECRETS)
     names = ("pass", "query", "header", "key", "token", "client")

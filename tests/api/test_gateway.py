@@ -1,6 +1,7 @@
 """Row 56 and /mcp over servers in process: statuses and codes to the letter, what is recorded, what is shortened."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,21 @@ async def test_refusals(house: House) -> None:
     got = await house.client.get(RPC)
     assert (got.status_code, got.json()["error"]["data"]["code"]) == (405, "method_not_allowed")
     assert house.types() == []
+
+
+async def test_a_configured_key_is_not_echoed(house: House) -> None:
+    key = "sk-s3cret"
+    other = await rpc(house, "tools/list", number=key, path=f"/api/mcp-gateway/{key}/rpc")
+    assert (other.status_code, other.json()["id"]) == (404, key)  # the id is the client's own
+    assert other.json()["error"]["data"] == {"code": "unknown_server", "server_name": "[redacted]"}
+    answers = [
+        await tool(house, key),
+        await tool(house, key, path="/mcp"),
+        await rpc(house, key),
+        await rpc(house, "tools/list", {"_meta": {"io.modelcontextprotocol/protocolVersion": key}}),
+    ]
+    assert [key in json.dumps(answer.json()["error"]) for answer in [other, *answers]] == [False] * 5
+    assert "[redacted]" in answers[0].json()["error"]["message"]
 
 
 async def test_a_token_is_asked_for(tmp_path: Path) -> None:

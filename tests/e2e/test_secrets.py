@@ -137,3 +137,42 @@ def every_read(proxy: ProxyProcess, manage: dict[str, str]) -> list[str]:
         *(f"/api/events/{position}" for position in range(1, head + 1)),
         *("/openapi.json", "/api/none", f"/api/exchanges?q={QUERY_KEY[:0]}"),
     ]
+
+
+PROGRAM_KEY, REMOTE_KEY = "ghp_planted-program-0014", "planted-remote-0015"
+SERVERS = f"""
+[mcp.servers.program]
+command = "/bin/sh"
+args = ["-c", "echo token is $GITHUB_TOKEN, of postgres://me:planted-argument-0016@db >&2; exit 3"]
+env = {{ GITHUB_TOKEN = "{PROGRAM_KEY}" }}
+
+[mcp.servers.remote]
+url = "http://127.0.0.1:9/mcp?token={REMOTE_KEY}"
+private = true
+headers = {{ Authorization = "Bearer {REMOTE_KEY}" }}
+"""
+
+
+def test_keys_of_servers_of_tools_are_not_shown_where_they_fail() -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    with ProxyProcess(SERVERS, fresh=True) as proxy, httpx.Client(base_url=proxy.url) as client:
+        shown = [client.post(f"/api/mcp-gateway/{name}/rpc", json=message) for name in ("program", "remote")]
+        shown.append(client.post(f"/api/mcp-gateway/{PROGRAM_KEY}/rpc", json=message))
+        assert [answer.status_code for answer in shown] == [502, 502, 404]
+        assert shown[0].json()["error"]["message"].endswith("token is [redacted], of postgres://[redacted]@db")
+        head = client.get("/health").json()["position"]
+        paths = [
+            "/api/memory/all-servers",
+            "/api/memory/servers",
+            "/api/mcp/servers",
+            "/api/mcp/calls",
+            "/api/mcp/tools",
+        ]
+        paths += ["/api/settings", "/api/events?q=token", *(f"/api/events/{each}" for each in range(1, head + 1))]
+        shown += map(client.get, paths)
+        assert "token is [redacted]" in shown[3].text
+        assert proxy.stop() == 0
+        files = {path.name: path.read_bytes() for path in proxy.data.iterdir()} | {"stderr": proxy.log.read_bytes()}
+        for secret in (PROGRAM_KEY, REMOTE_KEY, "planted-argument-0016"):
+            assert [str(each.url) for each in shown if secret in each.text] == [], secret
+            assert [name for name, data in files.items() if secret.encode() in data] == [], secret

@@ -14,10 +14,13 @@ from gateway.messages import Incoming, ServerSettings
 from gateway.recording import Recorder
 from gateway.sessions import McpSessions
 from gateway.tools import Caller, RpcError
-from schema.gateway import BreakerOpened, McpCallFailed, McpCallRefused
+from proxy.redaction import Redactor
+from schema.context import ContentMasked
+from schema.gateway import BreakerOpened, McpCallCompleted, McpCallFailed, McpCallRefused
 from tests.api.house import House, open_house
 
 CALLER = Caller()
+KEY = "ghp_configured"
 
 
 class Failing:
@@ -30,6 +33,7 @@ class Failing:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.result: dict[str, Any] = {"content": []}
         self.seconds = 0.0
         self.calls = 0
 
@@ -46,12 +50,12 @@ class Failing:
             raise self.error
         if method == "tools/list":
             return {"tools": [{"name": "read_a"}, {"name": "write_a"}, "odd"]}
-        return {"content": []}
+        return self.result
 
     async def notify(self, method: str, params: Mapping[str, Any], caller: Caller) -> None: ...
 
     async def check(self) -> Checked:
-        return Checked(connected=self.error is None)
+        return Checked(connected=self.error is None, error=str(self.error) if self.error is not None else None)
 
     async def aclose(self) -> None: ...
 
@@ -60,9 +64,14 @@ class Rig:
     def __init__(self, house: House, **settings: Any) -> None:
         self.house, self.backend = house, Failing()
         backend: Backend = self.backend
-        recorder = Recorder(house.appender, len, contents=True)
+        redact = Redactor([KEY])
+        recorder = Recorder(house.appender, len, contents=True, redact=redact)
         self.gateway = Gateway(
-            {"failing": (backend, ServerSettings(**settings))}, recorder, McpSessions(b"s"), mask_chars=4_000
+            {"failing": (backend, ServerSettings(**settings))},
+            recorder,
+            McpSessions(b"s"),
+            redact=redact,
+            mask_chars=4_000,
         )
 
     async def refusal(self, name: str = "a") -> Refusal:
@@ -101,6 +110,50 @@ async def test_failures(house: House, error: Exception, code: int, reason: str) 
     (failed,) = await rig.events()
     assert isinstance(failed, McpCallFailed) and (failed.outcome, failed.code) == (reason, code)
     assert failed.error_message == str(error)
+
+
+@pytest.mark.parametrize("kind", [Down, Invalid, Odd])
+async def test_a_failure_is_told_without_configured_keys(house: House, kind: type[Exception]) -> None:
+    rig = Rig(house)
+    rig.backend.error = kind(f"{'x' * 490} {KEY} of postgres://me:pass@host/db, with {KEY}")
+    told = f"{'x' * 490} [redacted] of postgres://[redacted]@host/db, with [redacted]"[:500]
+    refusal = await rig.refusal()
+    assert (refusal.message, refusal.data["error"]) == (told, told)
+    (failed,) = await rig.events()
+    assert failed.error_message == told
+    assert (await rig.gateway.servers["failing"].backend.check()).error == told[:300]
+
+
+async def test_an_error_of_a_server_is_relayed_without_configured_keys(house: House) -> None:
+    rig = Rig(house)
+    echo = f"bad token {KEY}"
+    rig.backend.error = Relayed({"code": -32000, "message": echo, "data": {KEY: [echo, 7]}, "more": echo})
+    with pytest.raises(Relayed) as caught:
+        await rig.call()
+    told = "bad token [redacted]"
+    assert caught.value.raw == {"code": -32000, "message": told, "data": {"[redacted]": [told, 7]}, "more": told}
+    (failed,) = await rig.events()
+    assert failed.error_message == told
+
+
+async def test_an_error_that_is_nested_too_deep_to_be_looked_through(house: House) -> None:
+    rig = Rig(house)
+    nested: list[Any] = []
+    for _ in range(5_000):
+        nested = [nested]
+    rig.backend.error = Relayed({"code": -32000, "message": "mine", "data": nested})
+    refusal = await rig.refusal()
+    assert (refusal.status, refusal.reason) == (502, "upstream_invalid")
+
+
+async def test_what_is_cut_holds_no_half_of_a_key(house: House) -> None:
+    rig = Rig(house)
+    await rig.gateway.call("failing", "tools/call", {"name": "a", "arguments": {"k": "x" * 16_370 + KEY}}, CALLER)
+    rig.backend.result = {"content": [{"type": "text", "text": "x" * 195 + KEY + "y" * 5_000}]}
+    await rig.call()
+    first, _, masked = await rig.events()
+    assert isinstance(first, McpCallCompleted) and first.arguments is not None and "ghp" not in first.arguments
+    assert isinstance(masked, ContentMasked) and masked.preview == "x" * 195 + "[reda"
 
 
 async def test_too_slow(house: House) -> None:
@@ -154,9 +207,9 @@ async def test_only_the_tools_that_are_allowed(house: House) -> None:
 
 async def test_without_contents_nothing_is_kept_and_so_nothing_shortened(house: House) -> None:
     rig = Rig(house)
-    recorder = Recorder(house.appender, len, contents=False)
+    recorder = Recorder(house.appender, len, contents=False, redact=Redactor([]))
     backend: Backend = rig.backend
-    gateway = Gateway({"failing": (backend, ServerSettings())}, recorder, McpSessions(b"s"))
+    gateway = Gateway({"failing": (backend, ServerSettings())}, recorder, McpSessions(b"s"), redact=Redactor([]))
     rig.backend.error = Relayed({"code": 1, "message": "m", "data": "x" * 9_000})
     with pytest.raises(Relayed) as caught:
         await gateway.call("failing", "tools/call", {"name": "a", "arguments": {"key": 1}}, CALLER)

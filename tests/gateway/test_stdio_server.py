@@ -119,6 +119,12 @@ async def test_its_last_words_are_told(making: Making) -> None:
         await making().call("exit")
 
 
+async def test_of_a_very_long_last_line_no_half_word_is_told(making: Making) -> None:
+    with pytest.raises(Down) as caught:
+        await making().call("exit", words=f"{'s' * 9_000}-secret {'so it ended ' * 10}")
+    assert str(caught.value) == f"by-hand has ended with 3: {'so it ended ' * 10}".strip()
+
+
 async def test_only_what_only_reads_is_called_again(making: Making, tmp_path: Path) -> None:
     rig = making()
     assert await rig.text("exit_once", path=str(tmp_path / "once")) == "again"

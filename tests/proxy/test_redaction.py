@@ -14,6 +14,10 @@ def test_a_secret_too_short_to_tell_from_words_is_left() -> None:
     assert Redactor(["key"])("keyboard") == "keyboard"
 
 
+def test_what_the_configuration_calls_something_is_no_secret() -> None:
+    assert Redactor(["ollama", "sk-secret"], ["ollama-local"])("ollama: sk-secret") == "ollama: [redacted]"
+
+
 def test_an_error_is_shown_without_what_addresses_hold_of_keys() -> None:
     redact = Redactor(["sk-secret"])
     text = (

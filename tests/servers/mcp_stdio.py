@@ -38,7 +38,7 @@ def call(number: int, name: str, arguments: dict[str, Any]) -> None:
             _calls["count"] += 1
             send({"id": number, "result": text(f"{os.getpid()} {_calls['count']}")})
         case "exit":
-            sys.stderr.write("the last words\n")
+            sys.stderr.write(arguments.get("words", "the last words") + "\n")
             sys.stderr.flush()
             os._exit(3)
         case "exit_once":  # the file says whether it has done so already
