@@ -80,6 +80,9 @@ class EventRecorder(SQLiteApplicationRecorder):
 
     def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "events") -> None:
         super().__init__(datastore, events_table_name)
+        # The library would switch the file to a write-ahead log, also one that is only read. That is a matter of
+        # `bring_up_to_date`, and a copy may have none.
+        datastore.pool.is_journal_mode_wal = True
         self.select_max_notification_id_statement = "SELECT MAX(position) FROM events"
 
     def construct_create_table_statements(self) -> list[str]:

@@ -165,6 +165,25 @@ def test_a_copy_is_put_in_the_place_of_a_log_that_is_gone_or_damaged(
     assert inside("verify", *places) == 0
 
 
+def test_a_copy_without_write_ahead_logs_is_read_and_taken_back(
+    stopped: ProxyProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As another program makes it with `VACUUM INTO`."""
+    copy, back = tmp_path / "copy", tmp_path / "back"
+    copy.mkdir()
+    for name in ("events.sqlite", "keys.sqlite"):
+        with closing(sqlite3.connect(stopped.data / name)) as db:
+            db.execute("VACUUM INTO ?", (str(copy / name),))
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    for arguments in (("verify",), ("events",), ("backup", str(tmp_path / "again")), ("doctor", "--offline")):
+        inside(*arguments, "--data-dir", str(copy), "--json")
+        said = capsys.readouterr()
+        assert "cannot be" not in said.out + said.err, (arguments, said)
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert inside("restore", str(copy), "--data-dir", str(back)) == 0
+    assert inside("verify", "--data-dir", str(back)) == 0
+
+
 def test_an_end_that_only_the_read_tables_remember(stopped: ProxyProcess, capsys: pytest.CaptureFixture[str]) -> None:
     run(stopped, "DELETE FROM events WHERE position > 6", "DELETE FROM blobs WHERE position > 6")
     run(stopped, "DELETE FROM heads", name="keys")
