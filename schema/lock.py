@@ -1,5 +1,10 @@
-"""One process owns a data directory: an operating system lock on a file in it, freed when the process ends."""
+"""One process owns a data directory: an operating system lock on a file in it, freed when the process ends.
 
+Where such a file can be deleted while it is locked, the directory itself is locked too: a new file of the same name
+would be another lock.
+"""
+
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -10,11 +15,27 @@ if sys.platform == "win32":
 
     def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+    def _lock_directory(directory: Path) -> int | None:
+        return None  # what is open cannot be deleted
 else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _lock_directory(directory: Path) -> int | None:
+        """None on a file system that locks no directories, such as NFS. Raises BlockingIOError."""
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
 
 
 class DirectoryLockedError(Exception):
@@ -26,13 +47,20 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "lock"
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(self._descriptor)
-        except OSError:
-            owner = self._owner()
-            os.close(self._descriptor)
-            raise DirectoryLockedError(f"{directory} is in use by {owner}") from None
+        with contextlib.ExitStack() as undo:
+            try:
+                self._directory = _lock_directory(directory)
+            except BlockingIOError:
+                raise self._refusal() from None
+            if self._directory is not None:
+                undo.callback(os.close, self._directory)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            undo.callback(os.close, self._descriptor)
+            try:
+                _lock(self._descriptor)
+            except OSError:
+                raise self._refusal() from None
+            undo.pop_all()
         self.note(f"process {os.getpid()}")
 
     def note(self, owner: str) -> None:
@@ -43,6 +71,8 @@ class DirectoryLock:
 
     def close(self) -> None:
         os.close(self._descriptor)
+        if self._directory is not None:
+            os.close(self._directory)
 
     def __enter__(self) -> "DirectoryLock":
         return self
@@ -51,6 +81,9 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _refusal(self) -> DirectoryLockedError:
+        return DirectoryLockedError(f"{self._path.parent} is in use by {self._owner()}")
 
     def _owner(self) -> str:
         try:

@@ -1,7 +1,9 @@
 """One process owns a data directory: with real processes."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +77,38 @@ def test_two_locks_of_one_process_exclude_each_other(tmp_path: Path) -> None:
     with DirectoryLock(tmp_path), pytest.raises(DirectoryLockedError, match=f"process {os.getpid()}"):
         DirectoryLock(tmp_path)
     DirectoryLock(tmp_path).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what is open cannot be deleted")
+def test_the_lock_outlives_its_file(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        for _ in range(2):
+            (tmp_path / "lock").unlink(missing_ok=True)
+            with pytest.raises(DirectoryLockedError, match="another process"):
+                DirectoryLock(tmp_path)
+        process.communicate()
+        DirectoryLock(tmp_path).close()
+
+
+def test_a_file_system_that_locks_no_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    flock = fcntl.flock
+
+    def on_files(descriptor: int, operation: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", on_files)
+    with DirectoryLock(tmp_path), pytest.raises(DirectoryLockedError, match=f"process {os.getpid()}"):
+        DirectoryLock(tmp_path)
+    DirectoryLock(tmp_path).close()
+
+
+def test_a_file_that_cannot_be_made_is_not_in_use(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(OSError, match="lock"):
+        DirectoryLock(tmp_path)
 
 
 def test_an_owner_that_left_no_name_is_another_process(tmp_path: Path) -> None:
