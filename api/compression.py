@@ -20,6 +20,7 @@ from api.shapes import CtxState
 from api.writing import Writes
 from commands.compaction import LeaveAsIs
 from commands.deciding import Command
+from commands.workspace import require
 from context.compaction import Plan, Refused
 from context.cuts import Cut, keep_exchanges
 from projections.compaction import DecisionRow, Totals, decision_at, decision_totals
@@ -119,6 +120,7 @@ async def compress(
 
     async def work() -> Command:
         await writes.caught_up()
+        require(services.handler.state, session_id)
         found = (await services.reads.run(subject, session_id)).value
         _require_full(services, found, force=body.force)
         planned = await _planned(services, found)

@@ -2,14 +2,15 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
 from api.errors import ApiError
 from api.session_answers import living_session
-from api.times import iso
 from commands.compaction import Decide
+from commands.workspace import Workspace, session_gone
 from context.compaction import CompactionSettings, Plan, Refused, plan
 from context.cuts import Cut, Item
 from context.tokens import TextCounter
@@ -47,8 +48,8 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """`reduces` says whether the configuration lets outputs be replaced at all, `sanitizes` whether while nobody has
-    switched it."""
+    """`state` is what holds now; `reduces` says whether the configuration lets outputs be replaced at all, `sanitizes`
+    whether while nobody has switched it."""
 
     def __init__(
         self,
@@ -56,19 +57,21 @@ class Desk:
         facts: FactsCache,
         count: TextCounter,
         settings: CompactionSettings,
+        state: Callable[[], Workspace],
         *,
         reduces: bool,
         sanitizes: bool,
     ) -> None:
+        self._state = state
         self._log, self._facts, self._count, self._settings = log, facts, count, settings
         self._reduces, self._sanitizes = reduces, sanitizes
 
     async def plan(self, subject: Subject, cut: Cut, *, force: bool = False, summary: str | None = None) -> Planned:
-        """What a compaction would do. Raises ApiError 410."""
+        """What a compaction would do. Raises ApiError 410 and GoneError."""
         return await asyncio.to_thread(self._plan, subject, cut, force=force, summary=summary)
 
     async def conversation(self, subject: Subject) -> Conversation | None:
-        """The session's context, None where it has had no exchange. Raises ApiError 410."""
+        """The session's context, None where it has had no exchange. Raises ApiError 410 and GoneError."""
         return await asyncio.to_thread(self._conversation, subject)
 
     async def plan_of(self, messages: list[dict[str, object]], cut: Cut) -> Plan | Refused:
@@ -142,12 +145,11 @@ class Desk:
                 reduced=self._reduces and switched,
             )
         except MissingContentError:
-            session = subject.session
-            if session.erased_at is not None:
-                context = {"session_id": session.id, "erased_at": iso(session.erased_at)}
-                raise ApiError(410, "content_erased", f"Session {session.id} was erased.", context=context) from None
+            number, state = subject.session.id, self._state()
+            if number in state.erased:  # perhaps since the moment that is asked for
+                raise session_gone(state, number) from None
             text = "The contents of this session were not recorded."
-            raise ApiError(410, "content_not_recorded", text, context={"session_id": subject.session.id}) from None
+            raise ApiError(410, "content_not_recorded", text, context={"session_id": number}) from None
 
 
 def subject(db: sqlite3.Connection, session_id: int, chosen: int | None = None, *, at: int) -> Subject:

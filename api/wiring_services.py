@@ -62,6 +62,7 @@ def make_services(
             traffic.facts,
             traffic.count,
             configuration.compaction_settings(),
+            lambda: store.handler.state,
             reduces=configuration.reduction.enabled,
             sanitizes=configuration.sanitizer.enabled,
         ),

@@ -233,6 +233,7 @@ async def open_house(
                 FactsCache(1, len, str),
                 len,
                 CompactionSettings(min_tokens_to_compact=100),
+                lambda: handler.state,
                 reduces=True,
                 sanitizes=True,
             ),

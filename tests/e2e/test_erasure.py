@@ -194,3 +194,22 @@ def test_what_nobody_uses_is_erased_by_itself(mock: MockProcess) -> None:
         time.sleep(2.5)
         assert proxy.get(f"/api/sessions/{active}")["session"]["name"] == "in use"
         assert len(proxy.get("/api/events", type="SessionErased")["events"]) == 1
+
+
+def test_a_context_erased_since_is_gone_and_not_unrecorded(proxy: ProxyProcess, mock: MockProcess) -> None:
+    gone = talk(proxy, PLANTED[0], 3)
+    before = proxy.get("/health")["position"]
+    merged = talk(proxy, PLANTED[1], 1)
+    both = proxy.get("/health")["position"]
+    joined = httpx.post(f"{proxy.url}/api/sessions/{gone}/merge", json={"source_ids": [merged]})
+    assert joined.status_code == 200
+    erased = httpx.post(f"{proxy.url}/api/sessions/{gone}/erase", json={"confirm": True}, timeout=30).json()
+    for method, path, number in (
+        ("GET", f"/api/compaction/{gone}/preview?at={before}", gone),
+        ("GET", f"/api/compaction/{merged}/preview?at={both}", merged),
+        ("POST", f"/api/compress/{gone}", gone),
+    ):
+        refused = httpx.request(method, f"{proxy.url}{path}", json={} if method == "POST" else None)
+        said = refused.json()
+        assert (refused.status_code, said["code"], said["session_id"]) == (410, "content_erased", number), (path, said)
+        assert said["erased_at"] == erased["erased_at"]
