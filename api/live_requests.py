@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticKnownError
 
 from api.errors import ApiError
 from api.fields import MAX_INT
@@ -17,6 +18,16 @@ _AT_ONCE = 2  # requests of one client; more wait
 _MOST_WAITING = 20
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=200)] | Annotated[int, Field(ge=0, le=MAX_INT)]
 Id = Annotated[int, Field(ge=1, le=MAX_INT)]
+
+
+def _no_null(value: object) -> object:
+    """Null is not absence: it must not widen what is done."""
+    if value is None:
+        raise PydanticKnownError("int_type")
+    return value
+
+
+IdOrAbsent = Annotated[Id | None, BeforeValidator(_no_null)]
 
 
 class Asked(BaseModel):
@@ -33,7 +44,7 @@ class CompressPreview(Asked):
 
     strategy: Literal["token", "semantic"] = "token"
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.3
-    session_id: Id | None = None
+    session_id: IdOrAbsent = None
 
 
 class CompressExecute(CompressPreview):
@@ -41,7 +52,7 @@ class CompressExecute(CompressPreview):
 
 
 class SimilaritySearch(Asked):
-    """About a memory, or about a text."""
+    """About a memory, or about a text; the other one may be null."""
 
     reference_id: Id | None = None
     reference_text: Annotated[str, StringConstraints(min_length=1, max_length=8_192)] | None = None
@@ -74,7 +85,7 @@ class Requests:
         """The reply to a message of a known type, an error included."""
         answered = self._handlers[kind]
         try:
-            asked = answered.model.model_validate({name: value for name, value in fields.items() if value is not None})
+            asked = answered.model.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"][:1])

@@ -148,6 +148,26 @@ async def test_what_cannot_be_answered(house: House, client: Page) -> None:
     assert sorted(frame["requestId"] for frame in replies) == list(range(60))
 
 
+@pytest.mark.parametrize("name", ["dryRun", "threshold", "strategy", "session_id"])
+async def test_null_is_no_value_and_overrides_nothing(house: House, client: Page, name: str) -> None:
+    await store(house, LONG)
+    head = house.log.head()
+    fields: dict[str, Any] = {"requestId": "r", "threshold": 0.5, "strategy": "token", "dryRun": True, "session_id": 1}
+    nulls: dict[str, Any] = {"requestId": "r", name: None}
+    for asked in ({**fields, "payload": {name: None}}, nulls):
+        frame = await ask(client, "memory_compress_execute", **asked)
+        assert (frame["type"], frame["code"], frame["requestId"]) == ("error", "invalid_field", "r")
+        assert frame["error"].startswith(f"{name}: ")
+    assert house.log.head() == head
+
+
+async def test_of_two_ways_to_say_what_is_compared_with_one_may_be_null(house: House, client: Page) -> None:
+    await store(house, f"{NEAR} 5433")
+    fields: dict[str, Any] = {"requestId": "r", "reference_id": None, "reference_text": f"{NEAR} 5433"}
+    assert (await ask(client, "memory_similarity_search", **fields))["result"]["total_found"] == 1
+    assert (await ask(client, "memory_similarity_search", requestId="r", reference_id=None))["code"] == "invalid_field"
+
+
 async def test_the_part_of_memories_in_a_context(house: House, client: Page) -> None:
     def refs(memory: int) -> MessageRefs:
         return MessageRefs(added=("a" * 64,), count=1, tokens=200, memory_tokens=memory)
