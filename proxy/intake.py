@@ -13,6 +13,9 @@ Headers = list[tuple[bytes, bytes]]
 WhenGone = Callable[[Callable[[], None] | None], None]  # calls it when the client leaves; None for nobody
 
 _JSON = b"application/json"
+_GZIP = 31  # zlib's window bits for it
+_PIECE = 16 << 10  # bytes inflated at once: what is left of one behind a member is copied
+_MOST_MEMBERS = 1_000
 
 
 class ClientGoneError(Exception):
@@ -34,15 +37,16 @@ async def until_gone(receive: Receive) -> None:
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """The body, inflated when it is gzip. Raises Refusal (413, 415, 400) and ClientGoneError."""
+    """The body, inflated when it is gzip, and `{}` where it is empty. Raises Refusal (413, 415, 400) and
+    ClientGoneError."""
     said = dict(reversed(headers))  # of a repeated one the first
     kind, encoding = said.get(b"content-type"), said.get(b"content-encoding")
-    if encoding is not None or kind != _JSON:  # else it is what nearly all send
-        _check_type(kind)
-        encoding = _checked_encoding(encoding)
+    plain = encoding is None and kind == _JSON  # as nearly all send it
     declared = said.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    if not plain and declared.strip(b"0"):
+        _check(kind, encoding)  # there is a body, which need not be read for that
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         body: bytes = message.get("body", b"")  # one piece, the common case: no copy
@@ -50,7 +54,11 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
         body = await _rest(message, receive, limit)
     if len(body) > limit:
         raise _too_large(limit)
-    return _inflated(body, limit) if encoding == b"gzip" else body
+    if body and not plain:
+        _check(kind, encoding)
+        if encoding is not None and _named(encoding) == b"gzip":
+            body = _inflated(body, limit)
+    return body or b"{}"
 
 
 async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
@@ -69,31 +77,43 @@ async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj(31)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error:
-        raise Refusal(400, "The body is not valid gzip.", "malformed_json") from None
-    if len(plain) > limit:
-        raise _too_large(limit)
+    """Of one gzip member or several, one after the other."""
+    inflater = zlib.decompressobj(_GZIP)
+    inflated: list[bytes] = []
+    size = position = 0
+    members = 1
+    while position < len(body):
+        if inflater.eof:
+            inflater = zlib.decompressobj(_GZIP)
+            members += 1
+        piece = body[position : position + _PIECE]
+        try:
+            inflated.append(inflater.decompress(piece, limit + 1 - size))
+        except zlib.error:
+            raise Refusal(400, "The body is not valid gzip.", "malformed_json") from None
+        size += len(inflated[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if members > _MOST_MEMBERS:
+            raise Refusal(400, f"The gzip body has more than {_MOST_MEMBERS} members.", "malformed_json")
+        position += len(piece) - len(inflater.unused_data)
     if not inflater.eof:
         raise Refusal(400, "The gzip body ends early.", "malformed_json")
-    return plain
+    return b"".join(inflated)
 
 
-def _checked_encoding(value: bytes | None) -> bytes:
-    encoding = (value or b"identity").strip().lower()
-    if encoding not in (b"identity", b"gzip"):
-        raise Refusal(
-            415, f"Content-Encoding {encoding.decode('latin-1')[:40]} is not supported.", "unsupported_media_type"
-        )
-    return encoding
-
-
-def _check_type(value: bytes | None) -> None:
-    kind = (value or b"").split(b";", 1)[0].strip().lower()
-    if kind != _JSON and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+def _check(kind: bytes | None, encoding: bytes | None) -> None:
+    """What the headers of a body that is not empty say of it. Raises Refusal (415)."""
+    said = (kind or b"").split(b";", 1)[0].strip().lower()
+    if said != _JSON and not (said.startswith(b"application/") and said.endswith(b"+json")):
         raise Refusal(415, "Send the request with Content-Type: application/json.", "unsupported_media_type")
+    if encoding is not None and _named(encoding) not in (b"identity", b"gzip"):
+        shown = _named(encoding).decode("latin-1")[:40]
+        raise Refusal(415, f"Content-Encoding {shown} is not supported.", "unsupported_media_type")
+
+
+def _named(encoding: bytes) -> bytes:
+    return encoding.strip().lower()
 
 
 def _too_large(limit: int) -> Refusal:

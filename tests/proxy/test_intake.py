@@ -1,4 +1,5 @@
 import gzip
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -54,6 +55,35 @@ async def test_gzip_is_inflated_and_limited_after_inflation() -> None:
     assert (await refusal(piece(gzip.compress(b"x" * 5_000)), headers=headers)).status == 413
     assert (await refusal(piece(b"not gzip"), headers=headers)).status == 400
     assert (await refusal(piece(gzip.compress(b"x" * 50)[:-12]), headers=headers)).status == 400
+
+
+async def test_gzip_of_several_members_is_taken_whole() -> None:
+    headers = [JSON, (b"content-encoding", b"gzip")]
+    packed = gzip.compress(b'{"model"') + gzip.compress(b"") + gzip.compress(b': "m"}')
+    assert await read_body(receiving(piece(packed)), headers, 1_000) == b'{"model": "m"}'
+    long = random.Random(7).randbytes(100_000)  # in many pieces
+    assert (
+        await read_body(receiving(piece(gzip.compress(long[:50_000]) + gzip.compress(long[50_000:]))), headers, 1 << 20)
+        == long
+    )
+    assert (await refusal(piece(gzip.compress(b"x" * 60) * 2), headers=headers)).status == 413
+    for behind in (b"{}", b"\0", gzip.compress(b"}")[:-9]):
+        assert (await refusal(piece(gzip.compress(b"{}") + behind), headers=headers)).status == 400
+    assert (await refusal(piece(gzip.compress(b"") * 2_000), headers=headers, limit=1 << 20)).status == 400
+
+
+@pytest.mark.parametrize("said", [[], [(b"content-length", b"0")], [(b"content-encoding", b"gzip")], [JSON]])
+@pytest.mark.parametrize("kind", [[], [(b"content-type", b"text/plain")]])
+async def test_no_body_is_an_empty_object_of_any_type(
+    said: list[tuple[bytes, bytes]], kind: list[tuple[bytes, bytes]]
+) -> None:
+    assert await read_body(receiving(piece(b"")), [*said, *kind], 100) == b"{}"
+
+
+async def test_size_comes_before_type() -> None:
+    assert (await refusal(headers=[(b"content-length", b"101")])).status == 413
+    assert (await refusal(headers=[(b"content-length", b"99")])).status == 415  # without reading on
+    assert (await refusal(piece(b"x" * 60, True), piece(b"x" * 60, True), headers=[])).status == 413
 
 
 async def test_other_encodings_are_refused() -> None:
