@@ -32,6 +32,7 @@ from schema.standing import UnfitDirectoryError
 from schema.unreadable import UnreadableEventError
 
 USAGE, UNAVAILABLE, INTERRUPTED = 2, 3, 130
+_ONE_DOCUMENT = "print one JSON document"
 # what the log, its keys and the read tables raise where they are not what this program can use, or not now
 _UNUSABLE = (
     NewerLogError,
@@ -139,25 +140,25 @@ def _add_events(parser: argparse.ArgumentParser) -> None:
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_span(parser)
     parser.add_argument("--head", metavar="POSITION:HASH", help="an event that the log must hold, noted elsewhere")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_verify"))
 
 
 def _add_rebuild(parser: argparse.ArgumentParser) -> None:
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_rebuild"))
 
 
 def _add_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, help="a new directory")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_backup", "back"))
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", type=Path, help="what backup has made")
     parser.add_argument("--accept-head", action="store_true", help="put it in the place of a log that is there")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_backup", "restore"))
 
 
@@ -172,14 +173,14 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     back.add_argument("file", type=Path, help="what log export has written")
     back.set_defaults(run=_later("cli_log", "back"))
     for action in (out, back):
-        _add_places(action, json="print one JSON document")
+        _add_places(action, json=_ONE_DOCUMENT)
 
 
 def _add_fork(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
     parser.add_argument("--at", metavar="N", help="an event's position, or a time (default: now)")
     parser.add_argument("--name", type=_name, help="of the new session (default: says where it comes from)")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_fork"))
 
 
@@ -189,14 +190,14 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key-env", metavar="NAME", help="environment variable that holds its key")
     parser.add_argument("--exchange", type=_number, metavar="ID", help="only this exchange")
     parser.add_argument("--limit", type=_number, metavar="N", help="at most this many")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_replay"))
 
 
 def _add_what_if(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=_number, metavar="SESSION", help="the session's id")
     parser.add_argument("--cached-price-ratio", type=_share, default=0.1, help="price of a cached token (default 0.1)")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_what_if"))
 
 
@@ -204,7 +205,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", metavar="TOOL|PATH", help="a tool such as cline, or one ledger's path")
     parser.add_argument("--all", action="store_true", help="all ledgers of all tools")
     parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_import"))
 
 
@@ -213,26 +214,26 @@ def _add_reprice(parser: argparse.ArgumentParser) -> None:
         "--from", dest="start", default="1", metavar="MOMENT", help="first event, or a time (default 1)"
     )
     parser.add_argument("--book", metavar="HASH", help="a price book that was adopted (default: the one in force)")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_reprice"))
 
 
 def _add_reconcile(parser: argparse.ArgumentParser) -> None:
     reconcile_arguments.add_arguments(parser)
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_reconcile"))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="do not ask the providers")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_doctor"))
 
 
 def _add_setup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", choices=sorted(RECIPES), help="the client")
     parser.add_argument("--url", help="the proxy's address as the client reaches it (default: as configured)")
-    _add_places(parser, json="print one JSON document")
+    _add_places(parser, json=_ONE_DOCUMENT)
     parser.set_defaults(run=_later("cli_setup"))
 
 
@@ -242,11 +243,13 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     check.add_argument("file", nargs="?", type=Path, help="the file to check; else the one that serve would read")
     check.set_defaults(run=_later("cli_config", "check"))
     init = actions.add_parser("init", help="write a commented configuration to start from")
-    init.add_argument("--path", type=Path, help="where to (default: where serve looks for it)")
+    where = init.add_mutually_exclusive_group()
+    where.add_argument("--path", type=Path, help="where to (default: where serve looks for it)")
+    where.add_argument("--config", dest="path", type=Path, help="the same")
     init.add_argument("--force", action="store_true", help="replace a file that is there")
+    init.add_argument("--json", action="store_true", help=_ONE_DOCUMENT)
     init.set_defaults(run=_later("cli_config", "init"))
-    for action in (check, init):
-        _add_places(action, json="print one JSON document")
+    _add_places(check, json=_ONE_DOCUMENT)
 
 
 def _add_span(parser: argparse.ArgumentParser) -> None:

@@ -303,6 +303,22 @@ def test_wrong_use_is_told(
     assert printed.err
 
 
+@pytest.mark.parametrize("name", ["--config", "--path"])
+def test_a_configuration_to_start_from_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = tmp_path / "elsewhere" / "mine.toml"
+    assert main(["config", "init", name, str(path)]) == 0
+    assert path.read_text(encoding="utf-8") == STARTER
+    assert not (tmp_path / "config").exists()
+    assert main(["config", "init", name, str(path)]) == 2
+    for more in (("--config", "a", "--path", "b"), ("--data-dir", str(tmp_path))):
+        with pytest.raises(SystemExit):
+            main(["config", "init", *more])
+
+
 def test_a_configuration_to_start_from(tmp_path: Path) -> None:
     answer = command("config", "init", home=tmp_path)
     path = tmp_path / "config" / "chronoproxy" / "config.toml"
