@@ -25,10 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"there is no event type {unknown[0]}; types are {', '.join(REGISTRY.names())}")
     with reading(arguments) as log:
         summaries = Summaries(log)
+        erased = frozenset(recorded.session_id for recorded in log.scan(types=("SessionErased",)))
         for recorded in _wanted(log, arguments):
             summary = summaries.of(recorded)
             if arguments.json:
-                json_line(views.event(recorded, summary).model_dump(mode="json"))
+                json_line(views.event(recorded, summary, erased).model_dump(mode="json"))
             else:
                 line(f"{recorded.position:>7}  {iso(recorded.timestamp)}  {recorded.type:<20}  {summary}")
     return 0

@@ -16,6 +16,7 @@ from api.messages import difference
 from api.reading import LIVE, Moment, moment_of, require_ready
 from api.services import Use
 from api.session_answers import living_session
+from api.times import with_times
 from projections.exchanges import exchange_refs
 from projections.masks import ReplacementRow, replacements
 from projections.pins import pinned_refs
@@ -142,7 +143,7 @@ def _state(db: sqlite3.Connection, session_id: int, at: int) -> State:
         return State()
     stats = session_stats(db, session_id, at=at)
     fields = {**msgspec.structs.asdict(row), **views.compaction_fields(row), **msgspec.structs.asdict(stats)}
-    shown = {name: value for name, value in fields.items() if name not in _NOT_COMPARED}
+    shown = with_times({name: value for name, value in fields.items() if name not in _NOT_COMPARED})
     exchange = context_exchange(db, session_id, at=at)
     received, sent = (exchange_refs(db, exchange, at=at) if exchange is not None else None) or ((), ())
     return State(shown, stats.context_tokens, sent, received)

@@ -12,9 +12,9 @@ import msgspec
 
 from api import shapes, views
 from api.configuration_names import flat
-from api.missing import contents_of
+from api.missing import contents_of, erased_sessions
 from api.services import Services
-from api.times import iso
+from api.times import with_times
 from context.messages import count_message, decode_message, text_of
 from projections.exchanges import get_exchange
 from projections.ledger_rows import get_task
@@ -40,8 +40,7 @@ from schema.workspace import AutoSessionDisabled, AutoSessionEnabled, Configurat
 
 Fields = Mapping[str, object]
 _PREVIEW = 200  # characters
-_UNSAID = ("id", "position", "started_position", "finished_position", "envelope_ref", "sent_envelope_ref")
-_TIMES = ("created_at", "started_at", "finished_at", "last_accessed_at")
+_UNSAID = ("id", "position", "started_position", "finished_position", "envelope_ref", "sent_envelope_ref", "erased")
 _TEXTS = ("content", "metadata", "preview")  # of a memory: the event's own are shown
 
 
@@ -49,7 +48,7 @@ async def detail(services: Services, recorded: Recorded) -> shapes.EventDetail:
     """Waits until the read tables show the event. Raises ProjectionLagError."""
     await services.waiter.until(recorded.position)
     summary, changes = (await services.reads.run(_read, recorded)).value
-    shown = views.event(recorded, summary or recorded.type)
+    shown = views.event(recorded, summary or recorded.type, erased_sessions(services))
     refs = await asyncio.to_thread(_refs, services, recorded)
     return shapes.EventDetail(**shown.model_dump(), changes=changes, refs=refs)
 
@@ -96,7 +95,7 @@ def _entities(db: sqlite3.Connection, recorded: Recorded, at: int) -> Iterator[t
     if isinstance(event, TaskUsageImported):
         task = get_task(db, event.tool, event.task_id, at=at)
         if task is not None:
-            yield f"task:{event.tool}/{event.task_id}", msgspec.structs.asdict(task)
+            yield f"task:{event.tool}/{event.task_id}", with_times(msgspec.structs.asdict(task))
     if isinstance(event, AutoSessionEnabled | AutoSessionDisabled):
         yield "workspace", {"auto_session": auto_session(db, at=at).enabled}
     if isinstance(event, SanitizerEnabled | SanitizerDisabled):
@@ -127,7 +126,7 @@ def _pins(db: sqlite3.Connection, event: Event, session_id: int, at: int) -> Fie
 
 def _fields(row: msgspec.Struct) -> dict[str, Any]:
     fields = {key: value for key, value in flat(_plain(row)).items() if key not in _UNSAID}
-    return {key: iso(value) if key in _TIMES and value is not None else value for key, value in fields.items()}
+    return with_times(fields)
 
 
 def _plain(row: msgspec.Struct) -> dict[str, Any]:
@@ -167,7 +166,22 @@ def _refs(services: Services, recorded: Recorded) -> list[shapes.EventRef]:
         return []
     own = _own(services, recorded.position)  # most lie there, and a long session is not read for them
     contents = contents_of(services, event.session_id) if any(ref not in own for ref in named) else None
-    return [_ref(services, own.get(ref) or _body(contents, ref), ref) for ref in dict.fromkeys(named)]
+    told = _told(event) if event.session_id in erased_sessions(services) else None
+    return [_ref(services, own.get(ref) or _body(contents, ref), ref, told) for ref in dict.fromkeys(named)]
+
+
+def _told(event: Event) -> dict[str, int]:
+    """The tokens of single messages that the event itself tells."""
+    if isinstance(event, ExchangeStarted):
+        lists = (event.received, *((event.sent,) if event.sent else ()))
+        return {each.added[0]: each.tokens for each in lists if each.count == len(each.added) == 1}
+    if isinstance(event, Finished):
+        alone = event.answer_ref is not None and not event.other_refs and event.usage.source != "none"
+        said = event.usage.completion_tokens - (event.usage.reasoning_tokens or 0)
+        return {event.answer_ref: said} if event.answer_ref is not None and alone else {}
+    outputs = event.outputs if isinstance(event, PrefixDecision) else ()
+    outputs = event.masks if isinstance(event, SessionForked) else outputs
+    return {each.ref: each.tokens for each in outputs}
 
 
 def _body(contents: SessionContents | None, ref: str) -> bytes | None:
@@ -188,12 +202,15 @@ def _own(services: Services, position: int) -> dict[str, bytes]:
 def _memory(services: Services, recorded: Recorded, event: MemoryStored) -> shapes.EventRef:
     data = _own(services, recorded.position).get(event.content_ref)
     preview = data.decode()[:_PREVIEW] if data is not None else None
-    return shapes.EventRef(ref=event.content_ref, role=None, preview=preview, tokens=event.tokens)
+    erased = data is None and event.session_id in erased_sessions(services)
+    return shapes.EventRef(ref=event.content_ref, role=None, preview=preview, tokens=event.tokens, erased=erased)
 
 
-def _ref(services: Services, body: bytes | None, ref: str) -> shapes.EventRef:
+def _ref(services: Services, body: bytes | None, ref: str, told: dict[str, int] | None) -> shapes.EventRef:
+    """`told` are the tokens that are known without the message, None where it was not erased."""
     if body is None:
-        return shapes.EventRef(ref=ref, role=None, preview=None, tokens=0)
+        tokens = told.get(ref) if told is not None else 0
+        return shapes.EventRef(ref=ref, role=None, preview=None, tokens=tokens, erased=told is not None)
     message = decode_message(body)
     role, text = message.get("role"), text_of(message.get("content"))
     return shapes.EventRef(

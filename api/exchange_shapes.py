@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from api.shapes import Erased
 from projections.exchange_rows import Outcome
 from schema.exchanges import UsageSource
 
@@ -16,19 +17,21 @@ class MessageReduction(BaseModel):
 
 
 class Msg(BaseModel):
-    """A message; `tool_calls` and `tool_call_id` only where it has them. `tokens` is an estimate."""
+    """A message; `tool_calls` and `tool_call_id` only where it has them. `tokens` is an estimate. Once erased, `role`,
+    `content` and `tokens` are null."""
 
     index: int
     ref: str
-    role: str
+    role: str | None
     content: Any
     truncated: bool
     tool_calls: list[Any] = []
     tool_call_id: str = ""
-    tokens: int
+    tokens: int | None
     pinned: bool
     origin: Literal["client", "assistant", "proxy"]
     reduction: MessageReduction | None
+    erased: Erased = False
 
 
 class Rewritten(BaseModel):
@@ -101,6 +104,8 @@ class TimingValues(BaseModel):
 
 
 class ExchangeFault(BaseModel):
+    """`message` is what the upstream said, null once erased."""
+
     code: str
     message: str | None
 
@@ -149,6 +154,7 @@ class ExchangeSummary(BaseModel):
     tries: list[Try]
     moved_from: int | None
     positions: Positions
+    erased: Erased = False
 
 
 class Exchange(ExchangeSummary):

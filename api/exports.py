@@ -15,6 +15,7 @@ from api.csv_lines import lines, safe
 from api.errors import ApiError
 from api.fields import QueryId
 from api.labels import Summaries
+from api.missing import erased_sessions
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -109,7 +110,7 @@ def _cells(row: ExchangeRow, services: Services) -> tuple[object, ...]:
         metric.timestamp,
         metric.estimated_tokens,
         f"{metric.percentage:.2f}%",
-        safe(metric.content_preview),
+        safe(metric.content_preview or ""),
         metric.prompt_tokens,
         metric.completion_tokens,
         "Estimé" if metric.is_estimated else "Réel",
@@ -139,5 +140,6 @@ async def _events(services: Services, chosen: Chosen) -> AsyncIterator[str]:
 def _event_lines(services: Services, chosen: Chosen, summaries: Summaries, after: int) -> tuple[str, int]:
     """The next lines, and the position of the last of them."""
     found = services.log.read(after, upto=chosen.at, session_id=chosen.session.id, limit=_PAGE)
-    lines = [views.event(recorded, summaries.of(recorded)).model_dump_json() + "\n" for recorded in found]
+    erased = erased_sessions(services)
+    lines = [views.event(recorded, summaries.of(recorded), erased).model_dump_json() + "\n" for recorded in found]
     return "".join(lines), found[-1].position if found else after

@@ -17,6 +17,7 @@ from api.missing import not_there
 from api.originals import HASH, first_living
 from api.reading import PAST, Reads
 from api.services import Services, Use
+from api.shapes import Erased
 from api.times import iso
 from api.writing import Writes
 from commands.retrievals import RetrieveContent
@@ -33,14 +34,17 @@ _SHORT = 16
 
 
 class MaskItem(BaseModel):
+    """`preview` is null once erased."""
+
     hash: str
-    preview: str
+    preview: str | None
     tags: list[str]
     token_count: int
     created_at: str
     session_id: int
     retrievals: int
     tool: str | None
+    erased: Erased = False
 
 
 class MaskList(BaseModel):
@@ -180,13 +184,14 @@ def _living(services: Services, rows: Sequence[MaskRow]) -> tuple[MaskRow, str]:
 def _item(services: Services, row: MaskRow) -> MaskItem:
     return MaskItem(
         hash=row.hash[:_SHORT],
-        preview=(row.preview or "")[: min(services.sanitizer.preview_length, 200)],
+        preview=None if row.erased else (row.preview or "")[: min(services.sanitizer.preview_length, 200)],
         tags=[row.tool] if row.tool else [],
         token_count=row.tokens,
         created_at=iso(row.created_at),
         session_id=row.session_id,
         retrievals=row.retrievals,
         tool=row.tool or None,
+        erased=bool(row.erased),
     )
 
 

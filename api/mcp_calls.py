@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from api.fields import FROM_TEXT, Offset, QueryId, QueryText
 from api.reading import PAST, Reads
 from api.services import Services, Use
+from api.shapes import Erased
 from api.times import iso
 from commands.errors import CommandError
 from projections.gateway import McpCallRow, list_mcp_calls
@@ -25,7 +26,7 @@ Status = Literal["completed", "failed", "refused"]
 
 class McpCall(BaseModel):
     """`outcome` is `ok`, `tool_error`, or the stable code of the reason; `arguments` the beginning of what the tool was
-    told, null once erased; `masks` are hashes for /api/mask."""
+    told, null like `error` once erased; `masks` are hashes for /api/mask."""
 
     position: int
     session_id: int | None
@@ -42,6 +43,7 @@ class McpCall(BaseModel):
     correlation_id: str | None
     arguments: str | None
     error: str | None
+    erased: Erased = False
 
 
 class McpCalls(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel
 
+from api.shapes import Erased
 from api.times import iso
 from projections.memory_lists import MemoryRow
 from projections.memory_search import Hit
@@ -60,12 +61,12 @@ class Similarity(BaseModel):
 
 
 class FrequentMemory(BaseModel):
-    """Names twice, as dashboards and as other clients read them."""
+    """Names twice, as dashboards and as other clients read them. `title` and contents are null once erased."""
 
     id: str
-    title: str
+    title: str | None
     content: str | None
-    content_preview: str
+    content_preview: str | None
     type: MemoryType
     tokens: int
     created_at: str
@@ -75,7 +76,7 @@ class FrequentMemory(BaseModel):
     memory_type: MemoryType
     token_count: int
     last_accessed_at: str
-    erased: bool | None = None
+    erased: Erased = False
 
 
 class Enveloped(BaseModel):
@@ -123,7 +124,7 @@ class Provenance(BaseModel):
 
 
 class Memory(BaseModel):
-    """`forgotten` says why it is in no list; `content` is null once the session was erased."""
+    """`forgotten` says why it is in no list; `content` and `metadata` are null once erased."""
 
     id: int
     session_id: int
@@ -135,12 +136,12 @@ class Memory(BaseModel):
     access_count: int
     last_accessed_at: str
     created_at: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None
     forgotten: str | None
     superseded_by: int | None
     near_duplicates: list[NearMemory]
     provenance: Provenance
-    erased: bool | None = None
+    erased: Erased = False
 
 
 def stored(row: MemoryRow, near: list[NearMemory], *, deduplicated: bool, embedding_id: str | None) -> Stored:
@@ -174,9 +175,9 @@ def found(hit: Hit, dimension: int | None) -> Found:
 def frequent(row: MemoryRow) -> FrequentMemory:
     return FrequentMemory(
         id=str(row.id),
-        title=title_of(row),
+        title=None if row.erased else title_of(row),
         content=row.content,
-        content_preview=row.preview or "",
+        content_preview=None if row.erased else row.preview or "",
         type=row.memory_type,
         tokens=row.tokens,
         created_at=iso(row.created_at),
@@ -186,7 +187,7 @@ def frequent(row: MemoryRow) -> FrequentMemory:
         memory_type=row.memory_type,
         token_count=row.tokens,
         last_accessed_at=iso(row.last_accessed_at),
-        **_erased(row),
+        erased=bool(row.erased),
     )
 
 
@@ -219,7 +220,7 @@ def memory(row: MemoryRow, near: Iterable[tuple[int, float]]) -> Memory:
         access_count=row.access_count,
         last_accessed_at=iso(row.last_accessed_at),
         created_at=iso(row.created_at),
-        metadata=metadata_of(row),
+        metadata=None if row.erased else metadata_of(row),
         forgotten=row.gone,
         superseded_by=row.superseded_by,
         near_duplicates=near_memories(near),
@@ -232,7 +233,7 @@ def memory(row: MemoryRow, near: Iterable[tuple[int, float]]) -> Memory:
             message_ref=row.message_ref,
             supersedes=[int(number) for number in row.supersedes.split()],
         ),
-        **_erased(row),
+        erased=bool(row.erased),
     )
 
 
@@ -248,7 +249,3 @@ def title_of(row: MemoryRow) -> str:
 
 def metadata_of(row: MemoryRow) -> dict[str, Any]:
     return msgspec.json.decode(row.metadata, type=dict[str, Any]) if row.metadata else {}
-
-
-def _erased(row: MemoryRow) -> dict[str, Any]:
-    return {"erased": True} if row.erased else {}

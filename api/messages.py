@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.errors import ApiError
 from api.exchange_shapes import MessageReduction, Msg, MsgDiff, Rewritten
 from api.fields import FROM_TEXT, Offset, PathId, QueryId
-from api.missing import contents_of, not_there
+from api.missing import contents_of, erased_sessions, not_there
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
@@ -91,7 +91,7 @@ async def messages(
         view=view,
         messages=every[offset : offset + limit],
         total=len(every),
-        tokens=sum(each.tokens for each in every),
+        tokens=sum(each.tokens or 0 for each in every),
         others=others,
     )
 
@@ -128,7 +128,7 @@ async def difference(
     origin: int | None = None,
 ) -> MsgDiff:
     """What was left out of the received list on its way up, what was put in, and what was sent in another form.
-    Raises ApiError 410."""
+    Messages that the log does not hold stand in it without what they said."""
     if received == sent:
         return MsgDiff(added=[], removed=[], rewritten=[])
     before, after = frozenset(received), frozenset(sent)
@@ -140,7 +140,7 @@ async def difference(
     gone, come = {each.ref_before for each in rewritten}, {each.ref_after for each in rewritten}
     removed = [ref for ref in received if ref not in after and ref not in gone]
     added = [ref for ref in sent if ref not in before and ref not in come]
-    shown = await asyncio.to_thread(_shown, services, session_id, origin, [*removed, *added], "preview", {})
+    shown = await asyncio.to_thread(_shown, services, session_id, origin, [*removed, *added], "preview", {}, gaps=True)
     for each in shown[len(removed) :]:
         each.origin = "proxy"
     return MsgDiff(added=shown[len(removed) :], removed=shown[: len(removed)], rewritten=rewritten)
@@ -153,18 +153,40 @@ def _shown(
     refs: Sequence[str],
     content: Content,
     known: Mapping[str, ReplacementRow],
+    *,
+    gaps: bool = False,
 ) -> list[Msg]:
-    """Raises ApiError 410 where the log does not hold a message. `origin` is the session that an exchange which was
-    moved began in."""
-    contents = contents_of(services, session_id, origin)
-    try:
-        found = [_message(services, index, ref, contents.body(ref), content) for index, ref in enumerate(refs)]
-    except MissingContentError:
-        raise not_there(services, session_id) from None
+    """Raises ApiError 410 where the log does not hold a message, unless there may be `gaps`. `origin` is the session
+    that an exchange which was moved began in."""
+    contents, erased = contents_of(services, session_id, origin), session_id in erased_sessions(services)
+    found: list[Msg] = []
+    for index, ref in enumerate(refs):
+        try:
+            found.append(_message(services, index, ref, contents.body(ref), content))
+        except MissingContentError:
+            if not gaps:
+                raise not_there(services, session_id) from None
+            found.append(_gone(index, ref, erased=erased))
     for each in found:
         if each.ref in known:
             each.reduction = _reduction(known[each.ref])
     return found
+
+
+def _gone(index: int, ref: str, *, erased: bool) -> Msg:
+    """A message of which only its ref is left, or was ever recorded."""
+    return Msg(
+        index=index,
+        ref=ref,
+        role=None if erased else "",
+        content=None,
+        truncated=False,
+        tokens=None if erased else 0,
+        pinned=False,
+        origin="client",
+        reduction=None,
+        erased=erased,
+    )
 
 
 def _reduction(row: ReplacementRow) -> MessageReduction:

@@ -12,6 +12,11 @@ def contents_of(services: Services, session_id: int, *others: int | None) -> Ses
     return services.contents.of(*dict.fromkeys(every))
 
 
+def erased_sessions(services: Services) -> frozenset[int]:
+    """Those whose contents are gone, and will not come back."""
+    return frozenset(number for number, since in services.handler.state.erased.items() if since is not None)
+
+
 def not_there(services: Services, session_id: int) -> ApiError:
     """410, with the reason."""
     state = services.handler.state

@@ -16,6 +16,7 @@ from api.missing import contents_of
 from api.reading import PAST, Reads
 from api.services import Services, Use
 from api.session_answers import living_session
+from api.shapes import Erased
 from api.times import iso
 from api.writing import Writes
 from commands.deciding import Command
@@ -49,12 +50,15 @@ class UnpinsBody(RequestBody):
 
 
 class Pin(BaseModel):
+    """Once erased, `role`, `preview`, `tokens` and `reason` are null."""
+
     ref: str
-    role: str
-    preview: str
-    tokens: int
+    role: str | None
+    preview: str | None
+    tokens: int | None
     pinned_at: str
     reason: str | None
+    erased: Erased = False
 
 
 class Pins(BaseModel):
@@ -148,6 +152,9 @@ def _shown(services: Services, session_id: int, rows: list[PinRow]) -> list[Pin]
 
 def _pin(services: Services, contents: SessionContents, row: PinRow) -> Pin:
     """Without role and text where the log does not hold the message."""
+    if row.erased:
+        pinned_at = iso(row.pinned_at)
+        return Pin(ref=row.ref, role=None, preview=None, tokens=None, pinned_at=pinned_at, reason=None, erased=True)
     try:
         message = decode_message(contents.body(row.ref))
     except MissingContentError:

@@ -1,6 +1,6 @@
 """The types of contract section 2 that answers are made of. Times are ISO-8601 texts (api/times.py)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -69,7 +69,18 @@ class OpenAIRefused(BaseModel):
     error: OpenAIProblem
 
 
+Erased = Annotated[
+    bool,
+    Field(
+        exclude_if=lambda value: not value,
+        description="Its contents were erased since: what is null here is gone for good. Only there where it is so.",
+    ),
+]
+
+
 class Session(BaseModel):
+    """`name` is "[erased]" where its contents were."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [_SESSION]})
 
     id: int
@@ -89,6 +100,7 @@ class Session(BaseModel):
     client_family: str | None
     position: int
     erased_at: str | None
+    erased: Erased = False
 
 
 class SessionX(Session):
@@ -144,12 +156,14 @@ class CtxState(BaseModel):
 
 
 class Metric(BaseModel):
+    """`content_preview` is the beginning of the first user message, empty where there is none, null once erased."""
+
     id: int
     session_id: int
     timestamp: str
     estimated_tokens: int
     percentage: float
-    content_preview: str
+    content_preview: str | None
     prompt_tokens: int
     completion_tokens: int
     is_estimated: bool
@@ -163,6 +177,7 @@ class Metric(BaseModel):
     cached_tokens: int | None
     duration_ms: float | None
     cost_usd: float | None
+    erased: Erased = False
 
 
 class SessionDetail(BaseModel):
@@ -209,6 +224,7 @@ class Event(EventSummary):
     data: dict[str, object]
     hash: str
     prev_hash: str
+    erased: Erased = False
 
 
 class Change(BaseModel):
@@ -221,12 +237,14 @@ class Change(BaseModel):
 
 
 class EventRef(BaseModel):
-    """A message that an event names; `role` and `preview` are null where the log does not hold it."""
+    """A message that an event names; `role` and `preview` are null where the log does not hold it. Of one that was
+    erased `tokens` are those that the event itself tells, null where it tells none."""
 
     ref: str
     role: str | None
     preview: str | None
-    tokens: int
+    tokens: int | None
+    erased: Erased = False
 
 
 class EventDetail(Event):

@@ -1,6 +1,7 @@
 """Times of the contract: ISO-8601 in UTC with milliseconds and Z; inside they are milliseconds since the epoch."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,6 +19,13 @@ def iso(ms: int) -> str:
 
 def iso_or_none(ms: int | None) -> str | None:
     return None if ms is None else iso(ms)
+
+
+def with_times(fields: Mapping[str, object]) -> dict[str, object]:
+    """Fields of a row, those that tell a time (`*_at`) as such."""
+    return {
+        key: iso(value) if key.endswith("_at") and isinstance(value, int) else value for key, value in fields.items()
+    }
 
 
 def clock_text(ms: int) -> str:

@@ -1,5 +1,6 @@
 """Rows of the read tables in the shapes of the contract. Pure."""
 
+from collections.abc import Container
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,9 @@ from projections.session_stats import StatsRow
 from projections.sessions import SessionRow
 from projections.timeline import EventRow
 from proxy.providers import VENDOR_URLS, Catalogue
+from schema.catalogue import REGISTRY
 from schema.recorded import Recorded
+from schema.registry import Event
 from schema.unreadable import Unreadable
 
 _PREVIEW = 100  # characters
@@ -77,7 +80,7 @@ def metric(row: ExchangeRow, catalogue: Catalogue) -> shapes.Metric:
         timestamp=iso(row.started_at),
         estimated_tokens=tokens,
         percentage=percent(tokens, catalogue.max_context(row.provider, row.model_sent)),
-        content_preview=(row.preview or "")[:_PREVIEW],
+        content_preview=None if row.erased else (row.preview or "")[:_PREVIEW],
         prompt_tokens=row.sent_tokens if row.outcome == "running" else usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         is_estimated=usage.source != "measured",
@@ -89,6 +92,7 @@ def metric(row: ExchangeRow, catalogue: Catalogue) -> shapes.Metric:
         cached_tokens=usage.cached_tokens,
         duration_ms=row.timings.duration_ms,
         cost_usd=usd(row.cost),
+        erased=row.erased,
     )
 
 
@@ -121,7 +125,8 @@ def event_summary(row: EventRow, unreadable: Unreadable | None = None) -> shapes
     return shapes.EventSummary.model_validate({**fields, "timestamp": iso(row.timestamp), "error": error})
 
 
-def event(recorded: Recorded, summary: str) -> shapes.Event:
+def event(recorded: Recorded, summary: str, erased: Container[int | None]) -> shapes.Event:
+    """`erased` are the sessions whose contents were erased."""
     fields, held = msgspec.structs.asdict(recorded), recorded.event
     own = {
         "timestamp": iso(recorded.timestamp),
@@ -129,8 +134,16 @@ def event(recorded: Recorded, summary: str) -> shapes.Event:
         "version": recorded.type_version,
         "data": {} if isinstance(held, Unreadable) else msgspec.to_builtins(held),
         "error": held.reason if isinstance(held, Unreadable) else None,
+        "erased": recorded.session_id in erased and _has_contents(held),
     }
     return shapes.Event.model_validate(fields | own)
+
+
+def _has_contents(event: Event) -> bool:
+    """Whether events of its kind have sealed texts, or it has bodies beside it."""
+    if isinstance(event, Unreadable):
+        return False
+    return bool(REGISTRY.of(event).sealed) or getattr(event, "blob", None) is not None
 
 
 def usd(micros: int | None) -> float | None:

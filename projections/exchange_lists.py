@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from projections.exchange_rows import COLUMNS, ExchangeRow, Outcome, exchange_row
+from projections.exchange_rows import SHOWN, ExchangeRow, Outcome, exchange_row
 from projections.exchange_totals import totals
 from projections.homes import at_home, home_condition
 from projections.paging import Page
@@ -60,7 +60,7 @@ def list_exchanges(
     wanted = min(limit, total - offset)
     if wanted <= 0:
         return Page([], total)  # else the walk would go on to the first exchange in search of more
-    query = f"{_union(db, asked, COLUMNS)} ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
+    query = f"{_union(db, asked, SHOWN)} ORDER BY started_position DESC LIMIT :limit OFFSET :offset"
     rows = db.execute(query, {**asked.values, "limit": wanted, "offset": offset})
     return Page(priced(db, at_home(db, [exchange_row(row, at=at) for row in rows], at=at), at=at), total)
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from projections.sessions import erased_sql
 from schema.exchanges import ReductionStep, Timings, Try, Usage, UsageSource
 
 _decode_steps = msgspec.json.Decoder(tuple[ReductionStep, ...]).decode
@@ -22,10 +23,15 @@ FINISHED = (
     " last_provider, last_model, last_envelope_ref, cache_write_1h_tokens, service_tier"
 )
 COLUMNS = f"{STARTED}, {FINISHED}"
+_HOME = (
+    "coalesce((SELECT h.session_id FROM exchange_homes h WHERE h.exchange_id = exchanges.exchange_id"
+    " ORDER BY h.position DESC LIMIT 1), exchanges.session_id)"
+)
+SHOWN = f"{COLUMNS}, {erased_sql(_HOME)}"  # its texts are sealed for the session that it belongs to in the end
 
 
 class _Stored(msgspec.Struct, array_like=True):
-    """One row of `exchanges`, in the order of COLUMNS."""
+    """One row of `exchanges`, in the order of SHOWN."""
 
     started_position: int
     exchange_id: int
@@ -79,6 +85,7 @@ class _Stored(msgspec.Struct, array_like=True):
     last_envelope_ref: str | None
     cache_write_1h_tokens: int | None
     service_tier: str | None
+    erased: int
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +93,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `provider`, `model_sent` and `sent_envelope_ref` are of the last try, once it is finished; `tries` is empty where
     there was one only. `memory_tokens` are those of what was sent; `sent_count` and `sent_tokens` repeat the received
-    ones where `sent_identical`. `error_message` and `preview` are None once the session was erased. `cost` in
+    ones where `sent_identical`. `error_message` and `preview` are None once the session was `erased`. `cost` in
     micro-dollars; None where it is not known."""
 
     id: int
@@ -133,11 +140,12 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     moved_from: int | None = None
+    erased: bool = False
     origin: int | None = None  # the session that it began in, where it was moved
 
 
 def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
-    """The exchange in `values` (COLUMNS) as it stood at position `at`."""
+    """The exchange in `values` (SHOWN) as it stood at position `at`."""
     row = msgspec.convert(values, _Stored)
     running = ExchangeRow(
         id=row.exchange_id,
@@ -165,6 +173,7 @@ def exchange_row(values: tuple[object, ...], *, at: int) -> ExchangeRow:
         skipped_reason=row.skipped_reason,
         steps=_decode_steps(row.steps) if row.steps else (),
         preview=row.preview,
+        erased=bool(row.erased),
     )
     if row.finished_position is None or row.finished_position > at:
         return running

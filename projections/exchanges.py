@@ -4,7 +4,7 @@ import sqlite3
 
 from projections.declaration import Projection, on
 from projections.exchange_fold import OUTCOMES, ExchangeRows
-from projections.exchange_rows import COLUMNS, ExchangeRow, exchange_row
+from projections.exchange_rows import SHOWN, ExchangeRow, exchange_row
 from projections.exchange_totals import TOTALS_TABLES
 from projections.homes import HOMES_TABLES, at_home, home_condition
 from projections.prices import PRICES_TABLES, priced
@@ -46,7 +46,7 @@ TABLES = (
 def get_exchange(db: sqlite3.Connection, exchange_id: int, *, at: int) -> ExchangeRow | None:
     """The exchange, or None where it had not started."""
     row = db.execute(
-        f"SELECT {COLUMNS} FROM exchanges WHERE exchange_id = ? AND started_position <= ?", (exchange_id, at)
+        f"SELECT {SHOWN} FROM exchanges WHERE exchange_id = ? AND started_position <= ?", (exchange_id, at)
     ).fetchone()
     return priced(db, at_home(db, [exchange_row(row, at=at)], at=at), at=at)[0] if row else None
 
@@ -67,7 +67,7 @@ def metrics_page(
 def _of_session(db: sqlite3.Connection, session_id: int, *, at: int, end: int, limit: int) -> list[ExchangeRow]:
     condition = home_condition(db, session_id) or "session_id = :session_id"
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM exchanges WHERE {condition} AND started_position <= :end"
+        f"SELECT {SHOWN} FROM exchanges WHERE {condition} AND started_position <= :end"
         " ORDER BY started_position DESC LIMIT :limit",
         {"session_id": session_id, "at": at, "end": end, "limit": limit},
     )

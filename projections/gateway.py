@@ -6,7 +6,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.paging import Page
-from projections.sessions import family
+from projections.sessions import erased_sql, family
 from schema.erasure import SessionErased
 from schema.gateway import (
     BreakerOpened,
@@ -35,7 +35,7 @@ TABLES = (
 )
 _SHOWN = (
     "position, session_id, server, method, tool, status, outcome, code, duration_ms, bytes, masks, timestamp,"
-    " correlation_id, arguments, error"
+    f" correlation_id, arguments, error, {erased_sql('mcp_calls.session_id')}"
 )
 _ANSWERED = ("rpc_error", "cancelled", "client_left")  # failed, but not by the server
 _PREVIEW = 200  # characters of the arguments
@@ -44,7 +44,7 @@ _STATE = "starts, crashes, breaks, failures, last_started_at, last_crashed_at, b
 
 class McpCallRow(msgspec.Struct, frozen=True, array_like=True):
     """`status` is completed, failed or refused; `masks` a JSON array of hashes; `arguments` the beginning of what the
-    tool was told, None once erased."""
+    tool was told, None like `error` once the session was `erased`."""
 
     position: int
     session_id: int
@@ -61,6 +61,7 @@ class McpCallRow(msgspec.Struct, frozen=True, array_like=True):
     correlation_id: str | None
     arguments: str | None
     error: str | None
+    erased: int
 
 
 class McpServerRow(msgspec.Struct, frozen=True, array_like=True):

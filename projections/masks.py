@@ -7,7 +7,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.paging import Page
-from projections.sessions import family
+from projections.sessions import erased_sql, family
 from schema.compaction import CompactionPerformed, CompressionPerformed, LeftOut, PrefixDecision
 from schema.context import ContentMasked, ContentRetrieved, OutputsMasked, ReplacedOutput, Stage
 from schema.erasure import SessionErased
@@ -33,12 +33,13 @@ _DAY_MS = 86_400_000
 _SHOWN = (
     "m.hash, m.ref, m.session_id, m.tool, m.tokens, m.created_at, m.preview, m.position,"
     " (SELECT count(*) FROM mask_retrievals r WHERE r.session_id = m.session_id AND r.hash = m.hash"
-    " AND r.position <= :at)"
+    f" AND r.position <= :at), {erased_sql('m.session_id')}"
 )
 
 
 class MaskRow(msgspec.Struct, frozen=True, array_like=True):
-    """`hash` is the sha256 of the text, `ref` that of its message; `created_at` in ms since the epoch."""
+    """`hash` is the sha256 of the text, `ref` that of its message; `created_at` in ms since the epoch.
+    `preview` is None once the session was `erased`."""
 
     hash: str
     ref: str
@@ -49,6 +50,7 @@ class MaskRow(msgspec.Struct, frozen=True, array_like=True):
     preview: str | None
     position: int
     retrievals: int
+    erased: int
 
 
 class MaskStats(msgspec.Struct, frozen=True):

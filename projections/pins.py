@@ -6,6 +6,7 @@ import msgspec
 
 from projections.declaration import Projection, on
 from projections.paging import Page
+from projections.sessions import erased_sql
 from schema.compaction import MessagePinned, MessageUnpinned
 from schema.erasure import SessionErased
 from schema.forking import SessionForked
@@ -20,16 +21,20 @@ TABLES = (
 
 
 class PinRow(msgspec.Struct, frozen=True, array_like=True):
+    """`pinned_at` in ms since the epoch; `reason` is None once the session was `erased`."""
+
     ref: str
     pinned_at: int
     reason: str | None
+    erased: int
 
 
 def list_pins(db: sqlite3.Connection, session_id: int, *, at: int, limit: int, offset: int) -> Page[PinRow]:
     """Pinned last first."""
     where = "FROM pins WHERE session_id = ? AND from_position <= ? AND (to_position IS NULL OR to_position > ?)"
+    shown = f"ref, pinned_at, reason, {erased_sql('pins.session_id')}"
     rows = db.execute(
-        f"SELECT ref, pinned_at, reason {where} ORDER BY from_position DESC LIMIT ? OFFSET ?",
+        f"SELECT {shown} {where} ORDER BY from_position DESC LIMIT ? OFFSET ?",
         (session_id, at, at, limit, offset),
     )
     found = [PinRow(*row) for row in rows]

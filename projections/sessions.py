@@ -110,6 +110,15 @@ def list_sessions(
     return Page([_session(row, active, defaults) for row in rows], total)
 
 
+def erased_sql(session: str) -> str:
+    """SQL that is 1 where the contents of the session that `session` (SQL) names were erased, whatever the moment that
+    is looked at; else 0."""
+    return (
+        f"coalesce((SELECT v.name IS NULL FROM session_versions v WHERE v.session_id = {session}"
+        " ORDER BY v.from_position LIMIT 1), 0)"
+    )
+
+
 def family(db: sqlite3.Connection, session_id: int, *, at: int) -> tuple[int, ...]:
     """The session and all that had become parts of it."""
     found = [session_id]

@@ -86,7 +86,7 @@ def test_nothing_of_it_is_left_and_all_else_adds_up(proxy: ProxyProcess, mock: M
     after = proxy.get(f"/api/sessions/{gone}")
     assert (after["session"]["name"], after["session"]["erased_at"]) == ("[erased]", erased["erased_at"])
     assert after["stats"] == before["stats"]
-    assert [each["content_preview"] for each in after["recent_metrics"]] == [""] * 6
+    assert [each["content_preview"] for each in after["recent_metrics"]] == [None] * 6
     assert proxy.get("/api/events", q=PLANTED[0])["total"] == 0
     assert PLANTED[0] not in json.dumps(proxy.get("/api/events", limit=1000))
     searched = {"query": f"{PLANTED[0]} {PLANTED[1]}", "score_threshold": 0}
@@ -114,6 +114,37 @@ def test_nothing_of_it_is_left_and_all_else_adds_up(proxy: ProxyProcess, mock: M
     assert places(proxy.data, PLANTED[1]) != []
     assert PLANTED[1] in proxy.get(f"/api/sessions/{kept}")["session"]["name"]
     assert talk(proxy, PLANTED[0], 1) not in (gone, kept)  # the same conversation starts a new session
+
+
+@pytest.mark.parametrize("past", [False, True])
+def test_contents_erased_since_are_null_and_said_to_be_so(proxy: ProxyProcess, mock: MockProcess, past: bool) -> None:
+    gone, kept = talk(proxy, PLANTED[0]), talk(proxy, PLANTED[1], 1)
+    before = proxy.get("/health")["position"]
+    httpx.post(f"{proxy.url}/api/sessions/{gone}/erase", json={"confirm": True}, timeout=30)
+    at = {"at": before} if past else {}
+
+    detail, other = proxy.get(f"/api/sessions/{gone}", **at), proxy.get(f"/api/sessions/{kept}", **at)
+    assert (detail["session"]["name"], detail["session"]["erased"]) == ("[erased]", True)
+    assert {(each["content_preview"], each["erased"]) for each in detail["recent_metrics"]} == {(None, True)}
+    assert "erased" not in other["session"]
+    assert [(each["content_preview"], "erased" in each) for each in other["recent_metrics"]] == [
+        (f"{PLANTED[1]} question 0", False)
+    ]
+    listed = {each["id"]: each.get("erased") for each in proxy.get("/api/sessions", **at)}
+    assert (listed[gone], listed[kept]) == (True, None)
+    exported = proxy.get("/api/export/json", session_id=gone, **at)
+    assert (exported["session"]["erased"], exported["metrics"]) == (True, detail["recent_metrics"])
+
+    (exchange, *_) = proxy.get("/api/exchanges", session_id=gone, **at)["exchanges"]
+    assert exchange["erased"] is True
+    assert "erased" not in proxy.get("/api/exchanges", session_id=kept, **at)["exchanges"][0]
+    masks = proxy.get("/api/mask", session_id=gone, **at)["items"]
+    assert {(each["preview"], each["erased"]) for each in masks} == {(None, True)}
+    (pin,) = proxy.get(f"/api/sessions/{gone}/pins", **at)["pins"]
+    told = ("role", "preview", "tokens", "reason", "erased")
+    assert [pin[name] for name in told] == [None, None, None, None, True]
+    memory = proxy.get("/api/memory/1", **at)
+    assert [memory[name] for name in ("content", "metadata", "erased")] == [None, None, True]
 
 
 def test_tables_made_anew_say_the_same(proxy: ProxyProcess, mock: MockProcess) -> None:

@@ -85,7 +85,7 @@ class Content {
       { label: t("content.size"), className: "number", show: (row) => number(row.token_count) },
       { label: t("content.hits"), className: "number wide", show: (row) => number(row.retrievals) },
       { label: t("event.session"), className: "number wide", show: (row) => sessionLink(row.session_id, this.page.at) },
-      { label: t("content.preview"), className: "wide", show: (row) => element("bdi", { class: "clamp small" }, row.preview) },
+      { label: t("content.preview"), className: "wide", show: (row) => element("bdi", { class: "clamp small" }, row.erased ? t("message.erased") : row.preview) },
     ] });
   }
 

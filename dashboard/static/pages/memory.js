@@ -108,7 +108,7 @@ class Frequent {
       const turn = (/** @type {number} */ offset) => { this.offset = offset; void this.load(); };
       return element("div", { class: "stack" }, table({ caption: t("memory.frequent"), rows: this.rows, key: (row) => row.id, open: (row) => void memoryDialog(this.page, row.id, () => void this.load()), columns: [
         { label: "#", className: "number mono", show: (row) => row.id },
-        { label: t("memory.text"), show: (row) => element("bdi", { class: "clamp" }, row.content_preview || row.title) },
+        { label: t("memory.text"), show: (row) => element("bdi", { class: "clamp" }, row.erased ? t("message.erased") : row.content_preview || row.title) },
         { label: t("event.type"), className: "wide nowrap", show: (row) => t(`memory-type.${row.type}`) },
         { label: t("memory.access"), className: "number", show: (row) => number(row.access_count) },
         { label: t("content.size"), className: "number wide", show: (row) => number(row.tokens) },

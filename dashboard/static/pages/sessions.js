@@ -97,7 +97,7 @@ class Sessions {
       { label: t("sessions.choose"), hide: true, show: (row) => onlyNow(this.page, element("div", {}, this.#check(row))) },
       { label: "#", className: "number mono", show: (row) => row.id },
       { label: t("session.name"), show: (row) => [element("a", { class: "name", href: placeOf(row) }, named(row.name)), " ",
-        row.erased_at ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row), element("div", { class: "narrow" }, actions(row))] },
+        row.erased ? badge(t("session.erased"), "bad") : row.is_active ? badge(t("session.active"), "ok") : null, parent(row), element("div", { class: "narrow" }, actions(row))] },
       { label: t("session.model"), className: "wide", show: (row) => named(row.model ?? row.provider) },
       { label: t("session.client"), className: "wide", show: (row) => named(row.client_family) },
       { label: t("gauge.title"), className: "gauge-cell", show: (row) => element("div", { "data-gauge": row.id }, "–") },

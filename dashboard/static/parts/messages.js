@@ -33,7 +33,7 @@ export function messageView(message, { kind = "", small = false, tools = [] } = 
   const cut = message.truncated ? t("message.cut") : "";
   const reduced = message.reduction;
   const head = element("div", { class: "row small muted" },
-    element("strong", {}, message.role ?? t("message.unknown")),
+    element("strong", {}, message.role || t("message.unknown")),
     message.tokens ? element("span", {}, t("message.tokens", { count: message.tokens, n: number(message.tokens) })) : null,
     message.pinned ? element("span", { class: "mark ok" }, t("message.pinned")) : null,
     reduced ? element("span", { class: "mark warn" }, t("message.reduced", {

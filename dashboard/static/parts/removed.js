@@ -23,7 +23,7 @@ export async function removedView(session, row, signal) {
   const refs = /** @type {any[]} */ (event.refs);
   const removed = refs.filter((ref) => gone.has(ref.ref)).map((ref) => whole.get(ref.ref) ?? ref);
   const inserted = refs.filter((ref) => !gone.has(ref.ref));
-  const text = (/** @type {any[]} */ list) => list.map((message) => `[${message.role}]\n${message.preview ?? wholeText(message)}`).join("\n\n");
+  const text = (/** @type {any[]} */ list) => list.map((message) => `[${message.role || t("message.unknown")}]\n${message.preview ?? wholeText(message)}`).join("\n\n");
   return element("div", { class: "stack", "data-removed": removed.length },
     element("p", {}, element("strong", {}, `${number(row.tokens_before)} → ${number(row.tokens_after)}`), ` · ${percent(row.compaction_ratio)} · `, eventLink(row.position),
       " · ", element("a", { href: to(["session", session], { at: row.position }) }, t("session.travel"))),

@@ -13,7 +13,7 @@ import { named } from "./messages.js";
 export function sessionHead(session, ...actions) {
   return element("div", { class: "head" },
     element("h1", { "data-session-name": session.then ? null : session.id }, named(session.name)),
-    session.erased_at ? badge(t("session.erased"), "bad") : session.is_active ? badge(t("session.active"), "ok") : null,
+    session.erased ? badge(t("session.erased"), "bad") : session.is_active ? badge(t("session.active"), "ok") : null,
     element("span", { class: "muted small" }, `#${session.id} · `, named(session.model ?? session.provider),
       session.client_family ? [" · ", named(session.client_family)] : null),
     element("div", { class: "actions" }, actions));
