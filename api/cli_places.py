@@ -10,6 +10,7 @@ from api.cli_output import UsageError
 from api.configuration import Configuration, Overrides, load
 from schema.keys import KeyStore
 from schema.log import EventLog
+from schema.standing import require_log
 
 
 def configuration_of(arguments: argparse.Namespace) -> Configuration:
@@ -26,11 +27,14 @@ def data_directory(arguments: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def reading(arguments: argparse.Namespace) -> Iterator[EventLog]:
-    """The log, whether or not a server writes to it. Nothing is written."""
+def reading(arguments: argparse.Namespace, *, whole: bool = True) -> Iterator[EventLog]:
+    """The log, whether or not a server writes to it. Nothing is written. Raises UsageError, and UnfitDirectoryError for
+    a log that was emptied; not where `whole` is no matter."""
     directory = data_directory(arguments)
     if not (directory / "keys.sqlite").is_file():
         raise UsageError(f"there is no keys.sqlite in {directory}: the log cannot be read without its keys")
+    if whole:
+        require_log(directory)
     keys = KeyStore(directory / "keys.sqlite", read_only=True)
     try:
         log = EventLog(directory / "events.sqlite", keys, read_only=True)

@@ -16,7 +16,7 @@ _OK, _DIFFERENT = 0, 1
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 1 where something is not as it was written. Raises UsageError."""
-    with reading(arguments) as log:
+    with reading(arguments, whole=False) as log:
         heads = [*log.keys.noted_heads(), *([_head(arguments.head)] if arguments.head else [])]
         verifier = Verifier(log, first=max(arguments.from_, 1), last=arguments.to, heads=heads)
         try:

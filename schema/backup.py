@@ -17,6 +17,7 @@ from schema.locked_out import carry_over
 from schema.log import EventLog
 from schema.migrations import read_only_uri
 from schema.private import make_private
+from schema.standing import require_log
 from schema.verification import Verification, Verifier
 
 NAMES = ("events.sqlite", "keys.sqlite")
@@ -35,8 +36,9 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def back_up(directory: Path, target: Path) -> Verification:
-    """Copy the log of `directory` into a new directory `target`, and verify the copy. Raises BackupError, OSError and
-    sqlite3.Error."""
+    """Copy the log of `directory` into a new directory `target`, and verify the copy. Raises BackupError,
+    UnfitDirectoryError, OSError and sqlite3.Error."""
+    require_log(directory)
     if target.exists() and any(target.iterdir()):
         raise BackupError(f"{target} is not empty")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)

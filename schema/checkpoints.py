@@ -13,7 +13,7 @@ from pathlib import Path
 from schema.keys import KeyStore
 
 _EVERY_BYTES = 4 << 20
-_NOTE_EVERY_S = 60.0
+_NOTE_EVERY_S = 10.0
 _BUSY_TIMEOUT_S = 1.0
 _LAST = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
 
@@ -22,7 +22,7 @@ _log = logging.getLogger("chronoproxy.log")
 
 class Checkpointer:
     """Moves the WAL into events.sqlite after every 4 MiB of appended events, and all of it at the end; notes the head
-    at the start, every minute and at the end."""
+    at the start, every ten seconds and at the end."""
 
     def __init__(self, path: Path, keys: KeyStore, *, note_every_s: float = _NOTE_EVERY_S) -> None:
         self._path = path
@@ -61,9 +61,7 @@ class Checkpointer:
             if closing or self._full:
                 self._full = False
                 self._try(self._checkpoint, "TRUNCATE" if closing else "PASSIVE")
-            else:
-                self._try(self._note)
-        self._try(self._note)
+            self._try(self._note)
 
     def _try(self, work: Callable[..., None], *args: object) -> None:
         """Where the files cannot be used now, the next turn makes up for it."""

@@ -117,6 +117,18 @@ def standing(directory: Path, *, seen: NotedHead | None = None, without_keys: bo
         return Standing(lost_keys=lost, lost_secrets=lost_secrets(db, memory.secrets), lost_end=end)
 
 
+def require_log(directory: Path) -> None:
+    """For who only reads. Raises UnfitDirectoryError where the log holds nothing and its keys know that it did, and
+    sqlite3.Error."""
+    if why_not_served(directory) is not None:
+        return
+    with _opened(directory / _KEYS, KEY_MIGRATIONS) as db:
+        memory = _remembered(db)
+    with _opened(directory / _LOG, MIGRATIONS) as db:
+        if db is None or db.execute(_LAST).fetchone() is None:
+            _require_new(directory, memory)
+
+
 def _require_new(directory: Path, memory: _Memory) -> None:
     """A log begins only where none was. Raises UnfitDirectoryError."""
     last = max((head.position for head in memory.heads), default=0)

@@ -88,6 +88,7 @@ class Verifier:
                 last = self._range_end(db)
                 self._check_events(db, keys, last, progressed)
                 self._check_heads(db)
+                self._check_begun(db, keys)
                 named = () if self._keyless else named_secrets(db)
                 for finding in (*beside_the_log(db), *beside_the_keys(keys, named)):
                     self._note(*finding)
@@ -203,6 +204,15 @@ class Verifier:
             if row is None or bytes(row[0]) != head.hash:
                 text = f"{_seen(head)} is not in the log: its end was cut off, or lost with the power, or it is another"
                 self._note(head.position, "missing_head", text)
+
+    def _check_begun(self, db: sqlite3.Connection, keys: sqlite3.Connection) -> None:
+        """Keys are made for events: where no event is left of them, and none was noted, they miss it."""
+        if self._heads or db.execute("SELECT 1 FROM events LIMIT 1").fetchone():
+            return
+        (known,) = keys.execute("SELECT count(*) FROM session_keys").fetchone()
+        if known:
+            text = f"no event is in the log, but keys.sqlite knows one with the contents of {known:,} sessions"
+            self._note(1, "missing_event", text)
 
     def _check_pages(self, db: sqlite3.Connection, name: str) -> None:
         for row in db.execute("PRAGMA integrity_check(10)"):

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from schema.keys import KeyStore
+from schema.log import EventLog
 from tests.e2e.processes import ProxyProcess
 from tests.e2e.test_cli import inside
 
@@ -65,6 +67,23 @@ def test_what_cannot_be_gone_on_from_is_refused_and_left_as_it_is(
     assert f"the data directory cannot be used: {name}.sqlite is empty" in capsys.readouterr().err
     assert (stopped.data / f"{name}.sqlite").read_bytes() == b""
     assert (stopped.data / "read.sqlite").read_bytes() == tables
+
+
+def test_a_log_that_was_emptied_is_not_taken_for_a_new_one(
+    stopped: ProxyProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty(stopped.data / "events.sqlite")
+    with closing(KeyStore(tmp_path / "keys.sqlite")) as others:
+        EventLog(stopped.data / "events.sqlite", others).close()
+    run(stopped, "DELETE FROM heads", "DELETE FROM secrets", name="keys")
+    places = ("--data-dir", str(stopped.data))
+    assert inside("verify", *places) == 1
+    assert "no event is in the log, but keys.sqlite knows one" in capsys.readouterr().out
+    for command in (("events",), ("backup", str(tmp_path / "copy"))):
+        assert inside(*command, *places) == 3
+        assert "events.sqlite is empty, but keys.sqlite knows a log" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
+    assert inside("restore", str(stopped.data), "--data-dir", str(tmp_path / "back")) == 1
 
 
 def test_tables_are_not_emptied_where_nothing_is_left_of_their_log(

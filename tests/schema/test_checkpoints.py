@@ -64,6 +64,28 @@ def test_the_last_event_is_noted_now_and_then(log: EventLog, keys: KeyStore) -> 
         checkpointer.close()
 
 
+def test_the_last_event_is_noted_with_each_checkpoint(log: EventLog, keys: KeyStore) -> None:
+    with Writing(log) as writing:
+        writing.commit(session(1), session(2))
+    first = log.at(1)
+    assert first is not None
+    keys.note_head(1, bytes.fromhex(first.hash))
+    checkpointer = Checkpointer(log.path, keys, note_every_s=3_600)
+    checkpointer.start()
+    wait_for_note(log, keys)
+    keys.note_head(1, bytes.fromhex(first.hash))
+    checkpointer.committed(5 << 20)
+    wait_for_note(log, keys)
+    checkpointer.close()
+
+
+def wait_for_note(log: EventLog, keys: KeyStore) -> None:
+    deadline = time.monotonic() + SOON_S
+    while [head.position for head in keys.noted_heads()] != [log.head()]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_head_that_is_gone_stays_noted_as_missing(log: EventLog, keys: KeyStore) -> None:
     with Writing(log) as writing:
         writing.commit(session(1))

@@ -335,6 +335,12 @@ def test_damaged_pages_are_named_and_raise_nothing(written: EventLog, tmp_path: 
     assert "damaged_file" in kinds(found) or "changed_event" in kinds(found)
 
 
+def test_a_log_that_was_emptied_is_missed_by_its_keys(log: EventLog) -> None:
+    log.keys.ensure([1, 2])
+    found = verify(log)
+    assert (kinds(found), found.first_bad_position) == ({"missing_event"}, 1)
+
+
 def test_an_empty_log(log: EventLog) -> None:
     found = verify(log)
     assert (found.ok, found.to, found.checked, found.head_hash) == (True, 0, 0, "0" * 64)
