@@ -3,21 +3,17 @@
 `Annotated[Model, read(Model)]` is a route's way to its body; `documented(Model)` describes it in the OpenAPI text.
 """
 
-import json
-import math
-from collections.abc import AsyncIterable, Iterable
-from decimal import Decimal
+from collections.abc import AsyncIterable
 from typing import Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.errors import ApiError, InvalidFieldError
+from api.json_objects import parsed
+from api.large_bodies import LARGE, LargeBody
 from api.reading import live_only
 from api.services import Use
-
-MAX_DEPTH = 128
-_INT_DIGITS = 20  # no valid integer has more
 
 
 class RequestBody(BaseModel):
@@ -38,13 +34,14 @@ class BodyReader(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
+        self._large = LargeBody(field.alias or name for name, field in model.model_fields.items())
 
     async def __call__(self, request: Request, services: Use) -> M:
         """Raises ApiError."""
         data = await collected(request.stream(), services.max_body_bytes, request.headers.get("content-length"))
         if data:
             check_kind(request.headers.get("content-type"), request.headers.get("content-encoding"))
-        fields = validated(self._model, parsed(data))
+        fields = validated(self._model, parsed(data) if len(data) < LARGE else await self._large.read(data))
         live_only(request)
         request.state.raw_body = data
         return fields
@@ -80,24 +77,6 @@ async def collected(chunks: AsyncIterable[bytes], limit: int, declared: str | No
     return b"".join(pieces)
 
 
-def parsed(data: bytes) -> dict[str, object]:
-    """The JSON object in `data`, `{}` where it is empty. Raises ApiError 400.
-
-    Numbers that no field takes (longer than any valid integer, or too large for a float) come as Decimal.
-    """
-    if not data:
-        return {}
-    try:
-        value = json.loads(data.decode(), parse_int=_integer, parse_float=_real, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        raise ApiError(400, "malformed_json", "The body is not valid JSON in UTF-8.") from None
-    if _deeper(value, MAX_DEPTH):
-        raise ApiError(400, "malformed_json", f"The body is nested more than {MAX_DEPTH} deep.")
-    if not isinstance(value, dict):
-        raise ApiError(400, "body_not_object", "The body must be one JSON object.")
-    return value
-
-
 def check_kind(content_type: str | None, encoding: str | None) -> None:
     """Whether the headers of a body say that it is JSON, and not packed. Raises ApiError 415."""
     kind = (content_type or "").partition(";")[0].strip().lower()
@@ -116,34 +95,6 @@ def validated(model: type[M], fields: dict[str, object]) -> M:
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise InvalidFieldError({**entry, "loc": ("body", *entry["loc"])} for entry in details) from None
-
-
-def _deeper(value: object, limit: int) -> bool:
-    """Whether lists and objects are nested more than `limit` deep; level by level, without recursion."""
-    level = [value]
-    for _ in range(limit + 1):
-        containers = [inner for inner in level if isinstance(inner, (dict, list))]
-        if not containers:
-            return False
-        level = [child for container in containers for child in _children(container)]
-    return True
-
-
-def _children(container: dict[str, object] | list[object]) -> Iterable[object]:
-    return container.values() if isinstance(container, dict) else container
-
-
-def _integer(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= _INT_DIGITS else Decimal(digits)
-
-
-def _real(text: str) -> float | Decimal:
-    value = float(text)
-    return value if math.isfinite(value) else Decimal(text)
-
-
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _too_large(limit: int) -> ApiError:

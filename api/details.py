@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 _ECHO = 200  # characters
+_encoder = json.JSONEncoder(default=str, ensure_ascii=False)
 
 Location = tuple[str | int, ...]
 
@@ -45,7 +46,19 @@ def _echo(value: object) -> object:
     """The value itself where it is small, else its beginning."""
     if value is None or isinstance(value, (bool, float)):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = value if isinstance(value, str) else _beginning(value)
     if len(text) <= _ECHO:
         return value if isinstance(value, (str, int, list, dict)) else text
     return text[:_ECHO] + "..."
+
+
+def _beginning(value: object) -> str:
+    """A little more of its JSON than is shown, or all of it."""
+    pieces: list[str] = []
+    size = 0
+    for piece in _encoder.iterencode(value):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _ECHO:
+            break
+    return "".join(pieces)

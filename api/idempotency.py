@@ -60,8 +60,11 @@ class Keys:
 
     def _hash(self, *parts: bytes) -> bytes:
         """Each part with its length in front, so that no two lists of parts look alike."""
-        text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-        return hmac.digest(self._secret, text, hashlib.sha256)
+        made = hmac.new(self._secret, digestmod=hashlib.sha256)
+        for part in parts:
+            made.update(b"%d:" % len(part))
+            made.update(part)  # of a long one other threads run meanwhile
+        return made.digest()
 
 
 def checked(kept: Kept, asked: Idempotent) -> Kept:

@@ -14,6 +14,7 @@ from api.bodies import raw_body
 from api.errors import ApiError, as_api_error
 from api.fields import TextPosition
 from api.idempotency import REPLAYED, checked, refusal_text
+from api.large_bodies import LARGE
 from api.request_context import Context, RequestContext
 from api.services import Services, Use
 from commands.deciding import Command
@@ -78,7 +79,11 @@ class Writing:
         Raises CommandError, what the work raises, and ApiError 503 projection_lag with X-Event-Position where the
         events are committed but not visible yet.
         """
-        asked = self._services.idempotency.of(self._request, raw_body(self._request))
+        body, keys = raw_body(self._request), self._services.idempotency
+        if len(body) < LARGE:
+            asked = keys.of(self._request, body)
+        else:
+            asked = await asyncio.to_thread(keys.of, self._request, body)
         if asked is None:
             return await self._shown(await self._execute(command, None))
         with self._services.idempotency.running(asked.key):

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import msgspec
 from xxhash import xxh3_128_digest
 
+from context.json_depth import within_depth
 from context.messages import PER_REPLY, canonical, count_message, decode_message, text_of
 from context.tokens import TextCounter
-from proxy.json_depth import within_depth
 from proxy.recalls import IsMemoryTool, Recalled, no_memory_tool, recalled_of, recalls_of
 from schema.blobs import content_digest
 

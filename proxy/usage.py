@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from context.json_depth import openers, within_depth
 from context.surrogates import decode_mended
-from proxy.json_depth import openers, within_depth
 from proxy.usage_figures import MOST_TOKENS, Figure, Path, count_of, figure
 from schema.exchanges import Usage
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from context.json_depth import within_depth
 from context.surrogates import as_received, decode_mended, mended
 from proxy.envelope import around, split
 from proxy.facts import MAX_DEPTH, RequestFacts
-from proxy.json_depth import within_depth
 from proxy.json_members import DuplicateKeysError, members, replaced, with_member
 
 T = TypeVar("T")

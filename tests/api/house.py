@@ -172,6 +172,7 @@ async def open_house(
     max_messages: int = MAX_MESSAGES,
     servers: Sequence[InProcessServer] = (),
     allowed: tuple[str, ...] = (),
+    max_body_bytes: int = 2_000,
 ) -> AsyncIterator[House]:
     """Everything of one data directory, closed at the end. `allowed` are the tools of the servers, empty for all."""
     async with AsyncExitStack() as stack:
@@ -247,7 +248,7 @@ async def open_house(
             count=len,
             redact=_redacted,
             default_model="demo/echo",
-            max_body_bytes=2_000,
+            max_body_bytes=max_body_bytes,
             version="1.2.3",
             origin=Origin("~/config.toml", ("[mcp] has no effect yet",)),
             docs=docs,

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from api.bodies import RequestBody, collected, parsed, validated
+from api.bodies import RequestBody, collected, validated
 from api.errors import ApiError, InvalidFieldError
 from api.fields import MAX_INT, UNICODE
+from api.json_objects import parsed
 from tests.api.house import House
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.json_depth import openers, within_depth
+from context.json_depth import openers, within_depth
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab[]{}"\\: ,é'),
