@@ -83,6 +83,10 @@ class LiveClient:
     def feed(self) -> bool:
         return self._feed
 
+    @property
+    def session_id(self) -> int | None:
+        return self._session_id
+
     def begin(self, since: int) -> None:
         """From now on it is told what happens after event `since`."""
         self._since = self.position = since
@@ -111,7 +115,7 @@ class LiveClient:
 
     def tell(self, message: Message) -> None:
         """Of something that is not stored: who has not begun yet has not missed it."""
-        if self._session_id is None or message.session_id in (None, self._session_id):
+        if message.concerns(self._session_id):
             self._put((Block(message.frame),))
 
     def reply(self, frame: bytes) -> None:

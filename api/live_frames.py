@@ -14,15 +14,27 @@ _FIN_TEXT = 0x81
 _NONE_OF_THEM = 0  # no session has this number
 
 _encode = msgspec.json.Encoder().encode
+About = int | tuple[int, ...] | None  # the session, or the sessions, that something is about; None where it is all
 
 
 class Message(msgspec.Struct, frozen=True):
-    """`session_id` is None where it concerns all; `feed` marks those that only a feed of events gets."""
+    """`feed` marks those that only a feed of events gets."""
 
     position: int
-    session_id: int | None
+    about: About
     frame: bytes
     feed: bool = False
+
+    @property
+    def sessions(self) -> tuple[int, ...]:
+        """Empty where it is about all."""
+        if self.about is None:
+            return ()
+        return (self.about,) if isinstance(self.about, int) else self.about
+
+    def concerns(self, session_id: int | None) -> bool:
+        """Whether who wants to hear of this session, or of all (None), wants it."""
+        return session_id is None or self.about is None or session_id in self.sessions
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -32,8 +44,8 @@ class Block(msgspec.Struct, frozen=True):
     messages: int = 1
 
 
-def message(kind: str, position: int, session_id: int | None, fields: Mapping[str, object]) -> Message:
-    return Message(position, session_id, frame_of(kind, position, fields))
+def message(kind: str, position: int, about: About, fields: Mapping[str, object]) -> Message:
+    return Message(position, about, frame_of(kind, position, fields))
 
 
 def frame_of(kind: str, position: int, fields: Mapping[str, object]) -> bytes:
@@ -68,7 +80,7 @@ class Batch:
 
     def __init__(self, messages: Sequence[Message], first: int, last: int) -> None:
         self._messages, self._first, self.last = messages, first, last
-        self._sessions = {each.session_id for each in messages}
+        self._sessions = {number for each in messages for number in each.sessions}
         self._cut: dict[tuple[int, bool, int | None], list[Block]] = {}
 
     def blocks(self, *, feed: bool, session_id: int | None, since: int = 0) -> Sequence[Block]:
@@ -83,8 +95,6 @@ class Batch:
             found = self._cut[key] = blocks_of(
                 each.frame
                 for each in self._messages
-                if each.position > since
-                and (feed or not each.feed)
-                and (session_id is None or each.session_id in (None, session_id))
+                if each.position > since and (feed or not each.feed) and each.concerns(session_id)
             )
         return found

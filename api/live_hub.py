@@ -13,7 +13,7 @@ import msgspec
 from eventsourcing.persistence import PersistenceError
 
 from api.live_client import LiveClient
-from api.live_frames import message
+from api.live_frames import About, message
 from api.live_source import LiveSource
 from schema.recorded import Recorded
 
@@ -24,7 +24,7 @@ _EVENTS, _PAGE = 500, 100  # told together; in a page of what was missed
 _CLIENTS = 25  # are written to before others have their turn
 _PAUSE_S, _LONGEST_PAUSE_S = 0.000_2, 0.1  # between two batches, for each client; of many clients
 _TROUBLE = (sqlite3.Error, PersistenceError, LookupError, msgspec.MsgspecError)
-Said = tuple[str, int | None, Mapping[str, object]]
+Said = tuple[str, About, Mapping[str, object]]
 
 _log = logging.getLogger("chronoproxy.live")
 
@@ -69,7 +69,8 @@ class Hub:
             return
 
     async def join(self, client: LiveClient, after: int | None) -> None:
-        """Have `client` begin: with all that happened after event `after`, else with the active session.
+        """Have `client` begin: with all that happened after event `after`, else with the session that it wants
+        to hear of, or the active one.
 
         Raises UnreadableError, and what the client raises that does not take it.
         """
@@ -86,10 +87,10 @@ class Hub:
         client.begin(position)
         self._begun.add(client)
 
-    def say(self, kind: str, session_id: int | None, fields: Mapping[str, object]) -> None:
+    def say(self, kind: str, about: About, fields: Mapping[str, object]) -> None:
         """Tell those who listen of something that no event says. On the loop."""
         if self._clients:
-            self._said.append((kind, session_id, fields))
+            self._said.append((kind, about, fields))
             self._start()
 
     def leave(self, client: LiveClient) -> None:
@@ -106,7 +107,7 @@ class Hub:
     async def _first(self, client: LiveClient, after: int | None) -> int:
         """Give `client` what it begins with; the event up to which it knows all then."""
         if after is None:
-            first = await self._source.first()
+            first = await self._source.first(client.session_id)
             await client.give(first)
             return first.last
         head = await self._source.head()
@@ -165,7 +166,7 @@ class Hub:
 
     async def _tell_said(self) -> None:
         said, self._said = self._said, []
-        told = [message(kind, self._position, session_id, fields) for kind, session_id, fields in said]
+        told = [message(kind, self._position, about, fields) for kind, about, fields in said]
 
         def tell(client: LiveClient) -> None:
             for each in told:

@@ -96,7 +96,7 @@ def _deleted(view: View, recorded: Recorded, event: SessionDeleted) -> Said:
     yield "session_deleted", event.session_id, {"session_id": event.session_id}
     numbers = _deleted_together(view.log, recorded)
     if numbers:
-        yield "sessions_bulk_deleted", None, {"session_ids": numbers, "deleted_count": len(numbers)}
+        yield "sessions_bulk_deleted", tuple(numbers), {"session_ids": numbers, "deleted_count": len(numbers)}
 
 
 def _deleted_together(log: EventLog, last: Recorded) -> list[int]:

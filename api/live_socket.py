@@ -136,6 +136,8 @@ class _Asked(NamedTuple):
 def _asked(scope: Scope) -> _Asked:
     """Raises ApiError 422."""
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if "at" in query:
+        raise ApiError(422, "at_not_supported", "What happens is told live; after=N begins behind an earlier event.")
     feed = query.get("feed", [""])[-1]
     if feed not in ("", "events"):
         raise ApiError(422, "invalid_field", "feed can only be events.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from api.live_frames import Batch
 from api.live_messages import init, render
-from api.session_answers import active_rows
+from api.session_answers import first_rows
 from projections.store import ReadPool
 from proxy.providers import Catalogue
 from schema.log import EventLog
@@ -29,10 +29,10 @@ class LiveSource:
         async with self._turn:
             return (await self._reads.run(_nothing)).at
 
-    async def first(self) -> Batch:
-        """What a page begins with: the active session, where there is one. All up to `last` is in it."""
+    async def first(self, session_id: int | None = None) -> Batch:
+        """What a page begins with: that session, or the active one, where there is one. All up to `last` is in it."""
         async with self._turn:
-            read = await self._reads.run(active_rows, _INIT_METRICS)
+            read = await self._reads.run(first_rows, session_id, _INIT_METRICS)
         told = () if read.value is None else (init(read.value, self._catalogue, read.at, limit=_INIT_METRICS),)
         return Batch(told, read.at, read.at)
 

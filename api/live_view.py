@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from api.live_frames import About
 from projections.sessions import SessionRow, get_session
 from proxy.providers import Catalogue
 from schema.log import EventLog
@@ -13,7 +14,7 @@ from schema.recorded import Recorded
 from schema.registry import Event
 
 Fields = dict[str, object]
-Said = Iterator[tuple[str, int | None, Fields]]  # type, the session that it concerns, fields
+Said = Iterator[tuple[str, About, Fields]]  # type, what it is about, fields
 Say = Callable[["View", Recorded], Said]
 E = TypeVar("E", bound=Event)
 

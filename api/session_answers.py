@@ -73,5 +73,13 @@ def active_rows(db: sqlite3.Connection, limit: int, *, at: int) -> DetailRows | 
     return None if active is None else session_rows(db, active, limit, at=at)
 
 
+def first_rows(db: sqlite3.Connection, session_id: int | None, limit: int, *, at: int) -> DetailRows | None:
+    """Of that session, or of the active one; None where there is none."""
+    if session_id is None:
+        return active_rows(db, limit, at=at)
+    row = get_session(db, session_id, at=at)
+    return None if row is None or row.deleted else session_rows(db, session_id, limit, at=at)
+
+
 def auto_status(db: sqlite3.Connection, *, at: int) -> AutoStatus:
     return AutoStatus(enabled=auto_session(db, at=at).enabled, session_id=active_session_id(db, at=at))

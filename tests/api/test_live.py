@@ -280,6 +280,35 @@ async def test_one_session_only(house: House, address: str) -> None:
         await client.nothing_more()
 
 
+async def test_who_wants_one_session_begins_with_that(house: House, address: str) -> None:
+    for name in ("one", "two", "three"):
+        await house.client.post("/api/sessions", json={"name": name})
+    await house.client.delete("/api/sessions/2")
+    for number in (1, 3):  # whichever is active
+        async with page(address, f"?session_id={number}") as client:
+            init = await client.next()
+            assert (init["type"], init["session"]["id"], init["session"]["is_active"]) == ("init", number, number == 3)
+            assert init["position"] == 7
+            await client.nothing_more()
+    for number in (2, 4):  # deleted, and never there
+        async with page(address, f"?session_id={number}") as client:
+            await client.nothing_more()
+
+
+async def test_a_deletion_of_several_is_told_to_whom_it_concerns(house: House, address: str) -> None:
+    for _ in range(4):
+        await house.client.post("/api/sessions", json={})
+    async with page(address, "?session_id=1&after=8") as one, page(address, "?session_id=3&after=8") as three:
+        await one.nothing_more()
+        await three.nothing_more()
+        await house.client.request("DELETE", "/api/sessions", json={"session_ids": [2, 3]})
+        assert await three.types(1) == ["session_deleted"]
+        assert (await three.next())["session_ids"] == [2, 3]
+        await house.client.patch("/api/sessions/1", json={"name": "one"})
+        assert await one.types(1) == ["session_updated"]
+        await one.nothing_more()
+
+
 async def test_a_feed_gets_every_event(house: House, address: str) -> None:
     async with page(address, "?feed=events") as client, page(address) as plain:
         await client.nothing_more()
@@ -347,6 +376,14 @@ async def test_what_is_asked_wrongly_is_refused(address: str, query: str) -> Non
             pass
     assert refused.value.response.status_code == 422
     assert json.loads(refused.value.response.body or b"")["code"] == "invalid_field"
+
+
+async def test_what_happens_has_no_past(address: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with page(address, "?at=1"):
+            pass
+    assert refused.value.response.status_code == 422
+    assert json.loads(refused.value.response.body or b"")["code"] == "at_not_supported"
 
 
 async def test_there_is_one_address(address: str) -> None:
