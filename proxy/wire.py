@@ -33,8 +33,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the proxy reads of a request. A Raw is the text of a value, a view that keeps the whole body alive;
     `envelope` is all of the body outside its messages (envelope.py).
 
-    `include_usage` is None where stream_options does not have the key; `stream_options` and `tools` are None where the
-    body does not. `metadata`, `prompt_cache_key` and `previous_response_id` are None too where they cannot be used.
+    `include_usage` is None where stream_options does not have the key, or null; `stream_options` and `tools` are None
+    where the body does not. `metadata`, `prompt_cache_key` and `previous_response_id` are None too where they cannot be
+    used.
     """
 
     model: str | None
@@ -151,7 +152,7 @@ def with_model(body: bytes, model: str) -> bytes:
 
 
 def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
-    """`body` with stream_options.include_usage set to true where the key is absent, else `body` itself.
+    """`body` with stream_options.include_usage set to true where it is absent or null, else `body` itself.
 
     `body` is what `request` was decoded from, or that with another model.
     """
@@ -159,13 +160,21 @@ def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
         return body
     if request.stream_options is None:
         return with_member(body, b'"stream_options":{' + _INCLUDE_USAGE + b"}")
-    if not bytes(request.stream_options).startswith(b"{"):
+    options = bytes(request.stream_options)
+    if not options.startswith(b"{") and options != b"null":
         return body
     try:
         last = [member for member in decode_mended(members, body) if member.key == "stream_options"][-1]
+        asked = b"{" + _INCLUDE_USAGE + b"}" if options == b"null" else _asking(body[last.start : last.end])
     except DuplicateKeysError:
         return body
-    return replaced(body, [last], with_member(body[last.start : last.end], _INCLUDE_USAGE))
+    return replaced(body, [last], asked)
+
+
+def _asking(options: bytes) -> bytes:
+    """The object `options` with include_usage true, which is absent there or null. Raises DuplicateKeysError."""
+    nulls = [member for member in decode_mended(members, options) if member.key == "include_usage"]
+    return replaced(options, nulls, b"true") if nulls else with_member(options, _INCLUDE_USAGE)
 
 
 def _well_formed(body: bytes) -> tuple[bytes, _Body]:
@@ -206,7 +215,7 @@ def _stream(raw: msgspec.Raw) -> bool:
 def _include_usage(stream_options: msgspec.Raw) -> bool | None:
     options = _value(stream_options, _decode_members)
     value = options.get("include_usage") if options is not None else None
-    return None if value is None else bytes(value) == b"true"
+    return None if value is None or bytes(value) == b"null" else bytes(value) == b"true"
 
 
 def _present(raw: msgspec.Raw) -> msgspec.Raw | None:

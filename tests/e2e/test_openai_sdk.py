@@ -97,6 +97,19 @@ def test_an_explicit_no_to_usage_is_respected(client: OpenAI, proxy: ProxyProces
     assert exchange["usage"]["completion_tokens"] > 0
 
 
+def test_no_word_about_usage_is_no_no(client: OpenAI, proxy: ProxyProcess, mock: MockProcess) -> None:
+    with client.chat.completions.with_streaming_response.create(
+        model="mock", messages=user("none"), stream=True, stream_options=None
+    ) as raw:
+        text = raw.read().decode()
+    sent = json.loads(mock.report("_last")["body"])
+    assert sent["stream_options"] == {"include_usage": True}
+    assert [
+        frame for frame in text.splitlines() if frame.startswith("data: {") and not json.loads(frame[6:])["choices"]
+    ] == []
+    assert proxy.finished(raw.headers["x-exchange-id"])["usage"]["source"] == "measured"
+
+
 def test_tools(client: OpenAI) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "read", "arguments": '{"path": "a"}'}}
     first = client.chat.completions.create(

@@ -174,8 +174,9 @@ def test_include_usage_is_spliced_in() -> None:
         (b'{"a": {"include_usage":false} }', b'{"a": {"include_usage":false} ,"include_usage":true}'),
         (b'{"include_usage":false}', None),
         (b'{"include_usage":true}', None),
-        (b'{"include_usage":null}', None),
-        (b"null", None),
+        (b'{"include_usage":null}', b'{"include_usage":true}'),
+        (b'{ "a":null, "include_usage" : null ,"b":1.0}', b'{ "a":null, "include_usage" : true ,"b":1.0}'),
+        (b"null", b'{"include_usage":true}'),
         (b"[]", None),
         (b'"x"', None),
     ],
@@ -192,6 +193,13 @@ def test_include_usage_in_stream_options(options: bytes, expected: bytes | None)
 def test_include_usage_edits_the_stream_options_that_count() -> None:
     text = b'{"stream_options":{"include_usage":false},' + _ONE + b',"stream_options":{"a":1}}'
     assert last(with_include_usage(text, request(text)))["stream_options"] == {"a": 1, "include_usage": True}
+
+
+def test_the_last_include_usage_counts_as_well() -> None:
+    twice = b'{"stream_options":{"include_usage":false,"include_usage":null},' + _ONE + b"}"
+    assert last(with_include_usage(twice, request(twice)))["stream_options"] == {"include_usage": True}
+    refused = b'{"stream_options":{"include_usage":null,"include_usage":false},' + _ONE + b"}"
+    assert with_include_usage(refused, request(refused)) is refused
 
 
 def test_both_edits_go_together() -> None:
