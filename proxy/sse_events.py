@@ -1,6 +1,6 @@
 """The parts of a server-sent event stream (WHATWG HTML, 9.2): events, their data, and what a chat chunk says.
 
-Lines end in LF or CRLF. A lone CR, which no provider was seen to send, is part of its line.
+Lines end in LF, CRLF or CR.
 """
 
 import re
@@ -13,7 +13,8 @@ from context.surrogates import decode_mended
 from proxy.usage import usage_of
 
 DONE = b"[DONE]"
-_END = re.compile(rb"\n\r?\n")
+_END = re.compile(rb"\n\n")  # of an event; found much faster than one of any kind
+_ANY_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _BLANK = b"\r\n"
 _ABSENT = msgspec.Raw(b"")
 
@@ -76,16 +77,20 @@ def chunk_head(payload: bytes) -> ChunkHead | None:
 
 
 def end_of_last_event(data: bytes) -> int:
-    """The length of `data` up to the end of the last blank line in it, 0 without one."""
-    plain, carriage = data.rfind(b"\n\n"), data.rfind(b"\n\r\n")
-    return max(plain + 2 if plain >= 0 else 0, carriage + 3 if carriage >= 0 else 0)
+    """The length of `data` up to the end of the last blank line in it, 0 without one. A blank line that ends in CR
+    behind a line that did not is left out: an LF may follow that belongs to it."""
+    if b"\r" not in data:
+        return _end_of_last(b"\n\n", data)
+    if data.endswith(b"\n\r\n"):
+        return len(data)
+    return max(_end_of_last(b"\n\n", data), _end_of_last(b"\n\r\n", data), _end_of_last(b"\r\r", data))
 
 
 def spans(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the events stand in `data`, each with the blank line that ends it, which the last may lack. Further blank
     lines belong to no event."""
     start = 0
-    for match in _END.finditer(data):
+    for match in (_ANY_END if b"\r" in data else _END).finditer(data):
         first = _skip_blank(data, start, match.start())
         if first < match.start():
             yield first, match.end()
@@ -97,9 +102,9 @@ def spans(data: bytes) -> Iterator[tuple[int, int]]:
 
 def payload_of(event: bytes) -> bytes:
     """The data of an event: its data lines, joined by newlines; empty without any."""
-    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2:  # the common case
-        return event[6:-2].removesuffix(b"\r")
-    found = [line[5:].removeprefix(b" ").removesuffix(b"\r") for line in event.split(b"\n") if line[:5] == b"data:"]
+    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
+        return event[6:-2]  # the common case
+    found = [line[5:].removeprefix(b" ") for line in event.splitlines() if line[:5] == b"data:"]
     return found[0] if len(found) == 1 else b"\n".join(found)
 
 
@@ -111,6 +116,11 @@ def payloads(data: bytes) -> Iterator[bytes]:
             return
         if payload:
             yield payload
+
+
+def _end_of_last(blank: bytes, data: bytes) -> int:
+    found = data.rfind(blank)
+    return found + len(blank) if found >= 0 else 0
 
 
 def _skip_blank(data: bytes, start: int, end: int) -> int:

@@ -15,7 +15,7 @@ _TEXT = st.text('ab "\\\n\r\u2028éé\U0001f600') | st.sampled_from(
     ['"usage":{"prompt_tokens":9}', "data: [DONE]\n\n", "[DONE]", '\n\ndata: {"choices":[],"usage":{}}\n\n']
 )
 _USAGE = st.none() | st.fixed_dictionaries({"prompt_tokens": st.integers(0, 99), "total_tokens": st.integers(0, 99)})
-_EOL = st.sampled_from(["\n", "\r\n"])
+_EOL = st.sampled_from(["\n", "\r\n", "\r"])
 
 
 def fed(data: bytes, cuts: list[int], *, withhold: bool = False) -> tuple[SseStream, bytes]:
@@ -66,7 +66,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
 
 def chunk_of(event: bytes) -> dict[str, Any]:
     """An independent reading of one event."""
-    lines = re.split(r"\r\n|\n", event.decode())
+    lines = re.split(r"\r\n|\n|\r", event.decode())
     text = "\n".join(line[5:].lstrip(" ") for line in lines if line.startswith("data:"))
     if text in ("", "[DONE]"):
         return {}
@@ -94,7 +94,7 @@ def test_passes_every_byte_at_once(events: list[bytes], cuts: list[int], every_b
     )
     for start, end in itertools.pairwise(places):
         assert stream.feed(data[start:end]) == data[start:end]
-        ends = re.search(rb"(\n\r?\n)\Z", data[:end]) is not None
+        ends = re.search(rb"(\n\r?\n|\r\r)\Z", data[:end]) is not None
         assert stream.at_boundary == ends
     assert stream.finish() == b""
 
@@ -129,6 +129,16 @@ def test_agrees_with_a_parser(events: list[bytes], cuts: list[int], withhold: bo
 def test_nonsense_passes(data: bytes, cuts: list[int]) -> None:
     assert fed(data, cuts)[1] == data
     assert fed(data, cuts, withhold=True)[1] == data
+
+
+@pytest.mark.parametrize("blank", ["\n\r", "\r\r\n", "\r\n\r", "\r\n\n", "\n\r\n"])
+@pytest.mark.parametrize("size", [1, 2, 3, 50, 10_000])
+def test_line_ends_may_differ_within_a_stream(blank: str, size: int) -> None:
+    parts = ['data: {"model":"m",\rdata: "choices":[]}', 'data: {"usage":{"total_tokens":1}}', "data: [DONE]", ""]
+    data = blank.join(parts).encode()
+    stream, out = fed(data, list(range(0, len(data), size)))
+    assert out == data
+    assert (stream.model, stream.usage_raw, stream.done) == ("m", {"total_tokens": 1}, True)
 
 
 def test_a_frame_that_is_withheld_leaves_the_client_at_a_boundary() -> None:
