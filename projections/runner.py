@@ -20,8 +20,9 @@ from projections.applying import Progress, ProjectionStatus, State, apply_batch
 from projections.declaration import Log, Projection
 from projections.rebuilding import PoisonedRebuildError, Rebuilt, catch_up, put_in_place, remove
 from projections.store import ReadStore, open_store
+from projections.trouble import is_damage
 from projections.waiting import Waiter
-from projections.whole import OpenedFile, broken, lacking
+from projections.whole import OpenedFile, broken, lacking, seen_anew
 from schema.chores import Chores, Work
 from schema.recorded import Recorded
 from schema.sealing import SealError
@@ -80,7 +81,7 @@ class Runner(threading.Thread):
         self._adoption: Adoption | None = None
         self._swap = swap
         self._file = OpenedFile(store.path)
-        self._suspected = threading.Event()
+        self._suspected, self._damaged = threading.Event(), threading.Event()
         self._anew: str | None = None  # why the tables are being built anew
         self._told = 0  # the last event that the watcher was told of
         self._chores = Chores()
@@ -124,9 +125,10 @@ class Runner(threading.Thread):
         """Apply what was fed now rather than after lingering."""
         self._waiter.wanted.set()
 
-    def look(self) -> None:
-        """Somebody could not read the tables: see whether they are still there."""
-        self._suspected.set()
+    def look(self, error: Exception | None = None) -> None:
+        """Somebody could not read the tables: see whether they are still there, and whole after an `error` of
+        damage."""
+        self._suspect(error)
         self._waiter.wanted.set()
         self._fed.set()
 
@@ -180,7 +182,7 @@ class Runner(threading.Thread):
                 if events and not self._apply(events):
                     continue
             except (*_TROUBLE, OSError) as error:
-                self._suspected.set()
+                self._suspect(error)
                 if self._struggle(error):
                     continue
                 return
@@ -216,11 +218,18 @@ class Runner(threading.Thread):
         if new and self._watcher is not None and self._watcher.watching:
             self._watcher.applied(new)
 
+    def _suspect(self, error: Exception | None) -> None:
+        if error is not None and is_damage(error):
+            self._damaged.set()
+        self._suspected.set()
+
     def _require_file(self) -> None:
         why = self._file.missing()
         if why is None and self._suspected.is_set():
             self._suspected.clear()
-            why = lacking(self._db)
+            damaged = self._damaged.is_set()
+            self._damaged.clear()
+            why = lacking(self._db) or seen_anew(self._path, damaged=damaged)
         if why is not None:
             self._build_anew(why)
 

@@ -127,13 +127,13 @@ class ReadPool:
         self._path = path
         self._executor = ThreadPoolExecutor(size, thread_name_prefix="read")
         self._size = size
-        self._suspect: Callable[[], None] = lambda: None
+        self._suspect: Callable[[sqlite3.DatabaseError], None] = lambda error: None
         self._idle: queue.SimpleQueue[sqlite3.Connection | None] = queue.SimpleQueue()  # None: to be opened
         for _ in range(size):
             self._idle.put(None)
 
-    def tell(self, suspect: Callable[[], None]) -> None:
-        """Call `suspect` whenever the file could not be read. From the pool's threads."""
+    def tell(self, suspect: Callable[[sqlite3.DatabaseError], None]) -> None:
+        """Call `suspect` whenever the file could not be read, with the reason. From the pool's threads."""
         self._suspect = suspect
 
     def swap(self, exchange: Callable[[], None]) -> None:
@@ -186,8 +186,8 @@ class ReadPool:
                 raise AtOutOfRangeError(at, head)
             position = head if at is None else at
             return Read(query(db, *args, at=position, **kwargs), position, head)
-        except sqlite3.DatabaseError:
-            self._suspect()
+        except sqlite3.DatabaseError as error:
+            self._suspect(error)
             raise
         finally:
             if db is not None:

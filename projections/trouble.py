@@ -24,14 +24,17 @@ def is_environmental(error: BaseException) -> bool:
     if not isinstance(error, sqlite3.Error):
         return False
     code = getattr(error, "sqlite_errorcode", None)  # absent on errors that Python itself raised
-    return isinstance(code, int) and code & _PRIMARY in _ENVIRONMENTAL
+    return isinstance(code, int) and code & _PRIMARY in _ENVIRONMENTAL and code != sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def is_of_the_file(error: BaseException) -> bool:
     """True where the file of the read tables is not what was made: damaged, or a table is gone."""
-    if not isinstance(error, sqlite3.DatabaseError):
-        return False
+    return is_damage(error) or (isinstance(error, sqlite3.DatabaseError) and str(error).startswith("no such table"))
+
+
+def is_damage(error: BaseException) -> bool:
+    """True where SQLite came upon bytes in the file that nobody wrote, or upon its end too soon."""
     code = getattr(error, "sqlite_errorcode", None)
-    if isinstance(code, int) and code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return True
-    return str(error).startswith("no such table")
+    if not isinstance(error, sqlite3.DatabaseError) or not isinstance(code, int):
+        return False
+    return code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ

@@ -2,10 +2,13 @@
 put another in its place or drop a table while the proxy runs."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from projections import tracking
 from projections.trouble import is_of_the_file
+
+_BUSY_TIMEOUT_S = 0.1  # who locks it is asked again
 
 
 class OpenedFile:
@@ -21,6 +24,16 @@ class OpenedFile:
         if found is None:
             return f"{self._path.name} is gone"
         return None if found == self._identity else f"another file lies in the place of {self._path.name}"
+
+
+def seen_anew(path: Path, *, damaged: bool) -> str | None:
+    """What is wrong for a connection that is opened now: one that is open may go on with what it has in memory. All
+    pages are read for it where something was `damaged`."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)) as db:
+            return broken(db) if damaged else lacking(db)
+    except sqlite3.DatabaseError as error:
+        return str(error) if is_of_the_file(error) else None
 
 
 def lacking(db: sqlite3.Connection) -> str | None:

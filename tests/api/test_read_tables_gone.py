@@ -29,6 +29,19 @@ def replaced(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def overwritten(path: Path) -> None:
+    """In place: the file is the same, and its write-ahead log empty."""
+    with path.with_name("read.sqlite-wal").open("r+b") as file:
+        file.truncate(0)
+    with path.open("r+b") as file:
+        file.write(b"garbage!" * (path.stat().st_size // 8))
+
+
+def overwritten_behind_its_log(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"garbage!" * (path.stat().st_size // 8 or 1_000))
+
+
 def without_a_table(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TABLE session_versions")
@@ -39,7 +52,9 @@ def without_tracking(path: Path) -> None:
         db.execute("DROP TABLE positions")
 
 
-@pytest.mark.parametrize("harm", [gone, all_of_it_gone, replaced, without_a_table, without_tracking])
+@pytest.mark.parametrize(
+    "harm", [gone, all_of_it_gone, replaced, overwritten, overwritten_behind_its_log, without_a_table, without_tracking]
+)
 async def test_a_write_is_shown_by_tables_that_are_built_anew(
     house: House, tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
@@ -62,9 +77,10 @@ async def test_a_read_that_fails_has_them_looked_at(house: House, tmp_path: Path
     await eventually(lambda: listed(house), ["before"])
 
 
-async def test_a_rebuild_works_where_they_are_gone(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [all_of_it_gone, overwritten])
+async def test_a_rebuild_works_where_they_are_gone(house: House, tmp_path: Path, harm: Callable[[Path], None]) -> None:
     await house.client.post("/api/sessions", json={"name": "before"})
-    all_of_it_gone(tmp_path / "read.sqlite")
+    harm(tmp_path / "read.sqlite")
     rebuilt = await house.client.post("/api/projections/rebuild", json={"wait": True})
     assert (rebuilt.status_code, rebuilt.json()["events"]) == (200, 2)
     assert await listed(house) == ["before"]
