@@ -16,9 +16,11 @@ from api.reading import PAST, Reads
 from api.refused_requests import RefusedRequests, refused_events, refused_page
 from api.services import Use
 from projections.exchange_lists import list_exchanges
-from projections.exchange_rows import ExchangeRow, Outcome
+from projections.exchange_rows import ExchangeRow
 from projections.exchanges import exchange_refs, get_exchange
 from projections.masks import ReplacementRow, replacements
+
+Wanted = Literal["running", "completed", "failed", "cancelled", "interrupted", "refused"]  # one type: one error of it
 
 router = APIRouter(prefix="/api/exchanges", tags=["exchanges"], dependencies=PAST)
 
@@ -45,7 +47,7 @@ async def list_all(
     reads: Reads,
     services: Use,
     session_id: QueryId = None,
-    outcome: Outcome | Literal["refused"] | None = None,
+    outcome: Wanted | None = None,
     model: QueryText = None,
     limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,

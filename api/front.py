@@ -25,7 +25,7 @@ from api.request_ids import RequestIds
 from proxy.caller import Caller
 from proxy.intake import WhenGone
 
-_PLAIN = ("/", "/openapi.json")
+_PLAIN = ("/", "/favicon.ico", "/openapi.json")
 _NO_PAST = {"/": "The page itself has no past: a moment stands behind the #, as in /#/exchanges?at=7."}
 _PRESENT = frozenset(
     (*(("POST", path) for path in CHAT_PATHS), *((method, path) for method in ("GET", "HEAD") for path in _PLAIN))

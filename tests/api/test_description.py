@@ -69,6 +69,13 @@ async def test_no_example_and_no_error_is_of_an_operation_that_is_not_there(hous
     assert used <= set(REFUSALS)
 
 
+async def test_each_parameter_is_of_one_type(house: House) -> None:
+    """Else a value that is wrong is wrong once for each of them, at places that the client never named."""
+    for key, operation in operations(house.app.openapi()):
+        for parameter in operation.get("parameters", ()):
+            assert "anyOf" not in parameter["schema"], (key, parameter["name"])
+
+
 async def test_headers_are_declared_where_they_apply(house: House) -> None:
     for key, operation in operations(house.app.openapi()):
         method, _, path = key.partition(" ")

@@ -71,6 +71,9 @@ async def test_list_filters(house: House) -> None:
         assert [row["id"] for row in body["exchanges"]] == ids, query
     for query in ("outcome=fine", "limit=501", "session_id=0", "session_id=x"):
         assert (await house.client.get(f"/api/exchanges?{query}")).status_code == 422, query
+    (detail,) = (await house.client.get("/api/exchanges?outcome=fine")).json()["detail"]
+    assert detail["loc"] == ["query", "outcome"]
+    assert "'running'" in detail["msg"] and "'refused'" in detail["msg"]
 
 
 async def test_one_with_refs_and_error(house: House) -> None:

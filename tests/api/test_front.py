@@ -58,7 +58,7 @@ async def test_at_is_never_silently_ignored(house: House) -> None:
             assert (answer.status_code, answer.json()["error"]["code"]) == (422, "at_not_supported")
             assert (await client.post(f"{path}?that=1", json={})).status_code == 200
             assert (await client.get(f"{path}?at=1")).status_code == 405
-        for path in ("/", "/openapi.json"):
+        for path in ("/", "/favicon.ico", "/openapi.json"):
             assert (await client.get(f"{path}?at=")).json()["code"] == "at_not_supported"
             assert (await client.head(f"{path}?at=1")).status_code == 422
             assert (await client.get(f"{path}?format=1")).status_code == 200

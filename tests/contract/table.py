@@ -94,8 +94,8 @@ PAIRS = (
         " waiting:int, limits:{name, current_rpm:int, max_rpm, percentage}[]}",
         NO_AT,
     ),
-    _get("18", "/", None, ("?x=1", None, 200, ""), kind="text/html; charset=utf-8", auth="open"),
-    _get("19", "/favicon.ico", None, ("?x=1", None, 200, ""), kind="image/", auth="open"),
+    _get("18", "/", None, NO_AT, kind="text/html; charset=utf-8", auth="open"),
+    _get("19", "/favicon.ico", None, NO_AT, kind="image/", auth="open"),
     _get("N9", "/metrics", None, NO_AT, kind="text/plain; version="),
     _get(
         "20", "/api/export/csv", None, ("?session_id=999", None, 404, "session_not_found"), at=True,

@@ -96,8 +96,7 @@ def test_a_moment(pair: Pair, running: Running) -> None:
     head = running.head()
     join = "&" if "?" in path else "?"
     if not pair.at:
-        if pair.auth != "open" or path.startswith("/health"):
-            assert error_code(running.client.get(f"{path}{join}at={head}"), pair) == "at_not_supported"
+        assert error_code(running.client.get(f"{path}{join}at={head}"), pair) == "at_not_supported"
         return
     now = running.client.get(path)
     then = running.client.get(f"{path}{join}at={head}")
