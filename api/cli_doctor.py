@@ -16,6 +16,7 @@ import httpx
 from api.cli_output import json_line, table
 from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.disk import disk_of
+from api.network_checks import UNUSABLE
 from projections import tracking
 from projections.catalogue import PROJECTIONS
 from projections.store import FORMAT, reached
@@ -185,6 +186,9 @@ def _asked(name: str, where: str, provider: Provider, get: Callable[..., httpx.R
         answer = get(f"{provider.base_url}/models", headers={**headers, **provider.headers}, timeout=_TIMEOUT_S)
     except httpx.HTTPError as error:
         return Finding("fail", name, f"{where} does not answer ({type(error).__name__})")
+    except UNUSABLE as error:  # its words may hold the proxy's password
+        why = "HTTP_PROXY, HTTPS_PROXY, SSL_CERT_FILE or SSL_CERT_DIR of the environment cannot be used"
+        return Finding("fail", name, f"{where} cannot be asked: {why} ({type(error).__name__})")
     if answer.status_code in (401, 403):
         return Finding("fail", name, f"{where} refuses the key ({answer.status_code})")
     if answer.status_code >= 500:

@@ -9,6 +9,7 @@ import msgspec
 
 from api.cli_output import UsageError, json_line, progress, table
 from api.cli_places import reading
+from api.network_checks import UNUSABLE
 from context.messages import decode_message, text_of
 from proxy.answers import Answer, answer_from_json, answer_from_sse
 from proxy.belonging import belonging
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.key_env and not key:
         raise UsageError(f"the environment has no {arguments.key_env}")
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-    with reading(arguments) as log, httpx.Client(headers=headers, timeout=_TIMEOUT_S) as client:
+    with reading(arguments) as log, _client(headers) as client:
         held = belonging(log, arguments.session)
         contents = SessionContents(log, *held.sessions)
         chosen = [each for each in held.exchange_ids if arguments.exchange in (None, each)]
@@ -52,6 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         table([(str(each.exchange_id), each.outcome, str(each.status or ""), _shown(each)) for each in found])
     return _OK if all(each.outcome == "same" for each in found) else _DIFFERENT
+
+
+def _client(headers: dict[str, str]) -> httpx.Client:
+    """Raises UsageError."""
+    try:
+        return httpx.Client(headers=headers, timeout=_TIMEOUT_S)
+    except UNUSABLE as error:
+        text = "HTTP_PROXY, HTTPS_PROXY, SSL_CERT_FILE or SSL_CERT_DIR of the environment cannot be used"
+        raise UsageError(f"{text} ({type(error).__name__})") from None
 
 
 def _replayed(contents: SessionContents, exchanges: list[int], client: httpx.Client, url: str) -> Iterator[Replayed]:

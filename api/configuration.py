@@ -52,6 +52,7 @@ from api.configuration_sections import (
 )
 from api.configuration_telemetry import Telemetry
 from api.configuration_warnings import dotted, without_effect
+from api.network_checks import network_faults
 from api.places import default_data_dir, shown
 from api.price_book import price_book
 from context.compaction import CompactionSettings
@@ -219,7 +220,7 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
-    warnings += [*open_ended(server), *missing_roots(values.mcp)]
+    warnings += [*open_ended(server), *missing_roots(values.mcp), *network_faults(environment)]
     configuration = Configuration(
         file=file,
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),

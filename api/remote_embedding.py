@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from api.embedding import EmbedderError, check_numpy
+from api.network_checks import UNUSABLE
 from proxy.providers import Provider
 
 _LONGEST_S, _CONNECT_S = 20.0, 5.0
@@ -45,7 +46,11 @@ class RemoteEmbedder:
         self._url = embeddings_url(chat_url)
         self.name, self.dimension = f"{provider.key}/{model}", 0
         bearer = {"Authorization": f"Bearer {provider.api_key.strip()}"} if provider.api_key else {}
-        self._client = httpx.Client(headers={**bearer, **provider.headers}, follow_redirects=False)
+        try:
+            self._client = httpx.Client(headers={**bearer, **provider.headers}, follow_redirects=False)
+        except UNUSABLE as error:
+            text = "the environment's HTTP proxy or certificate authorities cannot be used"
+            raise EmbedderError(f"{self.name} cannot be asked: {text} ({type(error).__name__})") from None
 
     def embed(self, texts: Sequence[str], within_s: float | None = None) -> Any:
         """A float32 array, one row of length 1 for each text. Raises EmbedderError, also when the whole answer is not

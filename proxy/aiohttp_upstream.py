@@ -13,9 +13,9 @@ from weakref import WeakSet
 import aiohttp
 from multidict import CIMultiDict
 
-from proxy.environment_proxy import origin_of, proxy_for
+from proxy.environment_proxy import fault_of, origin_of, proxy_for
 from proxy.upstream import UpstreamAnswer, UpstreamRequest
-from proxy.upstream_errors import SWITCHED, UpstreamError, broken_off, explained
+from proxy.upstream_errors import PROXY_ANSWERED, SWITCHED, UpstreamError, broken_off, explained
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -98,6 +98,13 @@ class AiohttpUpstream:
         if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
             response.close()
             raise UpstreamError("upstream_invalid", f"{origin}: {SWITCHED}", attempts)
+        if (
+            response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+            and proxy is not None
+            and origin.startswith("http:")
+        ):
+            response.close()  # a proxy's own answer: through TLS the library tells it apart
+            raise UpstreamError("upstream_unreachable", f"{origin}: {PROXY_ANSWERED} {response.status}", attempts)
         return _AiohttpAnswer(response, origin, attempts, lost_s)
 
     async def aclose(self) -> None:
@@ -148,9 +155,14 @@ class AiohttpUpstream:
         way = self._ways.get(url)
         if way is None:
             try:
-                way = self._ways[url] = (origin_of(url), proxy_for(url))
+                way = (origin_of(url), proxy_for(url))
             except ValueError as error:
                 raise UpstreamError("upstream_invalid", "the upstream's address is not a valid URL") from error
+            fault = fault_of(way[1]) if way[1] is not None else None
+            if fault is not None:
+                text = f"{way[0]}: the HTTP proxy of the environment cannot be used: {fault}"
+                raise UpstreamError("upstream_unreachable", text)
+            self._ways[url] = way
         return way
 
 

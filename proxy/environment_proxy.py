@@ -28,6 +28,19 @@ def proxy_for(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
+def fault_of(proxy: str) -> str | None:
+    """Why this cannot be the address of an HTTP proxy, None where it can. The address is not repeated: it may hold a
+    password."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "it is not a valid address"
+    if parts.scheme not in _PORTS:
+        return "it is not the address of an HTTP proxy: it must begin with http:// or https://"
+    return None if host else "it names no host"
+
+
 def _bypassed(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     port = parts.port or _PORTS.get(parts.scheme, 0)

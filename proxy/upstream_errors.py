@@ -8,9 +8,12 @@ from typing import Literal
 
 import aiohttp
 
+from proxy.environment_tls import missing_authorities
+
 UpstreamErrorCode = Literal["upstream_unreachable", "upstream_timeout", "upstream_invalid"]
 
 SWITCHED = "it switched to another protocol, which nobody had asked for"  # 101
+PROXY_ANSWERED = "the configured HTTP proxy answered"  # and the status
 
 
 class UpstreamError(Exception):
@@ -76,7 +79,7 @@ def _code_and_text(error: Exception) -> tuple[UpstreamErrorCode, str]:
         case aiohttp.ClientProxyConnectionError():
             return "upstream_unreachable", f"the configured HTTP proxy cannot be reached: {_os_reason(error)}"
         case aiohttp.ClientHttpProxyError():
-            return "upstream_unreachable", f"the configured HTTP proxy answered {error.status}"
+            return "upstream_unreachable", f"{PROXY_ANSWERED} {error.status}"
         case aiohttp.ServerDisconnectedError():
             return "upstream_unreachable", "closed the connection without an answer"
         case OSError():
@@ -104,7 +107,9 @@ def _tls_reason(error: Exception) -> str:
     elif isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted ({cause.verify_message})"
+        missing = missing_authorities(os.environ)
+        why = f"; {missing} names what cannot be read" if missing is not None else ""
+        return f"the certificate is not accepted ({cause.verify_message}{why})"
     if isinstance(cause, ssl.SSLError):
         return str(cause.reason or "handshake failed").replace("_", " ").lower()
     return "handshake failed"

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
+import certifi
 import msgspec
 import pytest
 
@@ -315,6 +316,24 @@ def test_an_origin_that_is_open_at_its_end_is_warned_of(loading: Loading, entry:
     warnings = loading(f'{LOCAL}[server]\nallowed_origins = ["{entry}"]').warnings
     assert (warned is None) == (warnings == ())
     assert warned is None or (warned in warnings[0] and entry in warnings[0])
+
+
+def test_a_way_to_providers_that_cannot_be_is_warned_of(loading: Loading, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for variables, name, why in (
+        ({"HTTP_PROXY": "http://secret@[::bad"}, "HTTP_PROXY", "not a valid address"),
+        ({"https_proxy": "socks5://secret", "HTTPS_PROXY": "http://fine"}, "https_proxy", "http://"),
+        ({"SSL_CERT_FILE": str(tmp_path / "gone.pem")}, "SSL_CERT_FILE", "gone.pem cannot be read"),
+        ({"SSL_CERT_FILE": str(empty)}, "SSL_CERT_FILE", "holds no certificates"),
+        ({"SSL_CERT_DIR": str(empty)}, "SSL_CERT_DIR", "cannot be read"),
+    ):
+        (warning,) = loading(LOCAL, **variables).warnings
+        assert warning.startswith(f"{name} of the environment: ")
+        assert why in warning
+        assert "secret" not in warning
+    fine = {"http_proxy": "", "HTTP_PROXY": "socks5://unused", "HTTPS_PROXY": "proxy.example:3128"}
+    assert loading(LOCAL, **fine, SSL_CERT_FILE=certifi.where(), SSL_CERT_DIR=str(tmp_path)).warnings == ()
 
 
 @pytest.mark.parametrize("value", ["", " ", "${CHRONOPROXY_NOT_SET}"])

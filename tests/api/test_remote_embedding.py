@@ -67,6 +67,14 @@ class Service:
         return RemoteEmbedder(provider, "small", f"{self.url}/chat/completions?v=1")
 
 
+def test_a_way_that_cannot_be_is_no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for proxy in ("http://user:secret@[::bad", "ftp://secret"):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        with pytest.raises(EmbedderError, match="HTTP proxy or certificate") as raised:
+            RemoteEmbedder(Provider(key="mine", type="openai", base_url="http://far/v1"), "small", "http://far/v1")
+        assert "secret" not in str(raised.value)
+
+
 @pytest.fixture
 def service() -> Iterator[Service]:
     made = Service()

@@ -204,6 +204,32 @@ def test_doctor_fails_where_a_provider_does_not_answer(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS_PROXY", "http://user:secret@[::bad"), ("SSL_CERT_FILE", "gone.pem")]
+)
+def test_doctor_names_a_way_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    (tmp_path / "config.toml").write_text('[providers.far]\nbase_url = "https://nowhere.invalid/v1"\n')
+    arguments = ("--data-dir", str(tmp_path / "none"), "--config", str(tmp_path / "config.toml"), "--json")
+    assert main(["doctor", *arguments]) == 1
+    printed = capsys.readouterr().out
+    told = {(each["check"], each["state"]): each["text"] for each in json.loads(printed)}
+    assert told["configuration", "warn"].startswith(f"{name} of the environment: ")
+    assert "cannot be asked" in told["provider far", "fail"] and name in told["provider far", "fail"]
+    assert "secret" not in printed
+
+
+def test_replay_names_a_way_that_cannot_be(
+    served: ProxyProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@[::bad")
+    assert inside("replay", "1", "--against", "http://nowhere.invalid/v1", *places(served)) == 2
+    told = capsys.readouterr().err
+    assert "HTTP_PROXY" in told and "secret" not in told
+
+
 def test_rebuild_is_done_by_a_running_server(served: ProxyProcess) -> None:
     before = httpx.get(f"{served.url}/health").json()["position"]
     done = printed("rebuild", *places(served))

@@ -5,7 +5,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from proxy.aiohttp_upstream import AiohttpUpstream
 from proxy.direct_upstream import DirectUpstream
-from proxy.environment_proxy import origin_of, proxy_for
+from proxy.environment_proxy import fault_of, origin_of, proxy_for
 from proxy.upstream_errors import UpstreamError
 from tests.proxy.upstream_calls import request, whole
 from tests.servers.mock_provider import MockProvider
@@ -54,6 +54,12 @@ async def test_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.Monk
             with pytest.raises(UpstreamError, match="certificate is not accepted") as caught:
                 await upstream.open(request(url))
             assert caught.value.code == "upstream_unreachable"
+            assert "SSL_CERT" not in caught.value.message
+        for name, value in (("SSL_CERT_DIR", "gone"), ("SSL_CERT_FILE", "gone.pem")):
+            monkeypatch.setenv(name, str(tmp_path / value))
+            async with client() as upstream:
+                with pytest.raises(UpstreamError, match=f"{name} names what cannot be read"):
+                    await upstream.open(request(url))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         async with client() as upstream:
             assert await whole(await upstream.open(request(url))) == b"ok"
@@ -78,6 +84,46 @@ async def test_an_http_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch)
         await whole(await upstream.open(request("http://nowhere.invalid/v1/chat/completions")))
         assert proxy.seen[0].path == "http://nowhere.invalid/v1/chat/completions"
         assert "proxy-authorization" in {name for name, _ in proxy.seen[0].headers}
+
+
+async def test_a_proxy_that_wants_credentials_is_no_answer_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await asyncio.start_server(_answering(b"407 Proxy Authentication Required"), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, client() as upstream:
+        direct = await upstream.open(request(f"http://127.0.0.1:{port}/v1"))
+        assert (direct.status, await whole(direct)) == (407, b"ok")  # whatever that means
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        for url in ("http://nowhere.invalid/v1", "https://nowhere.invalid/v1"):
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+            with pytest.raises(UpstreamError, match="configured HTTP proxy answered 407") as caught:
+                await upstream.open(request(url))
+            assert caught.value.code == "upstream_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fault"),
+    [
+        ("http://user:secret@[::bad", "not a valid address"),
+        ("http://secret:port", "not a valid address"),
+        ("http://secret:99999", "not a valid address"),
+        ("socks5://secret:1", "http://"),
+        ("http://:secret@", "names no host"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str, fault: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    async with client() as upstream:
+        with pytest.raises(UpstreamError, match="HTTP proxy of the environment") as caught:
+            await upstream.open(request("http://nowhere.invalid/v1"))
+    assert caught.value.code == "upstream_unreachable"
+    assert fault in caught.value.message
+    assert "secret" not in caught.value.message
+    assert fault_of(proxy) is not None
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example:3128", "http://user:pass@[::1]:3128", "https://proxy.example/"])
+def test_what_can_be_a_proxy(proxy: str) -> None:
+    assert fault_of(proxy) is None
 
 
 async def test_no_proxy_goes_directly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +176,16 @@ def test_which_hosts_go_directly(monkeypatch: pytest.MonkeyPatch, no_proxy: str,
     monkeypatch.setenv("no_proxy", no_proxy)
     assert proxy_for("https://h.example:81/v1") == (None if direct else "http://proxy.example:3128")
     assert proxy_for("http://h.example:81/v1") is None
+
+
+def _answering(status: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" % status)
+        await writer.drain()
+        writer.close()
+
+    return answer
 
 
 async def _ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
