@@ -1,23 +1,24 @@
 """The command line.
 
-Exit codes: 0 done, 1 a check failed, 2 usage, configuration or a locked data directory, 3 the store cannot be used, 130
-interrupted (decisions 3.13).
+Exit codes: 0 done, 1 a check failed, 2 usage, configuration, output or a locked data directory, 3 the store cannot be
+used, 130 interrupted (decisions 3.13).
 """
 
 import argparse
+import contextlib
 import gc
 import importlib
-import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 from eventsourcing.persistence import PersistenceError
 
 from api import reconcile_arguments
-from api.cli_output import UsageError, printable
+from api.cli_output import OutputError, UsageError, discard, finish, printable
 from api.client_recipes import RECIPES
 from api.configuration_file import ConfigurationError
 from api.listening import AddressInUseError
@@ -55,11 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        finish()
         return code
     except BrokenPipeError:  # whoever read our lines has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard()
         return 0
+    except OutputError as error:
+        discard()
+        return _fail(USAGE, str(error))
     except (UsageError, ConfigurationError, DirectoryLockedError, AddressInUseError) as error:
         return _fail(USAGE, str(error))
     except _UNUSABLE as error:
@@ -301,5 +305,8 @@ def _within(text: str, low: int, high: int) -> int:
 
 
 def _fail(code: int, message: str) -> int:
-    sys.stderr.write(f"chronoproxy: {printable(message)}\n")
+    told: TextIO | None = sys.stderr
+    if told is not None:
+        with contextlib.suppress(OSError):  # the code tells it, too
+            told.write(f"chronoproxy: {printable(message)}\n")
     return code

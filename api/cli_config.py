@@ -206,14 +206,17 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def init(arguments: argparse.Namespace) -> int:
-    """Write a starting configuration. Raises UsageError where there is one, OSError."""
+    """Write a starting configuration. Raises UsageError where there is one, or where none can be written."""
     path: Path = arguments.path or user_config_dir(os.environ) / "config.toml"
-    if path.exists() and not arguments.force:
-        raise UsageError(f"{path} exists; --force replaces it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(STARTER)
+    try:
+        if path.exists() and not arguments.force:
+            raise UsageError(f"{path} exists; --force replaces it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(STARTER)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     if arguments.json:
         json_line({"path": str(path)})
     else:

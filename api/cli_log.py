@@ -1,8 +1,10 @@
 """`chronoproxy log export` and `log import`: a whole log as one file, and back."""
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -25,7 +27,7 @@ def out(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{target} is there already")
     part = target.with_name(f"{target.name}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with _opened(part) as file:
             made = export(
                 directory, file, progress("exporting"), keys=arguments.with_keys, sessions=arguments.session or None
             )
@@ -35,9 +37,18 @@ def out(arguments: argparse.Namespace) -> int:
     except TransferError as error:
         raise UsageError(str(error)) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):
+            part.unlink(missing_ok=True)
     _tell(arguments, made, target)
     return _OK
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Raises UsageError."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def back(arguments: argparse.Namespace) -> int:

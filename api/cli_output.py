@@ -1,11 +1,13 @@
 """What the commands write: lines and JSON to stdout, progress to stderr where a person looks at it."""
 
 import json
+import os
 import re
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 _WIDTH = 30
 _EVERY_S = 0.1
@@ -20,6 +22,10 @@ class UsageError(Exception):
     """The command cannot be carried out as it was given: exit code 2."""
 
 
+class OutputError(Exception):
+    """What the command says cannot be written: exit code 2, because the data directory has no part in that."""
+
+
 def printable(text: str) -> str:
     """One line that a terminal shows as it is: others have written what stands in the log."""
     cut = text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
@@ -27,12 +33,13 @@ def printable(text: str) -> str:
 
 
 def line(text: str = "") -> None:
-    sys.stdout.write(printable(text) + "\n")
+    """Raises OutputError, and BrokenPipeError where nobody reads any more; so do the others."""
+    _write(printable(text) + "\n")
 
 
 def json_line(value: Any, *, indent: int | None = None) -> None:
     """Exactly what it is: for programs."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+    _write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
 
 
 def table(rows: list[tuple[str, ...]]) -> None:
@@ -45,7 +52,8 @@ def table(rows: list[tuple[str, ...]]) -> None:
 
 def progress(title: str) -> Progressed:
     """A bar on one line of stderr, at most ten times a second; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    terminal: TextIO | None = sys.stderr
+    if terminal is None or not terminal.isatty():
         return lambda done, total: None
     last = [0.0]
 
@@ -56,7 +64,40 @@ def progress(title: str) -> Progressed:
         last[0] = now
         full = _WIDTH * done // total if total else _WIDTH
         end = "\n" if done >= total else ""
-        sys.stderr.write(f"\r{title} [{'#' * full}{'.' * (_WIDTH - full)}] {done:,} of {total:,}{end}")
-        sys.stderr.flush()
+        terminal.write(f"\r{title} [{'#' * full}{'.' * (_WIDTH - full)}] {done:,} of {total:,}{end}")
+        terminal.flush()
 
     return show
+
+
+def finish() -> None:
+    """Write what waits. Raises OutputError and BrokenPipeError."""
+    output: TextIO | None = sys.stdout
+    if output is not None:
+        with _told():
+            output.flush()
+
+
+def discard() -> None:
+    """What is written from now on, and what could not be written, goes nowhere."""
+    output: TextIO | None = sys.stdout
+    if output is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+
+
+def _write(text: str) -> None:
+    output: TextIO | None = sys.stdout  # none where it was closed before the start
+    if output is None:
+        raise OutputError("the output is closed")
+    with _told():
+        output.write(text)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the output cannot be written: {error.strerror}") from None

@@ -49,7 +49,7 @@ def _by_server(arguments: argparse.Namespace, locked: str) -> dict[str, Any]:
     if status == _LAGS and "x-event-position" in headers:
         return {"success": True, "changed": True, "position": int(headers["x-event-position"]), "pending": True}
     if status != _OK:
-        raise server.refused(answer)
+        raise server.refused(status, answer)
     return answer
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from api.cli_output import UsageError
+from api.cli_output import OutputError, UsageError, discard, finish, line
 from api.configuration import Configuration, Overrides, load
 from api.data_directory import prepare_directory
 from api.descriptors import raise_limit
@@ -58,8 +58,10 @@ async def _run(configuration: Configuration, lock: DirectoryLock, *, without_key
         async with application(configuration, configuration.data_dir, without_keys=without_keys) as app:
             lock.note(f"the process that serves {url}")
             _collect_rarely()
-            _say(f"Chronoproxy listening on {url}")
-            _say(f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}")
+            _greet(
+                f"Chronoproxy listening on {url}",
+                f"  point an OpenAI client at {url}/v1    see it live at {url}/    data in {configuration.data_dir}",
+            )
             await serve(app, listener)
 
 
@@ -70,6 +72,12 @@ def _collect_rarely() -> None:
     gc.set_threshold(_YOUNG)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _greet(*lines: str) -> None:
+    """A server serves also where nobody can be told so."""
+    try:
+        for each in lines:
+            line(each)
+        finish()
+    except OutputError as error:
+        discard()
+        _log.warning("%s", error)

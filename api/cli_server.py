@@ -8,6 +8,7 @@ import httpx
 
 from api.cli_output import UsageError
 from api.cli_places import configuration_of
+from schema.appends import StoreUnavailableError
 
 _SERVED = re.compile(r"https?://\S+$")
 
@@ -31,15 +32,16 @@ class Server:
         except (httpx.HTTPError, ValueError) as error:
             raise UsageError(f"{self._locked}, which does not answer ({type(error).__name__})") from None
 
-    def refused(self, answer: dict[str, Any]) -> UsageError:
-        return UsageError(f"{self._locked}, which refuses: {answer.get('error')}")
+    def refused(self, status: int, answer: dict[str, Any]) -> UsageError | StoreUnavailableError:
+        text = f"{self._locked}, which refuses: {answer.get('error')}"
+        return StoreUnavailableError(text) if status == httpx.codes.SERVICE_UNAVAILABLE else UsageError(text)
 
 
 def ask(arguments: argparse.Namespace, locked: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """The answer to a POST; `locked` is what the lock says of who holds it. Raises UsageError where the server cannot
-    be asked or refuses."""
+    be asked or refuses, StoreUnavailableError where its files cannot be used."""
     server = Server(arguments, locked)
     status, fields, _ = server.post(path, body)
     if status != httpx.codes.OK:
-        raise server.refused(fields)
+        raise server.refused(status, fields)
     return fields

@@ -2,12 +2,13 @@
 
 import argparse
 import re
+import sqlite3
 
 import msgspec
 
 from api.cli_output import UsageError, json_line, line, progress
 from api.cli_places import reading
-from schema.keys import NotedHead
+from schema.keys import KeyStore, NotedHead
 from schema.verification import MAX_PROBLEMS, EmptyRangeError, Verification, Verifier
 
 _HEAD = re.compile(r"([1-9][0-9]{0,15}):([0-9a-fA-F]{64})")
@@ -17,7 +18,7 @@ _OK, _DIFFERENT = 0, 1
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 1 where something is not as it was written. Raises UsageError."""
     with reading(arguments, whole=False) as log:
-        heads = [*log.keys.noted_heads(), *([_head(arguments.head)] if arguments.head else [])]
+        heads = [*_noted(log.keys), *([_head(arguments.head)] if arguments.head else [])]
         verifier = Verifier(log, first=max(arguments.from_, 1), last=arguments.to, heads=heads)
         try:
             found = verifier.run(progress("verifying"))
@@ -28,6 +29,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(found)
     return _OK if found.ok else _DIFFERENT
+
+
+def _noted(keys: KeyStore) -> list[NotedHead]:
+    """Without the table there are none, and that it is gone is among the problems."""
+    try:
+        return keys.noted_heads()
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith("no such "):
+            raise
+        return []
 
 
 def _head(text: str) -> NotedHead:

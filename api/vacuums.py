@@ -5,11 +5,14 @@ out, or lock it out.
 """
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import msgspec
 
+from api.errors import ApiError
 from projections.runner import Runner
+from projections.trouble import is_environmental
 from schema.appending import Appender
 from schema.chores import vacuum
 from schema.keys import KeyStore
@@ -30,12 +33,17 @@ class Vacuums:
         self._lock = asyncio.Lock()
 
     async def run(self) -> Vacuumed:
-        """Raises sqlite3.Error where a file cannot be written now."""
+        """Raises ApiError 503 where a file cannot be written now."""
         async with self._lock:
             before = self.size()
-            await asyncio.wrap_future(self._runner.between(vacuum))
-            await asyncio.to_thread(self._keys.vacuum)
-            await self._appender.between(vacuum)
+            try:
+                await asyncio.wrap_future(self._runner.between(vacuum))
+                await asyncio.to_thread(self._keys.vacuum)
+                await self._appender.between(vacuum)
+            except sqlite3.DatabaseError as error:
+                if not is_environmental(error):
+                    raise
+                raise ApiError(503, "store_unavailable", f"The files cannot be made smaller: {error}.") from None
             return Vacuumed(before, self.size())
 
     def size(self) -> int:

@@ -5,6 +5,7 @@ the copy has its key there, unless it was destroyed in between. The read tables 
 """
 
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -22,6 +23,7 @@ from schema.verification import Verification, Verifier
 
 NAMES = ("events.sqlite", "keys.sqlite")
 MANIFEST = "backup.json"
+_OF_A_COPY = re.compile(r"(events|keys)\.sqlite(\.part)?(-journal|-wal|-shm)?|cannot-be-served|backup\.json\.part")
 
 
 class BackupError(Exception):
@@ -39,9 +41,9 @@ def back_up(directory: Path, target: Path) -> Verification:
     """Copy the log of `directory` into a new directory `target`, and verify the copy. Raises BackupError,
     UnfitDirectoryError, OSError and sqlite3.Error."""
     require_log(directory)
-    if target.exists() and any(target.iterdir()):
-        raise BackupError(f"{target} is not empty")
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_empty(target)
+    unfinished = target / f"{MANIFEST}.part"  # there until the copy is whole
+    make_private(unfinished)
     for name in NAMES:
         part = target / f"{name}.part"
         make_private(part)  # SQLite takes an empty file for none
@@ -52,8 +54,8 @@ def back_up(directory: Path, target: Path) -> Verification:
     carry_over(directory, target)
     found = _settled(target)
     manifest = msgspec.json.encode(Manifest(found.to, found.head_hash))
-    make_private(target / MANIFEST)
-    (target / MANIFEST).write_bytes(manifest)
+    unfinished.write_bytes(manifest)
+    unfinished.replace(target / MANIFEST)
     return found
 
 
@@ -97,6 +99,23 @@ def take_back(backup: Path, directory: Path, aside: Path) -> None:
         shutil.copyfile(backup / name, part)
         _write_out(part)
         part.replace(directory / name)
+
+
+def _make_empty(target: Path) -> None:
+    """Raises BackupError."""
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = {path.name for path in target.iterdir()}
+    except OSError as error:
+        raise BackupError(f"{target} cannot be used: {error.strerror}") from None
+    if there:
+        raise BackupError(_why_not(target, there))
+
+
+def _why_not(target: Path, there: set[str]) -> str:
+    half = any(name.endswith(".part") for name in there) and all(_OF_A_COPY.fullmatch(name) for name in there)
+    text = "holds a backup that was broken off, which can be deleted: delete it, or name another directory"
+    return f"{target} {text if half else 'is not empty'}"
 
 
 def _settled(target: Path) -> Verification:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -188,6 +189,17 @@ async def test_free_pages_are_given_back(house: House) -> None:
     await asyncio.wrap_future(house.runner.between(fill))
     database = (await house.client.post("/api/sessions/vacuum")).json()["database"]
     assert database["space_saved_bytes"] > 6_000_000
+
+
+async def test_no_vacuum_on_a_full_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    failed: Future[None] = Future()
+    failed.set_exception(full)
+    monkeypatch.setattr(house.runner, "between", lambda work: failed)
+    answer = await house.client.post("/api/sessions/vacuum")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.json()["error"] == "The files cannot be made smaller: database or disk is full."
 
 
 async def test_no_vacuum_beside_a_rebuild(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

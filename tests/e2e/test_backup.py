@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from schema.keys import KeyStore
+from schema.log import EventLog
 from tests.e2e.processes import ROOT, MockProcess, ProxyProcess, config_for
+from tests.schema.writing import Writing, session
 
 
 def command(*arguments: str) -> tuple[int, Any]:
@@ -77,6 +81,32 @@ def test_a_copy_under_load_is_whole_and_answers_as_of_its_head(mock: MockProcess
         first = other.get("/api/sessions/1/messages", content="full")["messages"][0]["content"]
         assert first.startswith("question ")
         assert other.get("/api/log/verify")["ok"] is True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_a_copy_that_was_broken_off_is_told_from_other_files(tmp_path: Path) -> None:
+    target, data = tmp_path / "copy", tmp_path / "data"
+    data.mkdir()
+    keys = KeyStore(data / "keys.sqlite")
+    log = EventLog(data / "events.sqlite", keys)
+    with Writing(log) as writing:
+        writing.commit(*map(session, range(1, 301)))
+    log.close()
+    keys.close()
+    program = 'ulimit -f 128; exec "$0" -m chronoproxy backup "$1" --data-dir "$2"'  # files of 64 KiB
+    full = ["/bin/sh", "-c", program, sys.executable, str(target), str(data)]
+    assert subprocess.run(full, capture_output=True, cwd=ROOT, timeout=60).returncode == 3
+    code, text = command("backup", str(target), "--data-dir", str(data))
+    assert (code, "holds a backup that was broken off, which can be deleted" in text) == (2, True)
+    for name in ("events.sqlite.part", "backup.json.part"):
+        (target / name).unlink()
+    (target / "events.sqlite").write_bytes(b"")
+    assert "is not empty" in command("backup", str(target), "--data-dir", str(data))[1]
+    (target / "backup.json.part").write_bytes(b"")
+    (target / "mine").write_bytes(b"")
+    assert "is not empty" in command("backup", str(target), "--data-dir", str(data))[1]
+    code, text = command("backup", str(target / "mine" / "copy"), "--data-dir", str(data))
+    assert (code, "mine/copy cannot be used: " in text) == (2, True)
 
 
 def test_a_copy_that_was_changed_is_not_taken_back(mock: MockProcess, tmp_path: Path) -> None:
