@@ -163,6 +163,9 @@ def _state(services: Services) -> Readiness:
     store, position = _head(services)
     failed = [f"{part.name}: {part.error or part.state}" for part in parts if part.error or part.state == "failed"]
     behind = [] if services.health.ready() else ["being built"]
+    missed = services.waiter.missed
+    if missed is not None and missed <= position:
+        behind.append(f"event {missed:,} is not shown yet")
     checks = Checks(
         event_store=store,
         writer=services.health.writer_trouble() or "ok",

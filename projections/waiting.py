@@ -30,6 +30,7 @@ class Waiter:
         self.wanted = threading.Event()
         self._lock = threading.Lock()
         self._position = 0
+        self._missed: int | None = None
         self._closed = False
         self._number = 0
         self._waiting: dict[int, _Waiting] = {}
@@ -46,11 +47,18 @@ class Waiter:
             async with asyncio.timeout(timeout_s):
                 reached = await future
         except TimeoutError:
+            self._miss(position)
             raise ProjectionLagError(position) from None
         finally:
             self._leave(number)
         if not reached:
             raise ProjectionLagError(position)
+
+    @property
+    def missed(self) -> int | None:
+        """The first position that somebody has waited for in vain, and that is not reached yet. There may be no such
+        event: clients ask for what they like."""
+        return self._missed
 
     def anybody(self) -> bool:
         """Whether somebody waits now."""
@@ -60,6 +68,8 @@ class Waiter:
         """The rows of event `position` and of all before it are committed. Called by the runner's thread."""
         with self._lock:
             self._position = max(self._position, position)
+            if self._missed is not None and self._missed <= self._position:
+                self._missed = None
             done = self._due()
         _resolve(done, True)
 
@@ -76,6 +86,11 @@ class Waiter:
             self._waiting.clear()
             self._heap.clear()
         _resolve(left, False)
+
+    def _miss(self, position: int) -> None:
+        with self._lock:
+            if position > self._position:
+                self._missed = min(position, self._missed or position)
 
     def _enter(self, waiting: _Waiting) -> int | None:
         """Register; None where the position has been reached. Raises ProjectionLagError when closed."""

@@ -1,5 +1,9 @@
 """Liveness, readiness and the rate (contract rows 16, N8, 17)."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from commands.workspace import DisableAutoSession
@@ -52,6 +56,23 @@ async def test_a_runner_that_stopped_lags(house: House) -> None:
     await house.handler.execute(DisableAutoSession(), Metadata(actor="api"))
     ready = await house.client.get("/health/ready")
     assert ready.json()["lag_events"] == 1
+
+
+async def test_a_write_that_is_not_shown_degrades_health(house: House, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "read.sqlite", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert (await house.client.post("/api/sessions", json={})).json()["code"] == "projection_lag"
+        health = (await house.client.get("/health")).json()
+        assert (health["status"], "event 2 is not shown yet" in health["error"]) == ("degraded", True)
+        assert (await house.client.get("/health/ready")).status_code == 503
+    await house.waiter.until(2, 30)
+    assert (await house.client.get("/health")).json()["status"] == "ok"
+
+
+async def test_what_is_not_in_the_log_is_not_missed(house: House) -> None:
+    late = await house.client.get("/api/sessions", headers={"X-Min-Position": "99"})
+    assert late.status_code != 200
+    assert (await house.client.get("/health")).json()["status"] == "ok"
 
 
 @pytest.mark.parametrize(

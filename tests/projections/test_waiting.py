@@ -46,6 +46,19 @@ async def test_who_waits_too_long_is_told_the_position() -> None:
     waiter.reached(5)
 
 
+async def test_what_was_waited_for_in_vain_is_missed_until_it_is_reached() -> None:
+    waiter = Waiter()
+    assert waiter.missed is None
+    for position in (9, 5, 7):
+        with pytest.raises(ProjectionLagError):
+            await waiter.until(position, 0.01)
+    assert waiter.missed == 5
+    waiter.reached(4)
+    assert waiter.missed == 5
+    waiter.reached(5)
+    assert waiter.missed is None
+
+
 async def test_who_gave_up_is_forgotten() -> None:
     waiter = Waiter()
     (task,) = await _waiting(waiter, 5)
