@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
+from api.configuration_access import access_warnings
 from api.configuration_checks import (
     check_embedder,
     check_keys,
     check_mcp,
     check_together,
+    missing_ledgers,
     missing_roots,
-    open_ended,
 )
 from api.configuration_file import ConfigurationError, Document, find_file, read_document
 from api.configuration_mcp import Mcp
@@ -220,7 +221,8 @@ def load(path: Path | None, overrides: Overrides, environment: Mapping[str, str]
         check_together(server, providers, models, default, values.sanitizer.compression.model)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}" if file is not None else str(error)) from None
-    warnings += [*open_ended(server), *missing_roots(values.mcp), *network_faults(environment)]
+    warnings += [*access_warnings(server), *network_faults(environment)]
+    warnings += [*missing_roots(values.mcp), *missing_ledgers(values.cline, values.ledgers)]
     configuration = Configuration(
         file=file,
         data_dir=overrides.data_dir or _path(server.data_dir) or default_data_dir(environment),

@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,11 @@ from urllib.parse import urlsplit
 
 from api.configuration_file import ConfigurationError
 from api.configuration_mcp import Mcp
-from api.configuration_sections import KeyEntry, MemoryEmbedder, Server
+from api.configuration_sections import Cline, KeyEntry, LedgersSection, MemoryEmbedder, Server
 from api.configuration_warnings import dotted
 from api.embedding import EmbedderError, check_model, check_numpy
+from ledgers.places import Machine
 from proxy.providers import Catalogue, Model, ModelNotFoundError, Provider, ProviderNotConfiguredError
-
-# What cannot be gone on with a name of somebody else's: a scheme of its own, a port, a path.
-_CLOSED = re.compile(r"(?!https?:)[^/:]+://\*|[^/:]+://[^/]*:\d*\*|[^/:]+://[^/]+/.*", re.IGNORECASE | re.DOTALL)
 
 
 def check_together(
@@ -110,18 +107,11 @@ def missing_roots(mcp: Mcp) -> list[str]:
     return [f"mcp.fast_filesystem.roots: {root} is no directory" for root in missing]
 
 
-def open_ended(server: Server) -> list[str]:
-    """Warnings: of the origins whose `*` stands for more than a port or a path."""
-    loose = [entry for entry in server.allowed_origins if entry.endswith("*") and not _CLOSED.fullmatch(entry)]
-    return [f"server.allowed_origins: {entry!r} also allows {_others(entry)}" for entry in loose]
-
-
-def _others(entry: str) -> str:
-    """Who may call because of it."""
-    begin = entry.removesuffix("*")
-    if not begin or begin.endswith(("://", "/")):
-        return "the pages of everybody"
-    return f"the pages of {begin.rstrip('.')}.evil.example; name each origin, or write {begin + ':*'!r} for all ports"
+def missing_ledgers(cline: Cline, ledgers: LedgersSection) -> list[str]:
+    """Warnings: of the ledgers that are named, those that are not there. They may come later."""
+    named = [("cline.ledgers", path) for path in cline.ledgers]
+    named += [("ledgers.paths", text.partition(":")[2]) for text in ledgers.paths]
+    return [f"{key}: {path} is not there" for key, path in named if not os.path.exists(Machine.own().rooted(path))]
 
 
 def _check_summary_model(catalogue: Catalogue, model: str) -> None:

@@ -310,12 +310,76 @@ def test_a_provider_at_our_own_address_is_refused(loading: Loading, url: str, ho
         ("http://localhost:30*", None),
         ("vscode-webview://*", None),
         ("http://wild.example", None),
+        ("https://wild.example:8443", None),
+        ("http://[::1]:3000", None),
+        ("chrome-extension://abcdef", None),
+        ("null", None),
+        ("http*", "http.evil.example"),
     ],
 )
 def test_an_origin_that_is_open_at_its_end_is_warned_of(loading: Loading, entry: str, warned: str | None) -> None:
     warnings = loading(f'{LOCAL}[server]\nallowed_origins = ["{entry}"]').warnings
     assert (warned is None) == (warnings == ())
     assert warned is None or (warned in warnings[0] and entry in warnings[0])
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("wild.example", "https://wild.example"),
+        ("wild.example:8443/x", "https://wild.example:8443"),
+        ("http://wild.example/", "http://wild.example"),
+        ("HTTP://Wild.example", "http://wild.example"),
+        ("http://user@wild.example", "http://wild.example"),
+        ("http://wild.example:80", "http://wild.example"),
+        ("https://wild.example:443", "https://wild.example"),
+        ("https://*.wild.example", None),
+        ("http://wild.example/*", "http://wild.example"),
+        ("wild.example*", None),
+        ("https://", None),
+        ("", None),
+    ],
+)
+def test_an_origin_that_no_page_has_is_warned_of(loading: Loading, entry: str, meant: str | None) -> None:
+    (warning,) = loading(f'{LOCAL}[server]\nallowed_origins = ["{entry}"]').warnings
+    assert warning.startswith(f"server.allowed_origins: {entry!r} is never the origin of a page")
+    assert warning.endswith(f"; is {meant!r} meant?" if meant else "of a page")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("http://wild.example", "never the Host of a request; is 'wild.example' meant?"),
+        ("https://wild.example:8443/v1", "never the Host of a request; is 'wild.example:8443' meant?"),
+        ("wild.example/", "never the Host of a request; is 'wild.example' meant?"),
+        ("*.wild.example", "never the Host of a request"),
+        ("::1", "never the Host of a request"),
+        ("", "never the Host of a request"),
+        ("*", "also allows every name"),
+        ("wild.example*", "also allows names such as wild.example.evil.example"),
+        ("10.0.0.*", "also allows names such as 10.0.0.evil.example"),
+        ("wild.example:*", None),
+        ("[fd00:*", None),
+        ("Wild.example", None),
+        ("wild.example:8443", None),
+        ("[fd00::1]", None),
+    ],
+)
+def test_a_host_that_is_open_or_that_nobody_names_is_warned_of(loading: Loading, entry: str, said: str | None) -> None:
+    warnings = loading(f'{LOCAL}[server]\nallowed_hosts = ["{entry}"]').warnings
+    assert (said is None) == (warnings == ())
+    assert said is None or (said in warnings[0] and warnings[0].startswith(f"server.allowed_hosts: {entry!r} "))
+
+
+def test_a_ledger_that_is_not_there_is_warned_of(loading: Loading, tmp_path: Path) -> None:
+    found = loading(
+        f'{LOCAL}[cline]\nledgers = ["/nope", "{tmp_path}"]\n'
+        f'[ledgers]\npaths = ["aider_history:{tmp_path}/none.md", "aider_history:{tmp_path}"]\n'
+    )
+    assert found.warnings == (
+        "cline.ledgers: /nope is not there",
+        f"ledgers.paths: {tmp_path}/none.md is not there",
+    )
 
 
 def test_a_way_to_providers_that_cannot_be_is_warned_of(loading: Loading, tmp_path: Path) -> None:
