@@ -17,7 +17,7 @@ import msgspec
 
 from projections import tracking
 from projections.declaration import Log, Projection
-from projections.trouble import is_environmental
+from projections.trouble import is_environmental, is_locked
 from projections.unreadable import UNREADABLE, can_be_read_now
 from schema.keys import NotedHead
 from schema.migrations import read_only_uri
@@ -56,13 +56,14 @@ class ReadStore(msgspec.Struct, frozen=True):
 
 def open_store(path: Path, projections: Sequence[Projection], log: Log, *, checked: bool = False) -> ReadStore:
     """Open or create read.sqlite. Outdated projections are emptied, an unusable file is replaced; both are then filled
-    by the runner. A file that is `checked` is not read whole, which takes seconds for a gigabyte.
+    by the runner. A file that is `checked` is not read whole, which takes seconds for a gigabyte. One that another
+    program holds locked is left to it: a new one takes its place.
 
-    Raises sqlite3.OperationalError where the machine refuses (permissions, disk full, locked)."""
+    Raises sqlite3.OperationalError where the machine refuses (permissions, disk full)."""
     try:
         return _open(path, projections, log, checked=checked)
     except (sqlite3.Error, UnusableFileError) as error:
-        if is_environmental(error):
+        if is_environmental(error) and not is_locked(error):
             raise
         _log.warning("read tables are built anew: %s", error)
     for suffix in ("-wal", "-shm", ""):

@@ -27,6 +27,12 @@ def is_environmental(error: BaseException) -> bool:
     return isinstance(code, int) and code & _PRIMARY in _ENVIRONMENTAL and code != sqlite3.SQLITE_IOERR_SHORT_READ
 
 
+def is_locked(error: BaseException) -> bool:
+    """True where another program holds the file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.Error) and isinstance(code, int) and code & _PRIMARY == sqlite3.SQLITE_BUSY
+
+
 def is_of_the_file(error: BaseException) -> bool:
     """True where the file of the read tables is not what was made: damaged, or a table is gone."""
     return is_damage(error) or (isinstance(error, sqlite3.DatabaseError) and str(error).startswith("no such table"))

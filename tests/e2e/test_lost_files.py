@@ -203,6 +203,18 @@ def test_a_copy_without_write_ahead_logs_is_read_and_taken_back(
     assert inside("verify", "--data-dir", str(back)) == 0
 
 
+@pytest.mark.parametrize("name", ["keys", "read"])
+def test_it_starts_where_another_program_locks_a_file(stopped: ProxyProcess, name: str) -> None:
+    with closing(sqlite3.connect(stopped.data / f"{name}.sqlite", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        stopped.start()
+        assert chat(stopped, "1").status_code == 200
+    stopped.until_ready()
+    assert len(stopped.get("/api/exchanges")["exchanges"]) == 3
+    stopped.stop()
+    assert inside("verify", "--data-dir", str(stopped.data)) == 0
+
+
 def test_an_end_that_only_the_read_tables_remember(stopped: ProxyProcess, capsys: pytest.CaptureFixture[str]) -> None:
     run(stopped, "DELETE FROM events WHERE position > 6", "DELETE FROM blobs WHERE position > 6")
     run(stopped, "DELETE FROM heads", name="keys")

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from projections import store as store_module
 from projections import tracking
 from projections.catalogue import PROJECTIONS
 from projections.declaration import Projection
@@ -158,6 +160,17 @@ def test_a_machine_that_refuses_is_no_reason_to_delete(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         open_store(folder, PROJECTIONS, FakeLog())
     assert folder.exists()
+
+
+def test_a_file_that_another_program_locks_is_left_to_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _tables(path)
+    monkeypatch.setattr(store_module, "_BUSY_TIMEOUT_S", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert _tables(path) == before
+        db.execute("CREATE TABLE of_the_other(a)")
+        db.execute("COMMIT")
+    assert _positions(path) == {4}
 
 
 def test_the_position_of_the_tables_is_that_of_the_furthest_projection(path: Path) -> None:

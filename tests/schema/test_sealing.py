@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def test_more_keys_than_the_store_remembers(keys: KeyStore) -> None:
     assert None not in first
     assert [keys.key(number) for number in range(1, 10_002)] == first
     assert keys.key(20_005) is not None
+
+
+def test_a_secret_that_is_there_is_had_from_a_file_that_is_locked(keys: KeyStore) -> None:
+    made = keys.secret("chains")
+    with closing(sqlite3.connect(keys.path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert keys.secret("chains") == made
+        with pytest.raises(sqlite3.OperationalError):
+            keys.secret("other")
 
 
 def test_keys_outlive_the_process_that_made_them(tmp_path: Path) -> None:
