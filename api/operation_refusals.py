@@ -97,7 +97,7 @@ _MEMORY = ("memory_not_found",)
 _LEDGER = ("ledger_not_found", "path_not_allowed")
 _RPC = ("unknown_server", "mcp_session_not_found")
 OWN: Mapping[str, tuple[str, ...]] = {
-    "DELETE /api/sessions": ("unknown_sessions", *_BUSY),
+    "DELETE /api/sessions": ("unknown_sessions", "content_erased", *_BUSY),
     "GET /api/sessions/active": ("no_active_session",),
     "DELETE /api/sessions/{session_id}": _BUSY,
     "POST /api/sessions/vacuum": ("rebuild_running",),
@@ -105,7 +105,6 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "POST /api/sessions/{session_id}/merge": ("unknown_sessions", "self_merge", "session_busy"),
     "POST /api/sessions/{session_id}/fork": (*_EXCHANGE, *_LACKING),
     "GET /api/sessions/{session_id}/messages": (*_EXCHANGE, *_LACKING),
-    "GET /api/sessions/{session_id}/diff": _LACKING,
     "POST /api/sessions/{session_id}/pins": ("message_not_found",),
     "DELETE /api/sessions/{session_id}/pins": ("message_not_found",),
     "GET /api/exchanges/{exchange_id}": _EXCHANGE,

@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 
 from commands.errors import ConflictError, NotFoundError
-from commands.workspace import Workspace, activated, require, require_known
+from commands.workspace import Workspace, activated, require, require_known, session_gone
 from schema.registry import Event
 from schema.sessions import Origin, SessionDeleted, SessionRenamed, SessionStarted
 
@@ -97,9 +97,12 @@ def _start(state: Workspace, command: StartSession) -> list[Event]:
 def _require_deletable(state: Workspace, numbers: tuple[int, ...], running: frozenset[int]) -> None:
     """Raises CommandError where one of them cannot be deleted."""
     require_known(state, *numbers)
-    unknown = [number for number in numbers if number not in state.sessions]
+    gone = [number for number in numbers if number not in state.sessions]
+    unknown = [number for number in gone if number not in state.erased]
     if unknown:
         raise NotFoundError("unknown_sessions", f"There are no sessions {unknown}.", failed_ids=unknown)
+    if gone:
+        raise session_gone(state, gone[0])
     for number in numbers:
         if number == state.active_id:
             raise ConflictError("active_session", f"Session {number} is the active one.", session_id=number)

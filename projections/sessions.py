@@ -44,7 +44,8 @@ _STATE = (
 )
 _LISTED = (
     "created_position <= :at AND from_position <= :at AND (to_position IS NULL OR to_position > :at) AND deleted = 0"
-    " AND (:q = '' OR instr(name_folded, :q) > 0)"
+    # no session that is not erased is without a name; `name` itself is not in the index
+    f" AND (:q = '' OR instr(CASE name_folded WHEN '' THEN '{ERASED_NAME}' ELSE name_folded END, :q) > 0)"
 )
 
 

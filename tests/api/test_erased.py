@@ -167,6 +167,16 @@ async def test_events_say_so_and_tell_the_tokens_that_they_know(house: House) ->
     ]
 
 
+async def test_it_is_found_by_the_name_that_it_is_listed_with(house: House) -> None:
+    await exchange(house)
+    await house.client.post("/api/sessions", json={"name": "erases nothing"})
+    await erase(house)
+    for query, ids in (("erased", [1]), ("%5BERASED%5D", [1]), ("erase", [2, 1]), ("s", [2, 1]), ("gone", [])):
+        answer = await house.client.get(f"/api/sessions?q={query}")
+        assert [each["id"] for each in answer.json()] == ids, query
+        assert answer.headers["x-total-count"] == str(len(ids)), query
+
+
 async def test_times_of_what_changed_are_told_like_all_others(house: House) -> None:
     await exchange(house)
     await erase(house)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from commands.errors import ConflictError, NotFoundError
+from commands.errors import ConflictError, GoneError, NotFoundError
 from commands.sessions import DeleteSession, DeleteSessions, RenameSession, StartSession, decide, stream_of
 from commands.workspace import evolve, initial_state
+from schema.erasure import ErasedCounts, SessionErased, SessionErasureRequested
 from schema.registry import Event
 from schema.sessions import SessionDeleted, SessionRenamed, SessionStarted
 from schema.workspace import AutoSessionEnabled, SessionActivated
@@ -88,6 +89,15 @@ def test_all_sessions_are_deleted_or_none() -> None:
     started.when(DeleteSessions((1, 2))).then_rejected(ConflictError, "active_session", session_id=2)
     started.when(DeleteSessions((1,), frozenset({1}))).then_rejected(ConflictError, "session_busy", session_id=1)
     started.when(DeleteSessions((1,), frozenset({2}))).then(SessionDeleted(session_id=1, left=0))
+
+
+def test_an_erased_session_is_gone_however_it_is_to_be_deleted() -> None:
+    erased = SessionErased(session_id=2, erased_at=77, counts=ErasedCounts())
+    requested = SessionErasureRequested(session_id=2, counts=ErasedCounts())
+    started = given(session(1), session(2), requested, erased)
+    for command in (DeleteSession(2), DeleteSessions((2,)), DeleteSessions((1, 2))):
+        started.when(command).then_rejected(GoneError, "content_erased", session_id=2, erased_at=77)
+    started.when(DeleteSessions((1, 2, 9))).then_rejected(NotFoundError, "unknown_sessions", failed_ids=[9])
 
 
 def test_a_session_deleted_by_itself_leaves_none_to_follow() -> None:
