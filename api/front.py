@@ -106,7 +106,8 @@ class Front:
         elif scope["query_string"] and _asks_past(method, path, scope["query_string"]):
             await _refuse(reply, path, 422, "at_not_supported", _NO_PAST.get(path, NO_PAST))
         elif caller is None:
-            state = {"context": RequestContext(request_id, self._admissions.authorized(headers))}
+            recorded = method != "HEAD" and value_of(headers, b"sec-fetch-site") != "cross-site"
+            state = {"context": RequestContext(request_id, self._admissions.authorized(headers), recorded)}
             # HEAD is GET without its body; the server's own scope keeps the client's method
             inner = {**scope, "state": state, "method": "GET" if method == "HEAD" else method}
             await self._app(inner, receive, reply)

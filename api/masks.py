@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from annotated_types import Interval
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from api.bodies import RequestBody, documented, read
@@ -16,6 +16,7 @@ from api.fields import FROM_TEXT, Offset, QueryId, TextFlag
 from api.missing import not_there
 from api.originals import HASH, first_living
 from api.reading import PAST, Reads
+from api.request_context import Context
 from api.services import Services, Use
 from api.shapes import Erased
 from api.times import iso
@@ -110,17 +111,17 @@ async def get(
     reads: Reads,
     services: Use,
     writes: Writes,
-    request: Request,
+    context: Context,
     peek: TextFlag = False,
     lines: Annotated[str | None, Query(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")] = None,
     grep: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> MaskedContent:
     """The original of a mask, by the hash that stands in it or more of it. Without `peek` it is recorded that somebody
-    asked; that changes nothing of what goes upstream; a page of another site that makes a browser ask leaves no trace.
-    `lines` is from-to, `grep` a text; both select lines: of JSON with one long text, those of that."""
+    asked; that changes nothing of what goes upstream. HEAD leaves no trace, nor does a page of another site that makes
+    a browser ask. `lines` is from-to, `grep` a text; both select lines: of JSON with one long text, those of that."""
     _check(lines)
     row, text = await asyncio.to_thread(_living, services, await _of(reads, content_hash))
-    if not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
+    if context.recorded and not peek and not reads.past:
         await writes.append(RetrieveContent(row.session_id, row.hash))
     item = _item(services, row)
     chosen = await asyncio.to_thread(selected, text, lines, grep) if lines is not None or grep is not None else None

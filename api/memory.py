@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from annotated_types import Interval
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from api import memory_shapes as shapes
@@ -17,6 +17,7 @@ from api.fields import FROM_TEXT, MAX_INT, UNICODE, Offset, PathId, QueryId, Tex
 from api.memory_desk import RELATED, Asked, MemoryDesk, Search
 from api.memory_fields import StoreBody, body_of, preview_of
 from api.reading import PAST, Reads
+from api.request_context import Context
 from api.services import Services, Use
 from api.session_answers import living_session
 from api.writing import Writes
@@ -135,13 +136,13 @@ async def similar(
     reads: Reads,
     services: Use,
     writes: Writes,
-    request: Request,
+    context: Context,
     query: Annotated[str | None, Query(max_length=4_096)] = None,
     limit: Annotated[int, Interval(ge=1, le=50), FROM_TEXT, Query()] = 5,
     peek: TextFlag = False,
 ) -> shapes.Similar:
     """What the session has remembered about `query`, by default about its last three questions. Without `peek` each
-    that is found counts one access more."""
+    that is found counts one access more; HEAD counts nothing."""
     text = await reads.run(_asked_of, session_id, query)
     shown = text if len(text) <= _SHOWN_QUERY else f"{text[:_SHOWN_QUERY]}..."
     if not text.strip():
@@ -153,7 +154,7 @@ async def similar(
     search = partial(services.memory.search, by_meaning_alone=RELATED)
     found = await reads.run(search, asked, session_id=session_id, limit=limit)
     numbers = tuple(hit.memory.id for hit in found.hits)
-    if numbers and not peek and not reads.past and request.headers.get("sec-fetch-site") != "cross-site":
+    if numbers and context.recorded and not peek and not reads.past:
         await writes.append(RecallMemories(session_id, numbers, "similar"))
     return shapes.Similar(
         session_id=session_id,

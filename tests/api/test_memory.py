@@ -142,6 +142,7 @@ async def test_similar_to_what_was_asked_last(two: House) -> None:
     assert two.types(before) == ["MemoryRecalled"]
     foreign = {"Sec-Fetch-Site": "cross-site"}
     await two.client.get("/api/memory/similar/1?query=staging", headers=foreign)
+    assert (await two.client.head("/api/memory/similar/1?query=staging")).status_code == 200
     assert (await two.client.get(f"/api/memory/similar/1?query=staging&at={before}")).json()["results_count"] == 1
     assert two.types(before) == ["MemoryRecalled"]
 
