@@ -1,7 +1,9 @@
 """`Idempotency-Key` (contract 1.4): a write that comes again gets the answer of the first, and appends nothing.
 
 The scope of a key is method, path and credential, for `recording.idempotency_hours`, also over a restart. What is kept
-is in schema/idempotency.py.
+is in schema/idempotency.py. Requests are the same that mean the same: an empty body is `{}`, members may come in any
+order, and what the address ignores in its query makes no difference. X-Expected-Position is no part of a request, as a
+refusal by it is not kept (writing.py).
 """
 
 import hashlib
@@ -10,8 +12,11 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 
+import msgspec
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 
 from api.details import invalid
 from api.errors import ApiError, InvalidFieldError
@@ -20,6 +25,7 @@ from schema.idempotency import KEPT_MS, Idempotent, Kept
 
 HEADER = b"idempotency-key"
 REPLAYED = {"Idempotent-Replayed": "true"}
+_COMPARED = 1 << 20  # bytes
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 
 
@@ -44,7 +50,7 @@ class Keys:
         path = request.scope["path"].encode("utf-8", "replace")
         who = (credential(headers) or "").encode("latin-1", "replace")
         place = (request.method.encode(), path, who, given[0])
-        asked = self._hash(b"request", request.scope["query_string"], body)
+        asked = self._hash(b"request", *_query(request), _meaning(body))
         return Idempotent(self._hash(b"key", *place), asked, kept_ms=self._kept_ms)
 
     @contextmanager
@@ -65,6 +71,34 @@ class Keys:
             made.update(b"%d:" % len(part))
             made.update(part)  # of a long one other threads run meanwhile
         return made.digest()
+
+
+def _query(request: Request) -> Iterator[bytes]:
+    """Names and values of the query that the route reads; those of one name in their order."""
+    route = request.scope.get("route")
+    known = frozenset(_names(route.dependant)) if route is not None else frozenset()
+    for name, value in sorted(request.query_params.multi_items(), key=itemgetter(0)):
+        if name in known:
+            yield name.encode("utf-8", "replace")
+            yield value.encode("utf-8", "replace")
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    """Of the query, for a route and all that it depends on."""
+    for field in dependant.query_params:
+        yield field.alias
+    for inner in dependant.dependencies:
+        yield from _names(inner)
+
+
+def _meaning(body: bytes) -> bytes:
+    """The same for all ways to write a JSON value; a large one is taken as it is written."""
+    if len(body) > _COMPARED:
+        return body
+    try:
+        return msgspec.json.encode(msgspec.json.decode(body or b"{}"), order="deterministic")
+    except msgspec.MsgspecError:  # JSON that another reader took, such as one with half of a surrogate pair
+        return body
 
 
 def checked(kept: Kept, asked: Idempotent) -> Kept:

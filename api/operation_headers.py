@@ -18,7 +18,8 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same write with the same key gets the first answer again, and appends nothing.",
+    "description": "The same write with the same key gets the first answer again, and appends nothing. What is refused"
+    " with 429, 5xx or version_conflict is not kept: it may be tried again with the same key.",
     "schema": {**_KEY, "title": "Idempotency-Key"},
     "example": "7b0b8a5e-rename",
 }

@@ -26,6 +26,7 @@ from schema.recorded import Metadata
 
 T = TypeVar("T")
 _RETRIES = 3
+VERSION_CONFLICT = "version_conflict"
 Worked = Callable[[], Awaitable[Command]]  # work that goes before its command, which says what was done
 
 
@@ -102,6 +103,8 @@ class Writing:
         except UnavailableError:
             raise
         except CommandError as error:
+            if error.code == VERSION_CONFLICT:  # who knows the position now may try again with the same key
+                raise
             refused = msgspec.structs.replace(asked, refusal=refusal_text(as_api_error(error)))
             await self._services.handler.keep(refused, self._metadata)
             raise

@@ -54,9 +54,56 @@ async def test_another_request_with_the_key_is_refused(house: House) -> None:
     await house.client.post("/api/sessions", json={"name": "One"}, headers=KEY)
     for answer in (
         await house.client.post("/api/sessions", json={"name": "Two"}, headers=KEY),
-        await house.client.post("/api/sessions?x=1", json={"name": "One"}, headers=KEY),
+        await house.client.post("/api/sessions", json={"name": "One", "provider": "demo"}, headers=KEY),
+        await house.client.post("/api/sessions", headers=KEY),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reuse")
+
+
+async def test_what_means_the_same_is_the_same_request(house: House) -> None:
+    first = await house.client.post("/api/sessions", json={"name": "One", "provider": "demo"}, headers=KEY)
+    text = {**KEY, "Content-Type": "application/json"}
+    for answer in (
+        await house.client.post("/api/sessions?x=1", json={"provider": "demo", "name": "One"}, headers=KEY),
+        await house.client.post("/api/sessions", content=b' {"name":"\\u004fne" ,"provider":"demo"}', headers=text),
+    ):
+        assert (answer.status_code, answer.json()["id"]) == (200, first.json()["id"])
+    other = {"Idempotency-Key": "k-2"}
+    empty = await house.client.post("/api/sessions", headers=other)
+    for body in (b"{}", b" { } "):
+        again = await house.client.post("/api/sessions", content=body, headers={**text, **other})
+        assert (again.status_code, again.json()) == (200, empty.json())
+
+
+async def test_what_an_address_reads_of_its_query_is_a_part_of_the_request(house: House) -> None:
+    for name in ("a", "b"):
+        await house.client.post("/api/sessions", json={"name": name})
+
+    async def store(query: str) -> int:
+        body = {"content": "a text to remember"}
+        return (await house.client.post(f"/api/memory/store?{query}", json=body, headers=KEY)).status_code
+
+    assert [await store(query) for query in ("session_id=1", "x=2&session_id=1", "session_id=2")] == [200, 200, 422]
+
+
+async def test_a_body_that_only_one_reader_takes_is_compared_as_it_is_written(house: House) -> None:
+    text = {**KEY, "Content-Type": "application/json"}
+    bodies = (b'{"name":"a","x":"\\ud800"}', b'{"name":"a","x":"\\ud800"}', b'{"x":"\\ud800","name":"a"}')
+    answers = [await house.client.post("/api/sessions", content=body, headers=text) for body in bodies]
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+
+
+async def test_who_read_the_position_anew_may_try_again_with_the_same_key(house: House) -> None:
+    await house.client.post("/api/sessions", json={"name": "a"})
+    position = (await house.client.patch("/api/sessions/1", json={"name": "b"})).headers["x-event-position"]
+    body, path = {"name": "c"}, "/api/sessions/1"
+    stale = await house.client.patch(path, json=body, headers={**KEY, "X-Expected-Position": "1"})
+    assert (stale.status_code, stale.json()["code"]) == (409, "version_conflict")
+    fresh = {**KEY, "X-Expected-Position": position}
+    first = await house.client.patch(path, json=body, headers=fresh)
+    assert (first.status_code, first.json()["name"]) == (200, "c")
+    again = await house.client.patch(path, json=body, headers=fresh)  # the position is another one by now
+    assert (again.status_code, again.json(), again.headers["idempotent-replayed"]) == (200, first.json(), "true")
 
 
 async def test_a_key_is_of_its_method_path_and_credential(house: House) -> None:
