@@ -1,5 +1,6 @@
 """The Exchange of contract section 2 and its parts. Times are ISO-8601 texts (api/times.py)."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -71,20 +72,27 @@ class SentList(SentCounts):
     refs: list[str]
 
 
-class ReductionStep(BaseModel):
+class ReductionCount(BaseModel):
     stage: str
     count: int
     tokens_saved: int
+
+
+class ReductionStep(ReductionCount):
     refs: list[str]
 
 
-class Reduction(BaseModel):
+class ReductionCounts(BaseModel):
     applied: bool
     skipped_reason: str | None
     tokens_before: int
     tokens_after: int
     tokens_saved: int
-    steps: list[ReductionStep]
+    steps: Sequence[ReductionCount]
+
+
+class Reduction(ReductionCounts):
+    steps: Sequence[ReductionStep]
 
 
 class UsageCounts(BaseModel):
@@ -143,7 +151,7 @@ class ExchangeSummary(BaseModel):
     client_family: str | None
     received: MessageCounts
     sent: SentCounts
-    reduction: Reduction
+    reduction: ReductionCounts
     usage: UsageCounts
     cost_usd: float | None
     timings: TimingValues
@@ -164,4 +172,5 @@ class Exchange(ExchangeSummary):
     other_refs: list[str]
     received: MessageList
     sent: SentList
+    reduction: Reduction
     diff: MsgDiff

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 MAX_INT = 2**53 - 1
+_TIME = 64  # characters
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -38,6 +39,19 @@ def _flag_text(value: object) -> object:
 UNICODE = AfterValidator(_unicode)  # beside `str` in a body's field; strictness is set for bodies as a whole
 
 BodyId = Annotated[int, Field(ge=1, le=MAX_INT)]
+
+
+def position_or_time(least: int) -> BeforeValidator:
+    """Stands around a union of both: what is neither is one mistake in one field, not one of each kind."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and 0 < len(value) <= _TIME:
+            return _unicode(value)
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_INT:
+            return value
+        raise PydanticCustomError("moment", "Input should be an event position or an ISO-8601 time")
+
+    return BeforeValidator(check)
 
 
 def without_default(schema: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from api import shapes, views
 from api.bodies import RequestBody, documented, read
 from api.details import invalid
 from api.errors import InvalidFieldError
-from api.fields import MAX_INT, UNICODE, PathId
+from api.fields import MAX_INT, UNICODE, PathId, position_or_time
 from api.forks import Forks
 from api.reading import Moment, moment_of
 from api.services import Use
@@ -25,8 +25,11 @@ class ForkBody(RequestBody):
     """`at` is an event's position or an ISO-8601 time, by default now; the name says by default where it comes from."""
 
     at: (
-        Annotated[int, Field(ge=0, le=MAX_INT)]
-        | Annotated[str, Field(min_length=1, max_length=64, examples=["2026-11-22T23:33:51.123Z"]), UNICODE]
+        Annotated[
+            Annotated[int, Field(ge=0, le=MAX_INT)]
+            | Annotated[str, Field(min_length=1, max_length=64, examples=["2026-11-22T23:33:51.123Z"])],
+            position_or_time(0),
+        ]
         | None
     ) = None
     name: Annotated[str, Field(min_length=1, max_length=200), UNICODE] | None = None

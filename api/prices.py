@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.bodies import RequestBody, documented, read
 from api.details import invalid
 from api.errors import InvalidFieldError
-from api.fields import MAX_INT, UNICODE
+from api.fields import MAX_INT, UNICODE, position_or_time
 from api.price_book import RATES, usd
 from api.reading import PAST, Reads
 from api.services import Services, Use
@@ -73,9 +73,9 @@ class RepriceBody(RequestBody):
     """`from` is an event's position or an ISO-8601 time; `book` the hash of an adopted book, by default the one in
     force."""
 
-    from_: Annotated[int, Field(ge=1, le=MAX_INT)] | Annotated[str, Field(max_length=64), UNICODE] = Field(
-        default=1, alias="from"
-    )
+    from_: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_INT)] | Annotated[str, Field(max_length=64)], position_or_time(1)
+    ] = Field(default=1, alias="from")
     book: Annotated[str, Field(min_length=1, max_length=64), UNICODE] | None = None
 
 

@@ -213,7 +213,7 @@ def _exchange_fields(row: ExchangeRow) -> dict[str, Any]:
             "tokens_before": row.received_tokens,
             "tokens_after": row.sent_tokens,
             "tokens_saved": row.received_tokens - row.sent_tokens,
-            "steps": [{**msgspec.structs.asdict(step), "refs": []} for step in row.steps],
+            "steps": [msgspec.structs.asdict(step) for step in row.steps],
         },
         "usage": msgspec.structs.asdict(row.usage),
         "tries": [msgspec.structs.asdict(each) for each in row.tries],

@@ -1,11 +1,16 @@
 """Exchanges as read (contract N18, N19), and what they do to a session's figures (rows 4, 7)."""
 
+import json
+
+import pytest
+
 from schema.exchanges import (
     ExchangeCompleted,
     ExchangeFailed,
     ExchangeRefused,
     ExchangeStarted,
     MessageRefs,
+    ReductionStep,
     Resolution,
     Timings,
     Usage,
@@ -59,6 +64,28 @@ async def test_list_without_refs(house: House) -> None:
     assert set(body["exchanges"][0]) == EXCHANGE_KEYS
     assert body["exchanges"][0]["received"] == {"count": 2, "tokens": 30}
     assert [row["outcome"] for row in body["exchanges"]] == ["running", "failed", "completed"]
+
+
+async def test_only_one_exchange_names_the_messages_that_each_step_reduced(house: House) -> None:
+    step = ReductionStep("mask", 1, 12)
+    sent = MessageRefs(added=("a" * 64, "c" * 64), count=2, tokens=18)
+    await house.client.post("/api/sessions", json={"name": "s"})
+    await house.record(begun(1, 1, sent=sent, steps=(step,)), completed(1, 1))
+    (listed,) = (await house.client.get("/api/exchanges")).json()["exchanges"]
+    assert listed["reduction"]["steps"] == [{"stage": "mask", "count": 1, "tokens_saved": 12}]
+    one = (await house.client.get("/api/exchanges/1")).json()
+    assert one["reduction"]["steps"] == [{"stage": "mask", "count": 1, "tokens_saved": 12, "refs": []}]
+
+
+@pytest.mark.parametrize("given", [-1, 2**53, True, 1.5, [], {}, "", "x" * 65, "\ud800"])
+@pytest.mark.parametrize(("path", "name"), [("/api/sessions/1/fork", "at"), ("/api/prices/reprice", "from")])
+async def test_a_moment_that_is_none_is_one_mistake_in_one_place(
+    house: House, path: str, name: str, given: object
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await house.client.post(path, content=json.dumps({name: given}), headers=headers)
+    (entry,) = answer.json()["detail"]
+    assert (answer.status_code, entry["loc"]) == (422, ["body", name])
 
 
 async def test_list_filters(house: House) -> None:
