@@ -221,7 +221,8 @@ def test_half_a_request_writes_nothing(proxy: ProxyProcess) -> None:
 BAD: list[tuple[Any, dict[str, str], int, str | None]] = [
     (b"{", {}, 400, None),
     (b"[]", {}, 400, None),
-    (b"", {}, 400, None),
+    (b"", {}, 400, "messages"),
+    (b"", {"content-type": "text/plain"}, 400, "messages"),
     (b'{"messages":[]}', {}, 400, "messages"),
     (b'{"messages":"x"}', {}, 400, "messages"),
     (b'{"messages":[{"role":1}]}', {}, 400, "messages[0].role"),
