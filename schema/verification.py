@@ -199,11 +199,13 @@ class Verifier:
         return held
 
     def _check_heads(self, db: sqlite3.Connection) -> None:
+        (end,) = db.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
         for head in self._heads:
             row = db.execute("SELECT hash FROM events WHERE position = ?", (head.position,)).fetchone()
             if row is None or bytes(row[0]) != head.hash:
                 text = f"{_seen(head)} is not in the log: its end was cut off, or lost with the power, or it is another"
                 self._note(head.position, "missing_head", text)
+                self._first_bad(min(head.position, end + 1))  # all behind the end are missing, not only the noted one
 
     def _check_begun(self, db: sqlite3.Connection, keys: sqlite3.Connection) -> None:
         """Keys are made for events: where no event is left of them, and none was noted, they miss it."""
@@ -221,10 +223,13 @@ class Verifier:
 
     def _note(self, position: int | None, kind: str, text: str) -> None:
         self._total += 1
-        if position is not None and (self._bad is None or position < self._bad):
-            self._bad = position
+        if position is not None:
+            self._first_bad(position)
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(position, kind, text))
+
+    def _first_bad(self, position: int) -> None:
+        self._bad = position if self._bad is None else min(self._bad, position)
 
 
 def _reading(path: Path) -> sqlite3.Connection:

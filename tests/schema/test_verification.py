@@ -110,7 +110,7 @@ def test_a_missing_event(written: EventLog) -> None:
 def test_a_cut_end(written: EventLog, cut: int) -> None:
     tamper(written, f"DELETE FROM events WHERE position >= {cut}")
     found = verify(written)
-    assert (found.ok, kinds(found)) == (False, {"missing_head", "stray_blob"})
+    assert (found.ok, kinds(found), found.first_bad_position) == (False, {"missing_head", "stray_blob"}, cut)
     assert found.problems[0].text.startswith("event 9, the last one on 2")
 
 
