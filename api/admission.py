@@ -7,6 +7,7 @@ headers, on which all of it depends, and looking it up takes a tenth of the chec
 import msgspec
 
 from api.gate import Denial, Gate, Headers, is_preflight
+from api.handshake import LIVE_PATH
 from api.reply import Pairs
 from proxy.caller import Caller
 from proxy.headers import VARYING, credential
@@ -37,7 +38,9 @@ class Admissions:
     def of(self, method: str, path: str, local: str | None, headers: Headers) -> Admission:
         """The same for the same arguments. `local` is the address that the request arrived at."""
         if path not in CHAT_PATHS:
-            return self._admit(method, path, local, headers)
+            # a page may read the answers of a WebSocket that it connects
+            connects = path == LIVE_PATH and method in ("GET", "HEAD")
+            return self._admit("CONNECT" if connects else method, path, local, headers)
         key = (method, path, local, *[pair for pair in headers if pair[0] not in VARYING])
         known = self._known.get(key)
         if known is None:

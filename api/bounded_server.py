@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.connections import Bounded, Connections
 from api.errors import error_body
-from api.http_server import HttpProtocol
+from api.switching import SwitchingProtocol
 
 _IDLE, _HEAD, _BODY = 0, 1, 2  # what of a request is awaited: its first byte, the rest of its head, that of its body
 _LINGER_S = 2.0  # in which a client that is still sending can read why it should not
@@ -27,13 +27,14 @@ _LONG_URL = (414, "uri_too_long", "The request's address is longer than {0.head_
 _LONG_HEAD = (431, "head_too_large", "The request's head is longer than {0.head_bytes} bytes.")
 _MANY_LINES = (431, "head_too_large", "The request has more than {0.head_lines} headers.")
 _Verdict = tuple[int, str, str]
+Data = bytes | memoryview
 
 
 class RefusedError(Exception):
     """Ends the parsing; it goes no further than data_received."""
 
 
-class BoundedProtocol(HttpProtocol, Bounded):
+class BoundedProtocol(SwitchingProtocol, Bounded):
     """One connection. `server_state` is a Connections, as api/serving.py makes it."""
 
     def __init__(
@@ -49,6 +50,7 @@ class BoundedProtocol(HttpProtocol, Bounded):
         self._awaited = _HEAD
         self._head_bytes = 0  # of an unfinished head
         self._beside = 0  # bytes since the last of a body: extensions of chunks and trailers
+        self._fed_before = 0  # bytes of what has just come, in pieces before the one that is being fed
         self._fed = True  # whether what has just come held some of a body
         self._verdict: _Verdict | None = None
         self._refused = False
@@ -104,21 +106,27 @@ class BoundedProtocol(HttpProtocol, Bounded):
         if self._refused:
             return
         self._moved = self.loop.time()
-        if self._awaited == _IDLE:
-            self._begin()
+        left: Data = data
         try:
-            if self._awaited == _BODY:
-                self._feed_body(data)
-            elif (seen := self._head_bytes + len(data)) <= self._limits.head_bytes:
-                self._head_bytes = seen
-                self.parser.feed_data(data)
-            else:
-                self._feed_long(data)
+            while left:
+                if self._awaited == _IDLE:
+                    self._begin()
+                try:
+                    if self._awaited == _BODY:
+                        self._feed_body(left)
+                    elif (seen := self._head_bytes + len(left)) <= self._limits.head_bytes:
+                        self._head_bytes = seen
+                        self.parser.feed_data(left)
+                    else:
+                        self._feed_long(left)
+                    return
+                except httptools.HttpParserUpgrade as stop:
+                    if self.stopped():
+                        return
+                    left = memoryview(left)[self._fed_before + stop.args[0] :]
+                    self._fed_before = 0
         except (httptools.HttpParserError, RefusedError):
             self._refuse(self._verdict or _INVALID)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
 
     def _begin(self) -> None:
         """A request has its first byte."""
@@ -126,7 +134,7 @@ class BoundedProtocol(HttpProtocol, Bounded):
         self._head_bytes = 0
         self.began = self._moved
 
-    def _feed_long(self, data: bytes) -> None:
+    def _feed_long(self, data: Data) -> None:
         """A head that is too long, or more than one of them, or one with much of a body behind it. Raises
         RefusedError."""
         while data and self._awaited == _HEAD:
@@ -134,13 +142,15 @@ class BoundedProtocol(HttpProtocol, Bounded):
             piece, data = data[:room], data[room:]
             self._head_bytes += len(piece)  # 0 again where another request begins in it
             self.parser.feed_data(piece)
+            self._fed_before += len(piece)
             if self._awaited == _HEAD and self._head_bytes >= self._limits.head_bytes:
                 self._verdict = _LONG_URL if len(self.url) > self._head_bytes // 2 else _LONG_HEAD
                 raise RefusedError
         if data:
             self.parser.feed_data(data)
+        self._fed_before = 0
 
-    def _feed_body(self, data: bytes) -> None:
+    def _feed_body(self, data: Data) -> None:
         """Raises RefusedError."""
         self._fed = False
         self.parser.feed_data(data)

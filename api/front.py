@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.admission import CHAT_PATHS, Admission, Admissions
 from api.errors import error_body
 from api.gate import Denial, Gate, Headers, request_id_of, value_of
+from api.handshake import LIVE_PATH, NEEDED, fault
 from api.http_server import WHEN_GONE
 from api.reading import NO_PAST
 from api.reply import Reply
@@ -105,6 +106,9 @@ class Front:
             await reply.whole(200, b"", _preflight(headers))
         elif scope["query_string"] and _asks_past(method, path, scope["query_string"]):
             await _refuse(reply, path, 422, "at_not_supported", _NO_PAST.get(path, NO_PAST))
+        elif caller is None and path == LIVE_PATH:  # the handshakes that are in order do not come here
+            wrong = fault(method, headers) or NEEDED
+            await _refuse(reply, path, wrong.status, wrong.code, wrong.message, list(wrong.headers))
         elif caller is None:
             recorded = method != "HEAD" and value_of(headers, b"sec-fetch-site") != "cross-site"
             state = {"context": RequestContext(request_id, self._admissions.authorized(headers), recorded)}

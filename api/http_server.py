@@ -194,9 +194,9 @@ class HttpProtocol(HttpToolsProtocol):
         scope["method"] = parser.get_method().decode("ascii")
         if version != "1.1":
             scope["http_version"] = version
-        if parser.should_upgrade() and self._should_upgrade():
-            return
-        scope["path"], scope["raw_path"], scope["query_string"] = _target(self.url)
+        if parser.should_upgrade():
+            return  # it stops behind this head (api/switching.py)
+        scope["path"], scope["raw_path"], scope["query_string"] = target_of(self.url)
         before = self.cycle
         self.cycle = cycle = Cycle(
             scope=scope,
@@ -219,13 +219,12 @@ class HttpProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((cycle, cycle))
 
     def on_body(self, body: bytes) -> None:
-        if (self.parser.should_upgrade() and self._should_upgrade()) or self.cycle.response_complete:
-            return
-        self.cycle.take(body)
+        if not self.cycle.response_complete:
+            self.cycle.take(body)
 
 
 @lru_cache(maxsize=1_000)
-def _target(url: bytes) -> tuple[str, bytes, bytes]:
+def target_of(url: bytes) -> tuple[str, bytes, bytes]:
     """Path, path as it came, and query. Raises httptools.HttpParserInvalidURLError."""
     parsed = httptools.parse_url(url)
     path = parsed.path.decode("ascii")

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.errors import ApiError, error_body
 from api.fields import MAX_INT
 from api.gate import Denial, Gate
+from api.handshake import LIVE_PATH
 from api.live_client import MAX_MESSAGES, PATIENCE_S, STALLED_S, GoneError, LiveClient, StalledError
 from api.live_hub import Hub, UnreadableError
 from api.live_incoming import answer
@@ -51,7 +52,7 @@ class LiveSocket:
         if denial is not None:
             await _refuse(receive, send, scope["path"], denial.status, denial.code, denial.message)
             return
-        if scope["path"] != "/ws":
+        if scope["path"] != LIVE_PATH:
             await _refuse(receive, send, scope["path"], 404, "not_found", "There is nothing at this address.")
             return
         try:

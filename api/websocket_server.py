@@ -7,16 +7,23 @@ each of them they would cost as much as the requests that they tell of.
 """
 
 import socket
-from asyncio import BaseTransport
+from asyncio import BaseTransport, Transport
+from collections.abc import Mapping
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from api.handshake import subprotocols
+
 MAX_INCOMING = 1 << 20  # bytes of a message; a larger one closes the connection with 1009
 WIRE = "chronoproxy.wire"
 _UNSENT = 64 << 10  # bytes that the system keeps for a client; by itself it goes up to megabytes
+_HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: %b\r\n\r\n"
+)
 
 
 class Wire:
@@ -49,14 +56,25 @@ class Wire:
 class PatientProtocol(WebSocketsSansIOProtocol):
     """Waits `close_timeout` seconds for a client to take what is left, and no longer."""
 
+    _asked: Mapping[str, Any]
+
+    def begin(self, transport: Transport, headers: list[tuple[bytes, bytes]], target: Mapping[str, Any]) -> None:
+        """Take over from HTTP, after a handshake that is in order (api/handshake.py). `target` are the members of a
+        scope that say where it goes. The library sees what it answers to and no more: it has limits and errors of its
+        own."""
+        key = next(value for name, value in headers if name == b"sec-websocket-key")
+        self._asked = {**target, "headers": headers, "subprotocols": subprotocols(headers)}
+        self.connection_made(transport)
+        self.data_received(_HANDSHAKE % key)
+
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)
 
     def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:  # then it was refused already, and has no scope
-            cast(dict[str, Any], self.scope["extensions"])[WIRE] = Wire(self)
+        super().handle_connect(event)  # the application comes to see the scope in a later turn of the loop
+        cast(dict[str, Any], self.scope).update(self._asked)
+        cast(dict[str, Any], self.scope["extensions"])[WIRE] = Wire(self)
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close" and not self.writable.is_set():

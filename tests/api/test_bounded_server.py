@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,11 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from api.connections import Limits
 from tests.api.house import House
-from tests.api.sockets import served
+from tests.api.sockets import SENT, connected, served
 
 HOST = b"Host: 127.0.0.1\r\n"
 QUICK = Limits(head_s=0.1, body_s=0.1)
-SENT = 40 << 20  # bytes that a client tries to send
 
 
 class Seen:
@@ -45,58 +42,6 @@ class Seen:
             await send({"type": "http.response.body", "body": b"first", "more_body": True})
             await self.release.wait()
         await send({"type": "http.response.body", "body": b"%d" % len(body), "more_body": False})
-
-
-class Client:
-    """A connection on which anything can be sent."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def flood(self, piece: bytes) -> int:
-        """As much as is taken, up to SENT; bytes sent."""
-        sent = 0
-        with suppress(ConnectionError):
-            while sent < SENT and not self.reader.at_eof():
-                await self.send(piece)
-                sent += len(piece)
-        return sent
-
-    async def rest(self) -> bytes:
-        """All until the server closes the connection."""
-        data = b""
-        with suppress(ConnectionError):
-            while piece := await self.reader.read(1 << 16):
-                data += piece
-        return data
-
-    async def answer(self) -> tuple[int, bytes]:
-        """Status and body of one answer in chunks or with a length."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
-        if b"content-length:" in head:
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            return int(head.split()[1]), await self.reader.readexactly(length)
-        body = b""
-        while size := int(await self.reader.readline(), 16):
-            body += (await self.reader.readexactly(size + 2))[:-2]
-        await self.reader.readline()
-        return int(head.split()[1]), body
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Client]:
-    address = urlsplit(url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    try:
-        yield Client(reader, writer)
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 def refusal(answer: bytes) -> tuple[int, dict[str, Any]]:
