@@ -52,8 +52,8 @@ async def list_all(
     limit: Annotated[int, Interval(ge=1, le=500), FROM_TEXT, Query()] = 50,
     offset: Offset = 0,
 ) -> ExchangeList:
-    """Exchanges newest first; `model` is the name that went upstream: where there was a fallback, the last one. What
-    the proxy refused has no exchange: with `outcome=refused` it is told in `refusals`."""
+    """Exchanges newest first; `model` is the name that the client used, or that went upstream: where there was a
+    fallback, the last one. What the proxy refused has no exchange: with `outcome=refused` it is told in `refusals`."""
     if outcome == "refused":
         events = await reads.run(refused_events, session_id)
         found = await refused_page(services, events, model=model, limit=limit, offset=offset)

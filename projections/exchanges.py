@@ -33,6 +33,9 @@ TABLES = (
     "CREATE INDEX exchanges_of_session ON exchanges(session_id, started_position)",
     "CREATE INDEX exchanges_of_model ON exchanges(model_sent, started_position)",
     "CREATE INDEX exchanges_fell_back ON exchanges(last_model, started_position) WHERE last_model IS NOT NULL",
+    # holds all that is asked of exchanges by the name that their client used, so that counting them touches no rows
+    "CREATE INDEX exchanges_of_requested ON exchanges(model_requested, started_position, finished_position, outcome,"
+    " model_sent, last_model) WHERE model_requested <> model_sent OR last_model IS NOT NULL",
     "CREATE INDEX exchanges_by_outcome ON exchanges(outcome, started_position, finished_position)"
     " WHERE outcome IS NOT NULL",
     REFS_TABLE,
@@ -87,7 +90,7 @@ def exchange_refs(
 
 EXCHANGES = Projection(
     name="exchanges",
-    version=12,
+    version=13,
     tables=TABLES,
     fold=ExchangeRows,
     handles=dict(

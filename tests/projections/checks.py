@@ -37,7 +37,7 @@ def check_workspace_and_sessions(db: sqlite3.Connection, at: int, oracle: Oracle
 
 
 def check_exchanges(db: sqlite3.Connection, at: int, oracle: Oracle, *, every: int = 1) -> None:
-    for session_id, outcome, model in product((None, 1, 2), _OUTCOMES, (None, "echo", "big", "spare")):
+    for session_id, outcome, model in product((None, 1, 2), _OUTCOMES, (None, "echo", "big", "spare", "demo/echo")):
         page = list_exchanges(db, at=at, session_id=session_id, outcome=outcome, model=model, limit=3, offset=1)
         matching = oracle.exchanges(session_id, outcome, model)
         assert ([row.id for row in page.rows], page.total) == (matching[1:4], len(matching))

@@ -40,6 +40,7 @@ Branch = Literal["fork", "client_compaction", "retry"]
 
 _NAMES = st.sampled_from(["", "Alpha", "alphabet", "BETA", "ünder", "%_", "Straße"])
 _MODELS = st.sampled_from(["echo", "big", "demo/small"])
+_REQUESTED = st.sampled_from((None, "echo", "big", "spare", "demo/echo"))
 _LAST = st.sampled_from([None, None, "big", "spare"])  # where it fell back to
 _ENDS = st.sampled_from([completed, failed, cancelled, interrupted])
 _SOURCES: st.SearchStrategy[UsageSource] = st.sampled_from(["measured", "estimated", "none"])
@@ -114,6 +115,7 @@ class History:
         event = started(
             exchange_id,
             number,
+            model_requested=self._draw(_REQUESTED),
             model_sent=self._draw(_MODELS),
             resolution=Resolution(rule="hash_chain", branch=self._draw(_BRANCHES)),
             received=self._list(number, f"r{exchange_id}"),

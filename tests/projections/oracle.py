@@ -91,7 +91,7 @@ class Oracle:
             for number, event in reversed(self.begun.items())
             if session_id in (None, event.session_id)
             and outcome in (None, self.outcome(number))
-            and model in (None, self.model(number))
+            and model in (None, self.model(number), event.model_requested)
         ]
 
     def refs(self, exchange_id: int, *, sent: bool) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from projections.timeline import CursorError, Order, list_events, position_at_ti
 from projections.workspace import active_session_id, auto_session
 from schema.context import ContentMasked, ReplacedOutput
 from schema.erasure import ErasedCounts, SessionErased
+from schema.exchanges import ExchangeCompleted, SentLast
 from schema.moving import SessionsMerged
 from schema.server_state import TextPruned
 from schema.sessions import SessionDeleted, SessionStarted
@@ -38,6 +39,35 @@ def test_an_exchange_is_running_until_its_end_at_any_position(given: Given) -> N
     assert (ended.outcome, ended.other_refs, ended.finished_at) == ("completed", ("s", "t"), START_MS + 2000)
     assert (ended.preview, ended.timings.duration_ms, ended.attempts) == ("hello", 90.0, 1)
     assert (ended.sent_identical, ended.sent_envelope_ref) == (True, "e1")
+
+
+def test_an_exchange_is_found_by_either_name_of_its_model(given: Given) -> None:
+    def served(number: int, model: str) -> ExchangeCompleted:
+        last = SentLast(provider="other", model=model, envelope_ref="e2")
+        return completed(number, sent_last=last)
+
+    db = given(
+        [
+            started(1, model_requested="small", model_sent="acme-small"),
+            started(2, model_requested="acme-small", model_sent="acme-small"),
+            started(3, model_requested="acme-small", model_sent="acme-small"),
+            started(4, model_requested=None, model_sent="acme-small"),
+            started(5, model_requested="small", model_sent="acme-small"),
+            completed(1),
+            served(3, "spare"),
+            served(5, "small"),
+        ]
+    )
+    for at, model, ids in (
+        (5, "small", [5, 1]), (8, "small", [5, 1]), (5, "acme-small", [5, 4, 3, 2, 1]), (8, "acme-small", [4, 3, 2, 1]),
+        (6, "spare", []), (8, "spare", [3]),
+    ):  # fmt: skip
+        for session_id in (None, 1):
+            page = list_exchanges(db, at=at, model=model, session_id=session_id, limit=10)
+            assert ([row.id for row in page.rows], page.total) == (ids, len(ids)), (at, model, session_id)
+            page = list_exchanges(db, at=at, model=model, session_id=session_id, outcome="running", limit=1)
+            running = [number for number in ids if at < 6 or number in (2, 4)]
+            assert ([row.id for row in page.rows], page.total) == (running[:1], len(running)), (at, model, session_id)
 
 
 def test_a_deleted_session_keeps_its_figures(given: Given) -> None:
