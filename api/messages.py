@@ -65,7 +65,8 @@ async def messages(
     offset: Offset = 0,
 ) -> Messages:
     """The messages of an exchange, by default the session's latest: as the client sent them, with the answer, or as
-    they went upstream."""
+    they went upstream. What was erased or never recorded is 410; with `content=none`, which asks for nothing of it, the
+    messages are named all the same."""
     found = await reads.run(listed_exchange, session_id, exchange_id)
     if found is None:
         return Messages(session_id=session_id, exchange_id=None, view=view, messages=[], total=0, tokens=0, others=[])
@@ -74,7 +75,8 @@ async def messages(
     own = frozenset(found.received)
     known = found.known if view == "sent" else {}
     origin = found.exchange.origin
-    every = await asyncio.to_thread(_shown, services, session_id, origin, refs, content, known)
+    gaps = content == "none"
+    every = await asyncio.to_thread(_shown, services, session_id, origin, refs, content, known, gaps=gaps)
     for index, each in enumerate(every):
         each.pinned = each.ref in found.pinned
         if answer is not None and index == len(every) - 1:
@@ -82,7 +84,7 @@ async def messages(
         elif each.ref not in own:
             each.origin = "proxy"
     choices = found.exchange.other_refs if view == "received" else ()
-    others = await asyncio.to_thread(_shown, services, session_id, origin, choices, content, {})
+    others = await asyncio.to_thread(_shown, services, session_id, origin, choices, content, {}, gaps=gaps)
     for each in others:
         each.origin = "assistant"
     return Messages(
@@ -91,9 +93,18 @@ async def messages(
         view=view,
         messages=every[offset : offset + limit],
         total=len(every),
-        tokens=sum(each.tokens or 0 for each in every),
+        tokens=_tokens(found.exchange, view, every, answered=answer is not None),
         others=others,
     )
+
+
+def _tokens(exchange: ExchangeRow, view: View, every: Sequence[Msg], *, answered: bool) -> int:
+    """Of the messages; as they were counted when they came, where the log does not hold them."""
+    single = [each.tokens for each in every if each.tokens]
+    if len(single) == len(every):
+        return sum(single)
+    counted = exchange.sent_tokens if view == "sent" else exchange.received_tokens
+    return counted + (exchange.usage.completion_tokens if answered else 0)
 
 
 def listed_exchange(

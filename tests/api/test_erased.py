@@ -94,6 +94,22 @@ async def test_one_that_was_never_recorded_is_not_said_to_be_erased(house: House
     assert ref == {"ref": ANSWER.ref, "role": None, "preview": None, "tokens": 0}
 
 
+async def test_its_messages_are_named_where_nothing_of_them_is_asked_for(house: House) -> None:
+    await exchange(house, sent=(SYSTEM, ASKED, CALLED, MASK))
+    await erase(house)
+    for content in ("preview", "full"):
+        answer = await house.client.get(f"/api/sessions/1/messages?content={content}")
+        assert (answer.status_code, answer.json()["code"]) == (410, "content_erased")
+    for view, refs, tokens in (
+        ("received", [*(each.ref for each in RECEIVED), ANSWER.ref], 9),
+        ("sent", [SYSTEM.ref, ASKED.ref, CALLED.ref, MASK.ref], 5),
+    ):
+        found = await got(house, f"/api/sessions/1/messages?content=none&view={view}")
+        assert ([each["ref"] for each in found["messages"]], found["tokens"]) == (refs, tokens)
+        told = {tuple(each[name] for name in ("role", "content", "tokens", "erased")) for each in found["messages"]}
+        assert told == {(None, None, None, True)}
+
+
 async def test_changes_between_two_moments_name_messages_without_their_contents(house: House) -> None:
     await exchange(house)
     await erase(house)

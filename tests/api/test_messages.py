@@ -119,6 +119,17 @@ async def test_contents_that_were_not_recorded(house: House) -> None:
     assert (answer.status_code, answer.json()["code"]) == (410, "content_not_recorded")
 
 
+async def test_without_contents_they_are_named_all_the_same(house: House) -> None:
+    await exchange(house, bodies=False)
+    found = await got(house, "?content=none")
+    assert [each["ref"] for each in found["messages"]] == [*(each.ref for each in RECEIVED), ANSWER.ref]
+    assert [each["origin"] for each in found["messages"]] == ["client"] * 4 + ["assistant"]
+    assert (found["total"], found["tokens"]) == (5, 9)  # as counted when they came; of the answer nothing is known
+    told = {tuple(each[name] for name in ("role", "content", "tokens")) for each in found["messages"]}
+    assert told == {("", None, 0)}
+    assert not any("erased" in each for each in found["messages"])
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
