@@ -118,12 +118,14 @@ def _sender(configuration: Configuration, store: Store, facts: FactsCache, count
     )
 
 
-def summarizer(configuration: Configuration, catalogue: Catalogue, chat: ChatHandler) -> Summarizer | None:
+def summarizer(
+    configuration: Configuration, catalogue: Catalogue, chat: ChatHandler, redact: Redactor
+) -> Summarizer | None:
     section = configuration.sanitizer.compression
     if not section.model:
         return None
     route = catalogue.resolve(section.model, None)
-    return Summarizer(chat, section.model, section.summary_max_tokens, route.max_context)
+    return Summarizer(chat, section.model, section.summary_max_tokens, route.max_context, redact.error)
 
 
 def _chooser(upstream: Upstream, demo: Upstream) -> Callable[[Route], Upstream]:

@@ -87,7 +87,7 @@ def make_services(
         docs=configuration.server.docs,
         asks_token=bool(configuration.server.token),
         asks_keys=bool(configuration.client_keys()),
-        summarizer=summarizer(configuration, traffic.catalogue, chat),
+        summarizer=summarizer(configuration, traffic.catalogue, chat, redact),
         limiter=traffic.limits,
         budgeting=traffic.budgets,
         refused=chat.refused,

@@ -14,6 +14,7 @@ from proxy.caller import Caller
 from proxy.intake import Headers, Message
 
 _OUTPUT = 4_000  # characters of one message that the model gets to see
+_ERROR = 65_536  # bytes of one that are looked through for secrets
 _CHARS_PER_TOKEN = 3.2
 _SHARE = 0.6  # of the model's window
 _INSTRUCTION = (
@@ -50,10 +51,14 @@ class _Completion(msgspec.Struct):
 
 
 class Summarizer:
-    """`chat` answers a completion request; `window` are the tokens that the model can take."""
+    """`chat` answers a completion request; `window` are the tokens that the model can take; `redact` takes secrets out
+    of an error's text."""
 
-    def __init__(self, chat: Chat, model: str, max_tokens: int, window: int) -> None:
+    def __init__(
+        self, chat: Chat, model: str, max_tokens: int, window: int, redact: Callable[[str], str] = str
+    ) -> None:
         self._chat, self.model, self._max_tokens, self._window = chat, model, max_tokens, window
+        self._redact = redact
 
     async def summarize(self, session_id: int, request_id: str, messages: Sequence[Mapping[str, Any]]) -> Summary:
         """Of messages of that session. Never raises for what the model does."""
@@ -82,7 +87,7 @@ class Summarizer:
         number = answer.headers.get(b"x-exchange-id")
         exchange_id = int(number) if number is not None else None
         if answer.status != 200:
-            text = one_line(answer.body.decode("utf-8", "replace"), 500)
+            text = one_line(self._redact(answer.body[:_ERROR].decode("utf-8", "replace")), 500)
             return Summary(self.model, None, exchange_id, f"http_{answer.status}", text)
         try:
             choices = msgspec.json.decode(answer.body, type=_Completion).choices
