@@ -18,10 +18,13 @@ from commands.workspace import family
 from proxy.budgeting import Budgeting
 from proxy.chains import ChainIndex, Match
 from proxy.facts import FactsCache, Opening, RequestFacts
+from proxy.forwarding import Forward, forward_long
+from proxy.long_requests import facts_in_pieces
 from proxy.memory import REF_BYTES, SessionMemories, SessionMemory
 from proxy.new_bodies import envelope_of, new_messages
 from proxy.openai_errors import LimitRefusal
 from proxy.openings import Openings
+from proxy.providers import Route
 from proxy.reducing import Prepared
 from proxy.refusals import Refusals, context_stream, over_limit, too_long
 from proxy.remembering import remembered
@@ -118,11 +121,15 @@ class Beginner:
                 self._budgeting.budgets.forget(number)
 
     def facts(self, request: ChatRequest, opening: Opening | None) -> RequestFacts | None:
-        """What is known of the messages; None where a long text must be counted first: `long_facts`."""
+        """What is known of the messages; None where a long text or very many must be counted first: `long_facts`."""
         return self._facts.of_request(request.messages, _INLINE_BYTES, opening)
 
     async def long_facts(self, request: ChatRequest) -> RequestFacts:
-        return await asyncio.to_thread(self._facts.of_long_request, request.messages)
+        return await facts_in_pieces(self._facts, request.messages)
+
+    async def long_forward(self, body: bytes, request: ChatRequest, route: Route) -> Forward:
+        """What `forward` gives, of a long body, and the envelope of what is sent."""
+        return await asyncio.to_thread(forward_long, body, request, route, self._facts.text_ref)
 
     def refused(self, incoming: Incoming, refusal: LimitRefusal) -> None:
         """A limit did not let the request through: no session is started for it."""

@@ -20,6 +20,9 @@ _TRAIL = 3 * CANON_BYTES
 _CHAINS_PER_SESSION = 16
 _PREFIXES_PER_SESSION = 20_000
 _SESSIONS = 2_000
+_DEPTHS_AT_ONCE = 1_000  # of a request that is longer by more messages not every depth is learned:
+_HASHED_AT_ONCE = 32 << 20  # bytes
+_LATEST_BYTES = 20_000 * CANON_BYTES  # in which what a client kept of a conversation is looked for
 
 Branch = Literal["fork", "client_compaction", "retry"]
 Progress = Literal["running", "answered", "unanswered"]
@@ -118,7 +121,10 @@ class ChainIndex:
         tip = self.prefix(scope, request.canons, request.count)
         if request.count not in session.depths:
             self._note_depth(session, request.count)
-        for depth in range(match.depth + 1, request.count) if match.depth else ():
+        first = match.depth + 1
+        if request.count - first > _DEPTHS_AT_ONCE:
+            first = max(first, request.count - _HASHED_AT_ONCE // len(request.canons))
+        for depth in range(first, request.count) if match.depth else ():
             if depth > 1:
                 self._learn(match.session_id, session, self.prefix(scope, request.canons, depth), depth)
         if request.count > 1:
@@ -237,7 +243,9 @@ class ChainIndex:
 
     def _compacted(self, scope: bytes, request: RequestFacts, session_id: int | None = None) -> Match | None:
         canons = request.canons
-        for at in range(len(canons) - _TRAIL, -1, -CANON_BYTES):
+        end = len(canons) - _TRAIL
+        stop = -1 if end < _LATEST_BYTES else end - _LATEST_BYTES
+        for at in range(end, stop, -CANON_BYTES):
             chains = self._trails.get(scope + canons[at : at + _TRAIL])
             if chains and session_id is not None:
                 chains = _of_session(chains, session_id)

@@ -87,7 +87,7 @@ class ChatHandler:
         arrived = time.perf_counter()
         try:
             body = await read_body(receive, headers, self._settings.max_body_bytes)
-            read = self._beginner.openings.read(body)
+            read = self._beginner.openings.read(body) or await self._beginner.openings.read_long(body)
             request = read.request
             facts = self._beginner.facts(request, read.opening) or await self._beginner.long_facts(request)
             if facts.fault is not None:
@@ -102,7 +102,10 @@ class ChatHandler:
         except Refusal as refusal:
             await refuse(send, refusal, request_id)
             return
-        sending = forward(body, request, route)
+        if read.long:
+            sending = await self._beginner.long_forward(body, request, route)
+        else:
+            sending = forward(body, request, route)
         incoming = Incoming(
             body=body,
             request=request,
@@ -112,6 +115,7 @@ class ChatHandler:
             request_id=request_id,
             arrived=arrived,
             sent_body=sending.body,
+            sent_envelope=sending.envelope,
             provider=route.provider.key,
             model_key=route.model_key,
             model_sent=route.upstream_model,

@@ -5,6 +5,7 @@ others. What leaves this module is the sha256 of the bytes.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, Literal
 
 import msgspec
@@ -15,12 +16,14 @@ from context.messages import PER_REPLY, canonical, count_message, decode_message
 from context.tokens import TextCounter
 from proxy.recalls import IsMemoryTool, Recalled, no_memory_tool, recalled_of, recalls_of
 from schema.blobs import content_digest
+from schema.recorded import Body
 
 MAX_DEPTH = 128  # levels of a request body
 CANON_BYTES = 16  # of a message's canon
 PREVIEW = 100  # characters
 _MESSAGE_DEPTH = MAX_DEPTH - 2  # inside the body and the array
 _HASHED_AT_ONCE = 1_000  # bytes: fewer are hashed as fast as they are looked up
+MOST_AT_ONCE = 1_000  # messages, a few ms where all are known
 _GENERATION = 100_000  # messages, about 20 MB
 
 
@@ -48,7 +51,8 @@ class MessageFacts(msgspec.Struct, frozen=True):
 class RequestFacts(msgspec.Struct, frozen=True):
     """A message list: refs (32 bytes each) and canons (16 bytes each) joined, its estimated tokens and those of its
     system messages, the start of its first user message, the first fault with its index, whether any is a result of a
-    tool, those of memory tools, and what is known of each message."""
+    tool, those of memory tools, and what is known of each message. Of very many messages (long_requests.py) `bodies`
+    are the distinct ones by their refs, in order."""
 
     count: int
     refs: bytes
@@ -61,6 +65,7 @@ class RequestFacts(msgspec.Struct, frozen=True):
     results: bool = True
     recalled: Recalled = ()
     each: list[MessageFacts] = []
+    bodies: dict[bytes, Body] | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, eq=False):
@@ -101,10 +106,13 @@ class FactsCache:
         self, messages: Sequence[msgspec.Raw], budget: int, opening: Opening | None = None
     ) -> RequestFacts | None:
         """Facts of a whole list; None when messages of more than `budget` bytes are not known yet, each of which
-        costs its tokenising: about 15 ns per byte."""
+        costs its tokenising: about 15 ns per byte; and for more than MOST_AT_ONCE messages."""
         seed = self._seed
         facts = [] if opening is None else opening.each[: opening.count]
-        for raw in messages if opening is None else messages[opening.count :]:
+        rest = messages if opening is None else messages[opening.count :]
+        if rest[MOST_AT_ONCE:]:
+            return None
+        for raw in rest:
             key, size = xxh3_128_digest(raw, seed), memoryview(raw).nbytes
             each = self._young.get(key)
             if each is None or each.length != size:
@@ -125,6 +133,26 @@ class FactsCache:
         """The same without a limit, for a thread, or where nearly all is known."""
         facts = [self.of(raw) for raw in messages]
         return _joined(facts, recalls=self._recalls)
+
+    def joined(self, pieces: Sequence[RequestFacts], bodies: dict[bytes, Body]) -> RequestFacts:
+        """Of a list from those of its pieces, in order."""
+        each = [facts for piece in pieces for facts in piece.each]
+        starts = accumulate([piece.count for piece in pieces], initial=0)
+        places = list(zip(starts, pieces, strict=False))
+        return RequestFacts(
+            len(each),
+            b"".join([piece.refs for piece in pieces]),
+            b"".join([piece.canons for piece in pieces]),
+            sum([piece.tokens - PER_REPLY for piece in pieces]) + PER_REPLY,
+            sum([piece.system_tokens for piece in pieces]),
+            next((at + found.first_assistant for at, found in places if found.first_assistant is not None), None),
+            next((piece.preview for piece in pieces if piece.preview is not None), None),
+            next(((at + found.fault[0], found.fault[1]) for at, found in places if found.fault is not None), None),
+            any([piece.results for piece in pieces]),
+            recalled_of(each) if self._recalls else (),
+            each,
+            bodies,
+        )
 
     def text_tokens(self, data: bytes) -> int:
         """Estimated tokens of JSON text that comes again and again, such as tool schemas."""

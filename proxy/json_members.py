@@ -15,6 +15,14 @@ _KEY = re.compile(_WS + rb"[{,]" + _WS + rb'("(?:[^"\\]|\\.)*+")' + _WS + rb":" 
 _HIDDEN = b'{"\\u0000":'  # an object's beginning whose first key no client sends
 _RESTARTS = 32
 
+_SPELLED = re.compile(rb"\\u00[567]")  # an escape of a letter, as nobody writes names
+_COLON = re.compile(_WS + rb":" + _WS)
+_ABSENT = msgspec.Raw(b"")
+NAMED = "model", "stream_options"
+
+_decode_named = {
+    name: msgspec.json.Decoder(msgspec.defstruct("Named", [(name, msgspec.Raw, _ABSENT)])).decode for name in NAMED
+}
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_key = msgspec.json.Decoder(str).decode
 
@@ -45,6 +53,19 @@ def members(body: bytes) -> list[Member]:
         name, start = dropped
         text, shift = _HIDDEN + body[start:], start - len(_HIDDEN)
     raise DuplicateKeysError("too many duplicate keys")
+
+
+def members_named(body: bytes, name: str) -> list[Member]:
+    """Those of one of the names `NAMED`, and maybe others: all are walked through only where the name stands in the
+    text more than once. Raises what `members` does."""
+    quoted = b'"%b"' % name.encode()
+    if _SPELLED.search(body) or body.count(quoted) > 1:
+        return members(body)
+    value: msgspec.Raw = getattr(_decode_named[name](body), name)
+    colon = _COLON.match(body, body.find(quoted) + len(quoted)) if value is not _ABSENT else None
+    if colon is None:
+        return []
+    return [Member(name, colon.end(), colon.end() + memoryview(value).nbytes)]
 
 
 def replaced(body: bytes, found: Sequence[Member], value: bytes) -> bytes:

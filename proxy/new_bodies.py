@@ -9,6 +9,8 @@ from schema.recorded import Body
 
 def new_messages(incoming: Incoming, facts: RequestFacts, memory: SessionMemory, received: MessageRefs) -> list[Body]:
     """Those of a request that the log does not hold yet; from now on they count as held."""
+    if facts.bodies is not None:
+        return [body for ref, body in facts.bodies.items() if memory.store(ref)]
     bodies: list[Body] = []
     for index in range(received.keep, facts.count):
         ref = facts.refs[index * REF_BYTES : (index + 1) * REF_BYTES]

@@ -6,6 +6,7 @@ can have written it; where it does not come out as the first message, the body i
 in a body, the outcome is that of `decode_chat`.
 """
 
+import asyncio
 import secrets
 
 import msgspec
@@ -32,11 +33,13 @@ class _Body(msgspec.Struct, frozen=True, eq=False):
 
 
 class Read(msgspec.Struct, frozen=True, eq=False):
-    """A request, with what is known of its first messages and the body that they are known from."""
+    """A request, with what is known of its first messages and the body that they are known from; whether the body is
+    so long that the loop looks at it in pieces only."""
 
     request: ChatRequest
     opening: Opening | None = None
     known: _Body | None = None
+    long: bool = False
 
 
 class Openings:
@@ -47,9 +50,12 @@ class Openings:
         self._alike: dict[bytes, list[_Body]] = {}  # by how they begin
         self._bytes = 0
 
-    def read(self, body: bytes) -> Read:
-        """Raises WireError as `decode_chat` does."""
-        if len(body) >= _LEAST_BYTES:
+    def read(self, body: bytes) -> Read | None:
+        """None for a long body: `read_long`. Raises WireError as `decode_chat` does."""
+        size = len(body)
+        if size >= _LEAST_BYTES:
+            if size > _LONGEST:
+                return None
             for known in reversed(self._alike.get(body[:_BEGINNING], ())):
                 for place in known.places:
                     if body.startswith(memoryview(known.text)[: place.end]):
@@ -58,6 +64,10 @@ class Openings:
                             return Read(decode_chat(body))
                         return Read(request, Opening(len(place.messages), known.facts.each, known.sums), known)
         return Read(decode_chat(body))
+
+    async def read_long(self, body: bytes) -> Read:
+        """In a thread, for no single step takes long. Raises WireError."""
+        return Read(await asyncio.to_thread(decode_chat, body), long=True)
 
     def learn(self, body: bytes, read: Read, facts: RequestFacts) -> None:
         """The next body may begin like this one."""

@@ -33,8 +33,9 @@ class Held(Protocol):
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream, `key`
-    the configured name of the client's key, `headers` all that came, `caller` what most of them say."""
+    """A request as it came in. `arrived` is a reading of the performance counter, `sent_body` what goes upstream,
+    `sent_envelope` all of it outside its messages where that is known, `key` the configured name of the client's key,
+    `headers` all that came, `caller` what most of them say."""
 
     body: bytes
     request: ChatRequest
@@ -43,6 +44,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     arrived: float
     sent_body: bytes
+    sent_envelope: bytes | None = None
     provider: str
     model_key: str
     model_sent: str

@@ -22,6 +22,7 @@ from schema.exchanges import ReductionStep
 from schema.recorded import Body, NewEvent
 from schema.registry import Event
 
+_MOST_MESSAGES = 20_000  # looking at more would keep all other requests waiting
 _LONG = 20_000  # tokens: looking at so many takes some 30 ms
 _FAILURES = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
@@ -78,7 +79,9 @@ class Sender:
 
     def is_long(self, facts: RequestFacts) -> bool:
         """Whether looking at it takes so long that it is done in a thread, where nothing is known of it."""
-        return self._reducer is not None and facts.results and facts.tokens >= _LONG and self._switched_on()
+        if self._reducer is None or not facts.results or facts.count > _MOST_MESSAGES:
+            return False
+        return facts.tokens >= _LONG and self._switched_on()
 
     async def prepare(self, incoming: Incoming, session_id: int | None, memory: SessionMemory) -> Prepared | None:
         """Look at a long conversation that nothing is known of in a thread; `adopt` it once its session is known. None
@@ -109,6 +112,8 @@ class Sender:
         on = self._reducer is not None and self._switched_on()
         if not on:
             as_came = msgspec.structs.replace(as_came, skipped_reason="off")
+        if facts.count > _MOST_MESSAGES:
+            return as_came if not on else msgspec.structs.replace(as_came, skipped_reason="too_many_messages")
         decided: list[NewEvent] = []  # what stays decided, also where it cannot be carried out
         try:
             found = self._found(incoming, facts, session_id, memory, on=on)
@@ -201,5 +206,5 @@ def _sending(
 def _as_it_came(incoming: Incoming, facts: RequestFacts) -> Sending:
     envelope = incoming.request.envelope
     if incoming.sent_body is not incoming.body:
-        envelope = split(incoming.sent_body, incoming.request.messages)
+        envelope = incoming.sent_envelope or split(incoming.sent_body, incoming.request.messages)
     return Sending(body=incoming.sent_body, refs=facts.refs, envelope=envelope)

@@ -12,7 +12,7 @@ from context.json_depth import within_depth
 from context.surrogates import as_received, decode_mended, mended
 from proxy.envelope import around, split
 from proxy.facts import MAX_DEPTH, RequestFacts
-from proxy.json_members import DuplicateKeysError, members, replaced, with_member
+from proxy.json_members import DuplicateKeysError, Member, members, replaced, with_member
 
 T = TypeVar("T")
 
@@ -139,11 +139,12 @@ def check_messages(facts: RequestFacts) -> None:
     raise WireError("Each message must be an object with a string 'role'.", param)
 
 
-def with_model(body: bytes, model: str) -> bytes:
-    """`body` with `model` as its top-level model, wherever it stood; everything else keeps its bytes."""
+def with_model(body: bytes, model: str, find: Callable[[bytes], list[Member]] = members) -> bytes:
+    """`body` with `model` as its top-level model, wherever it stood; everything else keeps its bytes. `find` gives at
+    least the members of that name."""
     value = msgspec.json.encode(model)
     try:
-        found = [member for member in decode_mended(members, body) if member.key == "model"]
+        found = [member for member in decode_mended(find, body) if member.key == "model"]
     except DuplicateKeysError:
         return msgspec.json.encode(decode_mended(_decode_members, body) | {"model": msgspec.Raw(value)})
     if not found:
@@ -151,7 +152,7 @@ def with_model(body: bytes, model: str) -> bytes:
     return replaced(body, found, value)
 
 
-def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
+def with_include_usage(body: bytes, request: ChatRequest, find: Callable[[bytes], list[Member]] = members) -> bytes:
     """`body` with stream_options.include_usage set to true where it is absent or null, else `body` itself.
 
     `body` is what `request` was decoded from, or that with another model.
@@ -164,7 +165,7 @@ def with_include_usage(body: bytes, request: ChatRequest) -> bytes:
     if not options.startswith(b"{") and options != b"null":
         return body
     try:
-        last = [member for member in decode_mended(members, body) if member.key == "stream_options"][-1]
+        last = [member for member in decode_mended(find, body) if member.key == "stream_options"][-1]
         asked = b"{" + _INCLUDE_USAGE + b"}" if options == b"null" else _asking(body[last.start : last.end])
     except DuplicateKeysError:
         return body

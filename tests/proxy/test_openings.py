@@ -46,6 +46,7 @@ class House:
 
     def read(self, body: bytes) -> ChatRequest:
         read = self.openings.read(body)
+        assert read is not None
         self.known = read.opening.count if read.opening is not None else 0
         facts = self.facts.of_request(read.request.messages, 1 << 30, read.opening)
         assert facts == FactsCache(1, len, str).of_long_request(read.request.messages)

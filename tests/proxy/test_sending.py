@@ -50,14 +50,13 @@ class Bench:
         reductions = ReductionSettings(keep_recent=1, mask_min_tokens=1, mask_min_saved=0)
         self.sender = Sender(Reducer(reductions, self.facts, count), compactor, lambda: True, lambda: True)
 
-    def send(self, messages: list[Message]) -> Sending:
+    def incoming(self, messages: list[Message]) -> Incoming:
         body = json.dumps({"model": "m", "messages": messages}).encode()
         request = decode_chat(body)
-        facts = self.facts.of_long_request(request.messages)
-        incoming = Incoming(
+        return Incoming(
             body=body,
             request=request,
-            facts=facts,
+            facts=self.facts.of_long_request(request.messages),
             caller=Caller((), None),
             request_id="r",
             arrived=0.0,
@@ -67,6 +66,10 @@ class Bench:
             model_sent="m",
             max_context=self.window,
         )
+
+    def send(self, messages: list[Message]) -> Sending:
+        incoming = self.incoming(messages)
+        body, request, facts = incoming.body, incoming.request, incoming.facts
         assert split(body, request.messages)
         sending = self.sender.sending(incoming, facts, 1, 1, self.memory, 0)
         self.exchanges += 1
