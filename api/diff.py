@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import views
 from api.details import invalid
-from api.errors import InvalidFieldError
+from api.errors import InvalidFieldError, beyond_head
 from api.exchange_shapes import MsgDiff
 from api.fields import PathId
 from api.messages import difference
@@ -22,7 +22,6 @@ from projections.masks import ReplacementRow, replacements
 from projections.pins import pinned_refs
 from projections.session_stats import context_exchange, session_stats
 from projections.sessions import get_session
-from projections.store import AtOutOfRangeError
 from projections.timeline import list_events, position_at_time
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], dependencies=[*LIVE, Depends(require_ready)])
@@ -110,8 +109,8 @@ async def diff(
 
 
 def _find(db: sqlite3.Connection, session_id: int, first: Moment, last: Moment, *, at: int) -> Found:
-    """Raises NotFoundError, AtOutOfRangeError and InvalidFieldError."""
-    low, high = _position(db, first, at), _position(db, last, at)
+    """Raises NotFoundError and ApiError 422."""
+    low, high = _position(db, "from", first, at), _position(db, "to", last, at)
     if low > high:
         entry = invalid("greater_than_equal", ("query", "to"), "Input should not be before `from`", high)
         raise InvalidFieldError([entry])
@@ -128,12 +127,12 @@ def _find(db: sqlite3.Connection, session_id: int, first: Moment, last: Moment, 
     )
 
 
-def _position(db: sqlite3.Connection, moment: Moment, head: int) -> int:
+def _position(db: sqlite3.Connection, name: str, moment: Moment, head: int) -> int:
     if moment.ms is not None:
         return position_at_time(db, moment.ms, at=head)
     position = moment.position or 0
     if position > head:
-        raise AtOutOfRangeError(position, head)
+        raise beyond_head(("query", name), position, head)
     return position
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 
-from api.details import bounded_details, invalid, sentence
+from api.details import Location, bounded_details, invalid, sentence
 from api.gate import area_of, speaks_rpc
 from api.times import iso
 from commands.errors import (
@@ -75,11 +75,30 @@ class ApiError(Exception):
 class InvalidFieldError(ApiError):
     """422: `details` say which fields, in the form of FastAPI."""
 
-    def __init__(self, details: Iterable[Mapping[str, object]], code: str = "invalid_field") -> None:
+    def __init__(self, details: Iterable[Mapping[str, object]]) -> None:
         items = bounded_details(details)
-        super().__init__(422, code, sentence(items), context={"detail": items})
+        super().__init__(422, "invalid_field", sentence(items), context={"detail": items})
 
 
+class RefusedValueError(ApiError):
+    """422 with a code of its own: what is `given` at `loc` is well formed, but cannot be."""
+
+    def __init__(self, code: str, loc: Location, text: str, given: object = None, **context: object) -> None:
+        items = bounded_details([invalid("value_error", loc, text, given)])
+        super().__init__(422, code, text, context={**context, "detail": items})
+
+
+def beyond_head(loc: Location, at: int, head: int) -> ApiError:
+    """A position at `loc` that no event has yet."""
+    return RefusedValueError("at_out_of_range", loc, f"The last event is {head}.", at, head=head)
+
+
+_PLACES: Mapping[str, Location] = {  # in a request, of what a command was refused for
+    "self_merge": ("body", "source_ids"),
+    "reserved_too_large": ("body", "reserved_tokens"),
+    "path_not_allowed": ("body", "path"),
+    "invalid_field": ("header", "X-Expected-Position"),
+}
 _KINDS = (
     ApiError,
     CommandError,
@@ -126,12 +145,12 @@ def as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
-        case InvalidCommandError(code=code, message=message):
-            return InvalidFieldError([invalid("value_error", (), message, None)], code)
+        case InvalidCommandError(code=code, message=message, context=context):
+            return RefusedValueError(code, _PLACES.get(code, ("body",)), message, **_shown(context))
         case CommandError(code=code, message=message, context=context):
             return ApiError(_COMMAND_STATUS[type(error)], code, message, context=_shown(context))
-        case AtOutOfRangeError(head=head):
-            return ApiError(422, "at_out_of_range", f"The last event is {head}.", context={"head": head})
+        case AtOutOfRangeError(at=at, head=head):
+            return beyond_head(("query", "at"), at, head)
         case ProjectionLagError():
             return ApiError(503, "projection_lag", f"Not yet: {error}.")
         case CursorError(given=given):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api import shapes, views
 from api.bodies import RequestBody, documented, read
 from api.details import invalid
-from api.errors import InvalidFieldError
+from api.errors import InvalidFieldError, beyond_head
 from api.fields import MAX_INT, UNICODE, PathId, position_or_time
 from api.forks import Forks
 from api.reading import Moment, moment_of
@@ -16,6 +16,7 @@ from api.services import Use
 from api.session_answers import living_session
 from api.writing import Writes
 from commands.deciding import Command
+from projections.store import AtOutOfRangeError
 from schema.forking import SessionForked
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
@@ -60,7 +61,10 @@ async def fork(
     async def work() -> Command:
         await writes.caught_up()
         forks = Forks(services.log, services.reads, services.handler)
-        return await forks.command(session_id, moment, body.name, activate=body.activate)
+        try:
+            return await forks.command(session_id, moment, body.name, activate=body.activate)
+        except AtOutOfRangeError as error:
+            raise beyond_head(("body", "at"), error.at, error.head) from None
 
     outcome = await writes.append(work)
     event = next(event for event in outcome.events if isinstance(event, SessionForked))

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import CHAT_PATHS, Admission, Admissions
-from api.errors import error_body
+from api.errors import RefusedValueError, error_body
 from api.gate import Denial, Gate, Headers, request_id_of, value_of
 from api.handshake import LIVE_PATH, NEEDED, fault
 from api.http_server import WHEN_GONE
@@ -104,8 +104,10 @@ class Front:
             await _deny(reply, path, admission.denial)
         elif admission.preflight and admission.origin_allowed:
             await reply.whole(200, b"", _preflight(headers))
-        elif scope["query_string"] and _asks_past(method, path, scope["query_string"]):
-            await _refuse(reply, path, 422, "at_not_supported", _NO_PAST.get(path, NO_PAST))
+        elif scope["query_string"] and (past := _past(method, path, scope["query_string"])) is not None:
+            text = _NO_PAST.get(path, NO_PAST)
+            refused = RefusedValueError("at_not_supported", ("query", "at"), text, past)
+            await reply.whole(422, error_body(path, 422, refused.code, text, refused.context))
         elif caller is None and path == LIVE_PATH:  # the handshakes that are in order do not come here
             wrong = fault(method, headers) or NEEDED
             await _refuse(reply, path, wrong.status, wrong.code, wrong.message, list(wrong.headers))
@@ -146,11 +148,11 @@ class _Contained:
         return True
 
 
-def _asks_past(method: str, path: str, query: bytes) -> bool:
-    """Whether `at` would be ignored."""
+def _past(method: str, path: str, query: bytes) -> str | None:
+    """The value of `at` where that would be ignored."""
     if (method, path) not in _PRESENT:
-        return False
-    return any(name == "at" for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        return None
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("at")
 
 
 async def _deny(reply: Reply, path: str, denial: Denial) -> None:

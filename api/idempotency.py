@@ -19,7 +19,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 
 from api.details import invalid
-from api.errors import ApiError, InvalidFieldError
+from api.errors import ApiError, InvalidFieldError, RefusedValueError
 from proxy.headers import credential
 from schema.idempotency import KEPT_MS, Idempotent, Kept
 
@@ -101,10 +101,11 @@ def _meaning(body: bytes) -> bytes:
         return body
 
 
-def checked(kept: Kept, asked: Idempotent) -> Kept:
-    """`kept`, where it is of the same request and was no refusal. Raises ApiError."""
+def checked(kept: Kept, asked: Idempotent, key: str | None) -> Kept:
+    """`kept`, where it is of the same request and was no refusal; `key` is as it was sent. Raises ApiError."""
     if kept.request != asked.request:
-        raise ApiError(422, "idempotency_key_reuse", "This Idempotency-Key was used with another request.")
+        text = "This Idempotency-Key was used with another request."
+        raise RefusedValueError("idempotency_key_reuse", ("header", "Idempotency-Key"), text, key)
     if kept.refusal is not None:
         raise refusal_from(kept.refusal)
     return kept

@@ -1,7 +1,7 @@
 """The WebSocket /ws: who may connect, what it asks, and the two directions of a connection."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.errors import ApiError, error_body
+from api.errors import ApiError, RefusedValueError, error_body
 from api.fields import MAX_INT
 from api.gate import Denial, Gate
 from api.handshake import LIVE_PATH
@@ -58,7 +58,7 @@ class LiveSocket:
         try:
             asked = _asked(scope)
         except ApiError as error:
-            await _refuse(receive, send, scope["path"], error.status, error.code, error.message)
+            await _refuse(receive, send, scope["path"], error.status, error.code, error.message, error.context)
             return
         socket = WebSocket(scope, receive, send)
         await socket.accept(_PROTOCOL if _PROTOCOL in scope["subprotocols"] else None)
@@ -138,10 +138,11 @@ def _asked(scope: Scope) -> _Asked:
     """Raises ApiError 422."""
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     if "at" in query:
-        raise ApiError(422, "at_not_supported", "What happens is told live; after=N begins behind an earlier event.")
+        text = "What happens is told live; after=N begins behind an earlier event."
+        raise RefusedValueError("at_not_supported", ("query", "at"), text, query["at"][-1])
     feed = query.get("feed", [""])[-1]
     if feed not in ("", "events"):
-        raise ApiError(422, "invalid_field", "feed can only be events.")
+        raise RefusedValueError("invalid_field", ("query", "feed"), "feed can only be events.", feed)
     return _Asked(_number(query, "session_id", 1), feed == "events", _number(query, "after", 0))
 
 
@@ -150,14 +151,23 @@ def _number(query: dict[str, list[str]], name: str, least: int) -> int | None:
         return None
     text = query[name][-1]
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and least <= int(text) <= MAX_INT):
-        raise ApiError(422, "invalid_field", f"{name} must be an integer from {least} to {MAX_INT}.")
+        message = f"{name} must be an integer from {least} to {MAX_INT}."
+        raise RefusedValueError("invalid_field", ("query", name), message, text)
     return int(text)
 
 
-async def _refuse(receive: Receive, send: Send, path: str, status: int, code: str, text: str) -> None:
+async def _refuse(
+    receive: Receive,
+    send: Send,
+    path: str,
+    status: int,
+    code: str,
+    text: str,
+    context: Mapping[str, object] | None = None,
+) -> None:
     """An HTTP answer in the place of the handshake."""
     await receive()  # websocket.connect
-    body = error_body(path, status, code, text)
+    body = error_body(path, status, code, text, context)
     headers = [(b"content-type", b"application/json")]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

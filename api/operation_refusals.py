@@ -26,7 +26,12 @@ def _field(where: str, name: str, kind: str, text: str, given: object) -> Mappin
     return {"detail": [{"type": kind, "loc": [where, name], "msg": text, "input": given}]}
 
 
+def _value(where: str, name: str, text: str, given: object = None, context: Mapping[str, Any] | None = None) -> Refusal:
+    return Refusal(422, text, {**(context or {}), **_field(where, name, "value_error", text, given)})
+
+
 _OF_SESSION = {"session_id": 7}
+_WINDOW = {"max_context": 262_144}
 _ERASED = {"session_id": 7, "erased_at": _TIME}
 _LESS = "Input should be greater than or equal to 1"
 REFUSALS: Mapping[str, Refusal] = {
@@ -74,16 +79,16 @@ REFUSALS: Mapping[str, Refusal] = {
     "body_too_large": Refusal(413, "The body is larger than 20971520 bytes.", {"limit": 20_971_520}),
     "unsupported_media_type": Refusal(415, "Send the body as Content-Type: application/json."),
     "invalid_field": Refusal(422, f"query.limit: {_LESS}", _field("query", "limit", "greater_than_equal", _LESS, 0)),
-    "at_not_supported": Refusal(422, "This address has no past: it does not take `at`."),
-    "at_out_of_range": Refusal(422, "The last event is 12.", {"head": 12}),
-    "idempotency_key_reuse": Refusal(422, "This Idempotency-Key was used with another request."),
-    "self_merge": Refusal(
-        422, "A session is not merged into itself.", _field("body", "source_ids", "value_error", "not itself", [7])
+    "at_not_supported": _value("query", "at", "This address has no past: it does not take `at`.", "7"),
+    "at_out_of_range": _value("query", "at", "The last event is 12.", 99, {"head": 12}),
+    "idempotency_key_reuse": _value(
+        "header", "Idempotency-Key", "This Idempotency-Key was used with another request.", "7b0b8a5e-rename"
     ),
-    "reserved_too_large": Refusal(
-        422, "Less than the window of 262144 tokens can be reserved.", {"max_context": 262_144}
+    "self_merge": _value("body", "source_ids", "A session is not merged into itself."),
+    "reserved_too_large": _value(
+        "body", "reserved_tokens", "At most 262,143 of the window's 262,144 tokens can be reserved.", None, _WINDOW
     ),
-    "path_not_allowed": Refusal(422, "Only ledgers that /api/cline/status lists are read."),
+    "path_not_allowed": _value("body", "path", "This path is none of the ledgers that may be read."),
     "upstream_unreachable": Refusal(502, "The server cannot be reached.", {"server_name": "search"}),
     "not_ready": Refusal(503, "The read tables are being built."),
     "projection_lag": Refusal(503, "Not yet: the tables are at event 11, not 12."),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.bodies import RequestBody, documented, read
 from api.details import invalid
-from api.errors import InvalidFieldError
+from api.errors import InvalidFieldError, beyond_head
 from api.fields import MAX_INT, UNICODE, position_or_time
 from api.price_book import RATES, usd
 from api.reading import PAST, Reads
@@ -18,7 +18,6 @@ from api.times import iso, parse_time
 from api.writing import Writes
 from commands.prices import Reprice
 from projections.prices import BookRow, RepricingRow, books, repricings
-from projections.store import AtOutOfRangeError
 from projections.timeline import position_at_time
 from projections.usage import wire_usage
 from projections.usage_entries import Asked
@@ -135,10 +134,10 @@ async def reprice(body: Annotated[RepriceBody, Depends(read(RepriceBody))], serv
 
 
 async def _position(services: Services, from_: int | str) -> int:
-    """Of an event that is there; of a time after the last one, the position of the next. Raises AtOutOfRangeError."""
+    """Of an event that is there; of a time after the last one, the position of the next. Raises ApiError 422."""
     head = services.log.head()
     if is_position(str(from_)) and int(str(from_)[:20]) > max(head, 1):
-        raise AtOutOfRangeError(int(str(from_)[:20]), head)
+        raise beyond_head(("body", "from"), int(str(from_)[:20]), head)
     try:
         return (await services.reads.run(position_from, str(from_))).value
     except ValueError:

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import Depends, Header, Query, Request, Response
 
 from api.details import invalid
-from api.errors import ApiError, InvalidFieldError
+from api.errors import ApiError, InvalidFieldError, RefusedValueError
 from api.fields import MAX_INT, TextPosition
 from api.services import Services, Use
 from api.times import parse_time
@@ -92,8 +92,8 @@ async def require_ready(services: Use) -> None:
 
 def live_only(request: Request) -> None:
     """Refuse `at` where the answer is of now by nature."""
-    if "at" in request.query_params:
-        raise ApiError(422, "at_not_supported", NO_PAST)
+    if (given := request.query_params.get("at")) is not None:
+        raise RefusedValueError("at_not_supported", ("query", "at"), NO_PAST, given)
 
 
 async def _live(request: Request) -> None:

@@ -93,7 +93,9 @@ class Writing:
             if kept is None:
                 outcome = await self._first(command, asked)
             else:
-                outcome = await asyncio.to_thread(self._again, checked(kept, asked))
+                outcome = await asyncio.to_thread(
+                    self._again, checked(kept, asked, self._request.headers.get("idempotency-key"))
+                )
                 self._response.headers.update(REPLAYED)
             return await self._shown(outcome)
 

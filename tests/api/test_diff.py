@@ -37,7 +37,12 @@ async def test_what_is_asked_wrongly(house: House) -> None:
     await house.client.post("/api/sessions", json={"name": "n"})
     for query in ("", "from=1", "to=1", "from=x&to=1", "from=2&to=1", "from=-1&to=1"):
         assert (await diff(house, query, 422))["code"] == "invalid_field", query
-    assert (await diff(house, "from=0&to=99", 422))["code"] == "at_out_of_range"
+    beyond = await diff(house, "from=0&to=99", 422)
+    assert (beyond["code"], beyond["detail"][0]["loc"], beyond["detail"][0]["input"]) == (
+        "at_out_of_range",
+        ["query", "to"],
+        99,
+    )
     assert (await diff(house, "from=0&to=1&at=1", 422))["code"] == "at_not_supported"
     missing = await house.client.get("/api/sessions/9/diff?from=0&to=1")
     assert (missing.status_code, missing.json()["code"]) == (404, "session_not_found")

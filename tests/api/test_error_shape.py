@@ -9,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from api.admission import CHAT_PATHS
+from api.errors import as_api_error
 from api.gate import area_of, speaks_rpc
+from commands.errors import InvalidCommandError
 from tests.api.house import House
 
 jsonschema: Any = importlib.import_module("jsonschema")  # comes with the MCP SDK, without types
@@ -82,9 +84,15 @@ def check_shape(answer: httpx.Response, path: str, code: str | None = None) -> N
     else:
         assert isinstance(body["error"], str) and body["error"]
         found = body["code"]
-        if answer.status_code == 422 and found == "invalid_field":
+        if answer.status_code == 422:
             assert {"type", "loc", "msg", "input"} <= set(body["detail"][0])
     assert code is None or found == code
+
+
+def test_a_command_that_is_refused_says_where_and_what_its_code_names() -> None:
+    error = as_api_error(InvalidCommandError("reserved_too_large", "Too many.", max_context=5))
+    place = {"type": "value_error", "loc": ["body", "reserved_tokens"], "msg": "Too many.", "input": None}
+    assert (error.status, error.message, error.context) == (422, "Too many.", {"max_context": 5, "detail": [place]})
 
 
 async def test_the_routes_of_this_part_exist(house: House) -> None:

@@ -58,6 +58,8 @@ async def test_another_request_with_the_key_is_refused(house: House) -> None:
         await house.client.post("/api/sessions", headers=KEY),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reuse")
+        (detail,) = answer.json()["detail"]
+        assert (detail["loc"], detail["input"]) == (["header", "Idempotency-Key"], KEY["Idempotency-Key"])
 
 
 async def test_what_means_the_same_is_the_same_request(house: House) -> None:

@@ -190,6 +190,7 @@ async def test_other_paths_are_refused(house: House) -> None:
     for path in others:
         answer = await take(house, path=path)
         assert (answer.status_code, answer.json()["code"]) == (422, "path_not_allowed"), path
+        assert answer.json()["detail"][0]["loc"] == ["body", "path"]
     assert house.events() == []
 
 

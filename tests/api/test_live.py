@@ -375,7 +375,8 @@ async def test_what_is_asked_wrongly_is_refused(address: str, query: str) -> Non
         async with page(address, f"?{query}"):
             pass
     assert refused.value.response.status_code == 422
-    assert json.loads(refused.value.response.body or b"")["code"] == "invalid_field"
+    body = json.loads(refused.value.response.body or b"")
+    assert (body["code"], len(body["detail"])) == ("invalid_field", 1)
 
 
 async def test_what_happens_has_no_past(address: str) -> None:
@@ -383,7 +384,8 @@ async def test_what_happens_has_no_past(address: str) -> None:
         async with page(address, "?at=1"):
             pass
     assert refused.value.response.status_code == 422
-    assert json.loads(refused.value.response.body or b"")["code"] == "at_not_supported"
+    body = json.loads(refused.value.response.body or b"")
+    assert (body["code"], body["detail"][0]["loc"]) == ("at_not_supported", ["query", "at"])
 
 
 async def test_there_is_one_address(address: str) -> None:

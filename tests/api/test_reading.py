@@ -42,6 +42,7 @@ async def test_beyond_the_head(house: House) -> None:
     for at in ("3", "9" * 30):
         answer = await house.client.get(f"/api/sessions?at={at}")
         assert (answer.status_code, answer.json()["code"], answer.json()["head"]) == (422, "at_out_of_range", 2)
+        assert answer.json()["detail"][0]["loc"] == ["query", "at"]
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.0", "x", "2026-01-01", "2026-01-01T00:00:00", "\u0663"])

@@ -215,6 +215,11 @@ async def test_from_a_moment_on(house: House) -> None:
     for beyond in (head + 1, str(head + 1), 2**53 - 1, "9" * 60):
         answer = await house.client.post("/api/prices/reprice", json={"from": beyond})
         assert (answer.status_code, answer.json()["code"], answer.json()["head"]) == (422, "at_out_of_range", head)
+        assert answer.json()["detail"][0]["loc"] == ["body", "from"]
+    for odd in ("[]", "1.5", "null"):
+        body, head_of = f'{{"from": {odd}}}', {"Content-Type": "application/json"}
+        (detail,) = (await house.client.post("/api/prices/reprice", content=body, headers=head_of)).json()["detail"]
+        assert detail["loc"] == ["body", "from"]
     assert house.log.head() == head
     answer = await house.client.post("/api/prices/reprice", json={"from": head})
     assert (answer.status_code, answer.json()["changed"]) == (200, True)

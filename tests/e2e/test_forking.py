@@ -228,10 +228,12 @@ def test_what_is_refused(proxy: ProxyProcess, mock: MockProcess) -> None:
     before = proxy.get("/api/events", type="SessionForked")["total"]
     path = f"/api/sessions/{agent.session}/fork"
     assert post(proxy, "/api/sessions/99/fork", {}, 404)["code"] == "session_not_found"
-    assert post(proxy, path, {"at": 1_000_000}, 422)["code"] == "at_out_of_range"
+    beyond = post(proxy, path, {"at": 1_000_000}, 422)
+    assert (beyond["code"], beyond["detail"][0]["loc"]) == ("at_out_of_range", ["body", "at"])
     assert post(proxy, path, {"at": 0}, 404)["code"] == "session_not_found"
     for at in (-1, 1.5, True, "yesterday", "", [1]):
-        assert post(proxy, path, {"at": at}, 422)["code"] == "invalid_field"
+        refused = post(proxy, path, {"at": at}, 422)
+        assert (refused["code"], [each["loc"] for each in refused["detail"]]) == ("invalid_field", [["body", "at"]])
     once = {"Idempotency-Key": "a-fork"}
     answers = [httpx.post(f"{proxy.url}{path}", json={}, headers=once).json() for _ in range(2)]
     assert answers[0] == answers[1]

@@ -161,7 +161,8 @@ def test_what_is_refused(proxy: ProxyProcess) -> None:
     one.turn()
     assert post(proxy, "/api/exchanges/99/reassign", {"session_id": 1}, 404)["code"] == "exchange_not_found"
     assert post(proxy, "/api/exchanges/1/reassign", {"session_id": 99}, 404)["code"] == "session_not_found"
-    assert post(proxy, "/api/sessions/1/merge", {"source_ids": [1]}, 422)["code"] == "self_merge"
+    itself = post(proxy, "/api/sessions/1/merge", {"source_ids": [1]}, 422)
+    assert (itself["code"], itself["detail"][0]["loc"]) == ("self_merge", ["body", "source_ids"])
     unknown = post(proxy, "/api/sessions/1/merge", {"source_ids": [98, 99]}, 404)
     assert (unknown["code"], unknown["failed_ids"]) == ("unknown_sessions", [98, 99])
     bad: tuple[Any, ...] = ({}, {"source_ids": []}, {"source_ids": ["2"]}, {"source_ids": [2], "name": ""})
