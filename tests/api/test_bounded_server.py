@@ -193,7 +193,7 @@ async def test_neither_answers_nor_idle_connections_are_hit_by_the_deadlines() -
 
 async def test_only_so_many_connections_wait_without_a_request() -> None:
     app = Seen()
-    async with served(app, Limits(waiting=5)) as url, httpx.AsyncClient(base_url=url) as other:
+    async with served(app, Limits(waiting=5)) as url, httpx.AsyncClient(timeout=30, base_url=url) as other:
         assert (await other.get("/x")).text == "0"
         opened = [await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port) for _ in range(20)]
         for reader, _ in opened[:15]:
@@ -219,7 +219,7 @@ async def test_idle_connections_make_room_when_the_files_run_out(caplog: pytest.
         await streaming.send(b"GET /stream HTTP/1.1\r\n" + HOST + b"\r\n")
         await streaming.reader.readuntil(b"first\r\n")
         assert await asyncio.wait_for(idle.rest(), 20) == b""
-        async with httpx.AsyncClient(base_url=url) as other:
+        async with httpx.AsyncClient(timeout=30, base_url=url) as other:
             assert (await other.get("/x")).text == "0"
         app.release.set()
         assert await streaming.reader.readuntil(b"\r\n0\r\n\r\n")

@@ -137,7 +137,7 @@ async def test_a_bug_is_json_logged_without_contents_and_leaves_the_connection_o
 
     async with (
         served(house.front) as url,
-        httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=1)) as client,
+        httpx.AsyncClient(timeout=30, base_url=url, limits=httpx.Limits(max_connections=1)) as client,
     ):
         with caplog.at_level(logging.DEBUG):
             first = await client.post("/v1/chat/completions", json={"contents": "of a request"})
@@ -157,7 +157,7 @@ async def test_a_bug_is_json_logged_without_contents_and_leaves_the_connection_o
 async def test_a_connection_survives_every_refusal(house: House) -> None:
     async with (
         served(house.front) as url,
-        httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=1)) as client,
+        httpx.AsyncClient(timeout=30, base_url=url, limits=httpx.Limits(max_connections=1)) as client,
     ):
         answers = [
             await client.get("/api/none"),

@@ -159,5 +159,5 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[httpx.Client]:
     """Nobody is let in without a token."""
-    with ProxyProcess(_WITH_TOKEN) as proxy, httpx.Client(base_url=proxy.url, trust_env=False) as client:
+    with ProxyProcess(_WITH_TOKEN) as proxy, httpx.Client(timeout=30, base_url=proxy.url, trust_env=False) as client:
         yield client

@@ -16,7 +16,7 @@ expect: Any = sync_api.expect
 
 
 def test_from_nothing_to_a_session_that_goes_on(open_page: Open, upstream: story.Provider) -> None:
-    with ProxyProcess(story.config(upstream.base_url)) as proxy, httpx.Client(base_url=proxy.url) as client:
+    with ProxyProcess(story.config(upstream.base_url)) as proxy, httpx.Client(timeout=30, base_url=proxy.url) as client:
         watched = open_page("", url=proxy.url)
         page = watched.page
         expect(page.get_by_text("No session is active")).to_be_visible()
@@ -37,7 +37,7 @@ def test_from_nothing_to_a_session_that_goes_on(open_page: Open, upstream: story
 def test_it_goes_on_after_a_restart(open_page: Open, upstream: story.Provider) -> None:
     """Also with what happened before the page was connected again."""
     with ProxyProcess(story.config(upstream.base_url)) as proxy:
-        with httpx.Client(base_url=proxy.url) as client:
+        with httpx.Client(timeout=30, base_url=proxy.url) as client:
             agent = story.Agent(client, "one")
             agent.work(2)
         page = open_page("", url=proxy.url).page
@@ -47,7 +47,7 @@ def test_it_goes_on_after_a_restart(open_page: Open, upstream: story.Provider) -
         expect(page.locator("#offline")).to_contain_text("does not answer")
         proxy.start(port)
         proxy.until_ready()
-        with httpx.Client(base_url=proxy.url) as client:
+        with httpx.Client(timeout=30, base_url=proxy.url) as client:
             again = story.Agent(client, "one")
             again.messages = agent.messages
             again.work(2)
@@ -58,7 +58,7 @@ def test_it_goes_on_after_a_restart(open_page: Open, upstream: story.Provider) -
 
 
 def test_a_tab_that_reads_nothing_holds_up_nobody(open_page: Open, upstream: story.Provider) -> None:
-    with ProxyProcess(story.config(upstream.base_url)) as proxy, httpx.Client(base_url=proxy.url) as client:
+    with ProxyProcess(story.config(upstream.base_url)) as proxy, httpx.Client(timeout=30, base_url=proxy.url) as client:
         agent = story.Agent(client, "one")
         agent.work(1)
         watched = open_page("", url=proxy.url)

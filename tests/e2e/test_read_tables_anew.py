@@ -51,7 +51,7 @@ def reads(proxy: ProxyProcess) -> dict[str, Any]:
     ]
     paths += [f"/api/events/{position}" for position in range(1, head + 1)]
     paths += ["/health", "/health/ready", "/api/rate-limit", "/api/providers", "/api/models", "/models"]
-    with httpx.Client(base_url=proxy.url) as client:
+    with httpx.Client(timeout=30, base_url=proxy.url) as client:
         return {path: _without_named(path, client.get(path)) for path in paths}
 
 

@@ -66,7 +66,10 @@ USERINFO, QUERY_TOKEN = "planted-userinfo-0012", "planted-query-token-0013"
 def test_a_configured_key_in_names_and_labels_is_not_stored(mock: MockProcess) -> None:
     """Wherever a client may put it but in the contents of messages, which stay as they came, sealed."""
     address = f"https://someone:{USERINFO}@elsewhere.example/v1?api_key={QUERY_TOKEN}"
-    with ProxyProcess(config_for(mock.base_url), fresh=True) as proxy, httpx.Client(base_url=proxy.url) as client:
+    with (
+        ProxyProcess(config_for(mock.base_url), fresh=True) as proxy,
+        httpx.Client(timeout=30, base_url=proxy.url) as client,
+    ):
         named = client.post("/api/sessions", json={"name": f"name {UPSTREAM_KEY}", "model": UPSTREAM_KEY})
         number = named.json()["id"]
         calls = [{"id": "c", "type": "function", "function": {"name": UPSTREAM_KEY, "arguments": "{}"}}]
@@ -155,7 +158,7 @@ headers = {{ Authorization = "Bearer {REMOTE_KEY}" }}
 
 def test_keys_of_servers_of_tools_are_not_shown_where_they_fail() -> None:
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    with ProxyProcess(SERVERS, fresh=True) as proxy, httpx.Client(base_url=proxy.url) as client:
+    with ProxyProcess(SERVERS, fresh=True) as proxy, httpx.Client(timeout=30, base_url=proxy.url) as client:
         shown = [client.post(f"/api/mcp-gateway/{name}/rpc", json=message) for name in ("program", "remote")]
         shown.append(client.post(f"/api/mcp-gateway/{PROGRAM_KEY}/rpc", json=message))
         assert [answer.status_code for answer in shown] == [502, 502, 404]

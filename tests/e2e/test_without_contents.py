@@ -10,7 +10,7 @@ SAID = "PLAINCONTENT-that-somebody-said"
 def test_nothing_that_was_said_is_kept(mock: MockProcess) -> None:
     config = config_for(mock.base_url, "[recording]\ncontents = false\n")
     messages = [{"role": "user", "content": f"Remember: {SAID}, always."}]
-    with ProxyProcess(config) as proxy, httpx.Client(base_url=proxy.url) as client:
+    with ProxyProcess(config) as proxy, httpx.Client(timeout=30, base_url=proxy.url) as client:
         asked = client.post("/v1/chat/completions", json={"model": "mock", "messages": messages})
         assert asked.status_code == 200
         shown_from = {"X-Min-Position": asked.headers["x-event-position"]}
