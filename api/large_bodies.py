@@ -83,7 +83,7 @@ class LargeBody:
 
 
 async def _value(name: str, text: bytes, mark: bytes) -> object:
-    if len(text) > 2 * MOST_VALUES and await asyncio.to_thread(has_more_values, text, MOST_VALUES):
+    if len(text) > MOST_VALUES and await asyncio.to_thread(has_more_values, text, MOST_VALUES):
         limit = f"Input should have fewer than {MOST_VALUES} values"
         shown = text[:_ECHO].decode("utf-8", "replace")
         raise InvalidFieldError([invalid("too_long", ("body", name), limit, shown)])

@@ -5,11 +5,13 @@ Errors have a stable `data.code`, because the numbers of JSON-RPC mean different
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from context.json_depth import has_more_values, within_depth
+from context.surrogates import mended
 from gateway.tools import RpcError
 
 PARSE_ERROR = -32700
@@ -22,6 +24,9 @@ UPSTREAM_DOWN = -32002
 UPSTREAM_INVALID = -32003
 CANCELLED = -32800
 MAX_DEPTH = 128
+MOST_VALUES = 1_000_000  # of a message
+
+_decode = msgspec.json.Decoder().decode
 
 Id = str | int | float | None
 
@@ -81,14 +86,17 @@ def parse(data: bytes) -> Message:
 
 
 def decode(data: bytes) -> object:
-    """A JSON value, nested at most 128 deep. Raises Refusal (400)."""
+    """A JSON value, nested at most 128 deep, of fewer than MOST_VALUES values. Raises Refusal (400, 413)."""
     if not data.strip():
         raise Refusal(400, PARSE_ERROR, "malformed_json", "There is no body: send one JSON-RPC 2.0 message.")
+    if len(data) > MOST_VALUES and has_more_values(data, MOST_VALUES):
+        text = f"The body holds {MOST_VALUES:,} values or more."
+        raise Refusal(413, INVALID_REQUEST, "too_many_values", text, data={"limit": MOST_VALUES})
     try:
-        value = json.loads(data.decode(), parse_constant=_refused, parse_float=_real)
+        value = _decoded(data)
     except (ValueError, RecursionError):
         raise Refusal(400, PARSE_ERROR, "malformed_json", "The body is not valid JSON in UTF-8.") from None
-    if deeper(value, MAX_DEPTH):
+    if not within_depth(data.strip(), MAX_DEPTH):
         raise Refusal(400, PARSE_ERROR, "malformed_json", f"The body is nested more than {MAX_DEPTH} deep.")
     return value
 
@@ -114,22 +122,16 @@ def encode(message: Mapping[str, Any]) -> bytes:
         return json.dumps(message).encode()
 
 
-def deeper(value: object, limit: int) -> bool:
-    """Whether lists and objects are nested more than `limit` deep; level by level, without recursion."""
-    level = [value]
-    for _ in range(limit):
-        level = [child for each in level for child in _children(each)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return [each for each in value.values() if isinstance(each, (dict, list))]
-    if isinstance(value, list):
-        return [each for each in value if isinstance(each, (dict, list))]
-    return ()
+def _decoded(data: bytes) -> object:
+    """Raises ValueError and RecursionError."""
+    try:
+        return _decode(data)
+    except msgspec.ValidationError:  # a number that is too large for the decoder
+        pass
+    except msgspec.DecodeError:
+        if mended(data) is data:
+            raise
+    return json.loads(data.decode(), parse_constant=_refused, parse_float=_real)
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.jsonrpc import Call, Notification, Refusal, Response, decode, deeper, encode, parse
+from gateway.jsonrpc import MOST_VALUES, Call, Notification, Refusal, Response, decode, encode, parse
 
 JSON = st.recursive(
     st.none()
@@ -84,6 +84,56 @@ def test_what_no_text_can_hold_is_escaped() -> None:
 
 
 def test_depth() -> None:
-    assert not deeper([[1]], 2)
-    assert deeper([[1]], 1)
-    assert not deeper(1, 1)
+    assert decode(b" " + b"[" * 128 + b"]" * 128 + b"\n")
+    for text in (b"[" * 129 + b"]" * 129, b'{"a":' * 128 + b"[]" + b"}" * 128, b"[" * 3_000 + b"]" * 3_000):
+        with pytest.raises(Refusal) as caught:
+            decode(text)
+        assert caught.value.reason == "malformed_json"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"\\ud800"',
+        b"1e999",
+        b"9" * 5_000,
+        b"1" * 30,
+        b"-0.0",
+        b"1E2",
+        b"NaN",
+        b"[1,]",
+        b'{"a":1,"a":"\\udc00"}',
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b"\xef\xbb\xbf1",
+        b'"\n"',
+        b'"\\q\\ud800"',
+        b"[1",
+        b'{"a":1e-999}',
+        b"18446744073709551616",
+    ],
+)
+def test_the_fast_way_takes_what_the_slow_one_takes(data: bytes) -> None:
+    try:
+        slow = json.loads(data.decode(), parse_constant=lambda text: 1 / 0)
+        slow = None if slow == float("inf") else slow
+    except (ValueError, ZeroDivisionError):
+        slow = None
+    try:
+        assert repr(decode(data)) == repr(slow)
+    except Refusal as refusal:
+        assert (refusal.status, refusal.reason, slow) == (400, "malformed_json", None)
+
+
+def test_a_message_of_very_many_values_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(data: bytes) -> object:
+        raise AssertionError("it was decoded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.jsonrpc._decoded", never)
+        with pytest.raises(Refusal) as caught:
+            decode(b"[" + b"[]," * (MOST_VALUES // 2) + b'"x"]')
+    assert (caught.value.status, caught.value.reason, caught.value.data) == (
+        413, "too_many_values", {"limit": MOST_VALUES},
+    )  # fmt: skip
+    assert decode(b'["' + b"[]," * MOST_VALUES + b'"]')
