@@ -64,6 +64,8 @@ class BoundedProtocol(SwitchingProtocol, Bounded):
 
     @property
     def incomplete(self) -> bool:
+        if self.pipeline:  # another one is being answered
+            return False
         return self._awaited == _BODY if self.answering else self._awaited != _IDLE
 
     def look(self, now: float) -> None:
@@ -76,7 +78,7 @@ class BoundedProtocol(SwitchingProtocol, Bounded):
         elif self.answering:
             if self._awaited != _BODY or self.cycle.response_started:
                 return
-            if self.flow.read_paused:  # it is ours to go on
+            if self.flow.read_paused or self.pipeline:  # it is ours to go on
                 self._moved = now
             elif waited > self._limits.body_s:
                 self._refuse(_LATE_BODY)
@@ -214,13 +216,12 @@ class BoundedProtocol(SwitchingProtocol, Bounded):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         self._moved = self.loop.time()
         if self._awaited == _HEAD:  # of a request that began behind this one
             self.began = self._moved
         if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            self.answer_next()
+        self.flow.resume_reading()
 
     def _refuse(self, verdict: _Verdict) -> None:
         """Take in nothing more. Behind an answer that is under way the connection ends; else it ends with an error."""

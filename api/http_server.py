@@ -9,10 +9,11 @@ import asyncio
 import urllib.parse
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from starlette.types import Message
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
@@ -24,12 +25,32 @@ from uvicorn.protocols.http.httptools_impl import (
 WHEN_GONE = "chronoproxy.when_gone"  # among the extensions of a scope: the cycle's `when_gone`
 
 _HIGH_WATER = 262_144  # bytes of a request's body that wait for their handler
+_AHEAD = 16  # requests that may wait behind the one that is being answered
 
 Told = Callable[[], None]
 
 
+class Flow(FlowControl):
+    """`held`: so much waits behind the request that is being answered that nothing more is read for now. Else reading
+    goes on, for who does not read does not see that the client leaves."""
+
+    held = False
+
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self.held:
+            self.read_paused = False
+            self._transport.resume_reading()
+
+
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
+
+    flow: Flow
+    queued = False  # behind another one
 
     def prepare(self, app: Any, loop: asyncio.AbstractEventLoop) -> None:
         """What uvicorn's own does not have."""
@@ -45,12 +66,15 @@ class Cycle(RequestResponseCycle):
         read."""
         self._told = told
         if told is not None:
-            self.flow.resume_reading()  # who does not read does not see an end
+            self.flow.resume_reading()
             if self.disconnected:
                 self._tell()
 
     def lost(self) -> None:
         """The connection is closed."""
+        if not self.response_complete:
+            self.disconnected = True
+            self.message_event.set()
         if self.disconnected:
             self._tell()
 
@@ -59,8 +83,13 @@ class Cycle(RequestResponseCycle):
         self._pieces.append(body)
         self._waiting += len(body)
         if self._waiting > _HIGH_WATER:
-            self.flow.pause_reading()
+            self.flow.hold() if self.queued else self.flow.pause_reading()
         self.message_event.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether more of its body has come than should wait."""
+        return self._waiting > _HIGH_WATER
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The application, for this request."""
@@ -181,12 +210,19 @@ class Cycle(RequestResponseCycle):
 class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
-    cycle: Cycle
+    cycle: Cycle  # of the request that came last
+    flow: Flow
+    answered: Cycle | None = None  # the one that is being answered, or was
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = Flow(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self.cycle is not None:
-            self.cycle.lost()
+        self.pipeline.clear()  # they will not begin
+        if self.answered is not None:
+            self.answered.lost()
 
     def on_headers_complete(self) -> None:
         parser, scope = self.parser, self.scope
@@ -213,10 +249,20 @@ class HttpProtocol(HttpToolsProtocol):
         )
         cycle.prepare(self.app, self.loop)
         if before is None or before.response_complete:
+            self.answered = cycle
             self._start_asgi_task(cycle, cycle)
         else:
-            self.flow.pause_reading()
+            cycle.queued = True
             self.pipeline.appendleft((cycle, cycle))
+            if len(self.pipeline) >= _AHEAD:
+                self.flow.hold()
+
+    def answer_next(self) -> None:
+        """Of those that wait, the one that came first."""
+        self.answered = cycle = cast(Cycle, self.pipeline.pop()[0])
+        cycle.queued = False
+        self.flow.held = len(self.pipeline) >= _AHEAD or (self.cycle.queued and self.cycle.full)
+        self._start_asgi_task(cycle, cycle)
 
     def on_body(self, body: bytes) -> None:
         if not self.cycle.response_complete:

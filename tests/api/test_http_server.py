@@ -191,6 +191,33 @@ async def test_who_answers_is_told_that_the_client_left() -> None:
     assert not wire.written
 
 
+@pytest.mark.parametrize(
+    ("few", "many"),
+    [(_GET * 3, _GET * 20), (b"POST / HTTP/1.1\r\ncontent-length: 999999\r\n\r\n" + b"x" * 200_000, b"y" * 200_000)],
+)
+async def test_what_comes_behind_a_request_is_read_up_to_a_bound(few: bytes, many: bytes) -> None:
+    told: list[str] = []
+    look_again = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await look_again.wait()
+        scope["extensions"][WHEN_GONE](lambda: told.append(scope["path"]))
+        await asyncio.Event().wait()
+
+    protocol, wire = connected(app)
+    protocol.data_received(_GET)
+    await turns()
+    protocol.data_received(few)
+    assert not wire.paused
+    protocol.data_received(many)
+    assert wire.paused
+    look_again.set()
+    await turns()
+    assert wire.paused
+    protocol.connection_lost(None)
+    assert told == ["/a b"]
+
+
 async def test_nobody_is_told_after_the_end_or_when_nobody_cares_any_more() -> None:
     told: list[str] = []
 
