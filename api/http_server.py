@@ -25,6 +25,8 @@ from uvicorn.protocols.http.httptools_impl import (
 WHEN_GONE = "chronoproxy.when_gone"  # among the extensions of a scope: the cycle's `when_gone`
 
 _HIGH_WATER = 262_144  # bytes of a request's body that wait for their handler
+# with those that only upstreams make up, such as the 999 of some firewalls
+_STATUS_LINES = {**STATUS_LINE, **{status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1_000)}}
 _AHEAD = 16  # requests that may wait behind the one that is being answered
 
 Told = Callable[[], None]
@@ -151,7 +153,7 @@ class Cycle(RequestResponseCycle):
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in (204, 304):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
-        self._head = b"%b%b\r\n" % (STATUS_LINE[status], b"".join(lines))
+        self._head = b"%b%b\r\n" % (_STATUS_LINES[status], b"".join(lines))
         self._loop.call_soon(self._flush)
 
     def _framing(self, names: list[bytes], values: list[bytes]) -> bool:

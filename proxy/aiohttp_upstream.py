@@ -95,9 +95,11 @@ class AiohttpUpstream:
             failed = explained(error, origin, attempts)
             failed.lost_s = lost_s
             raise failed from error
-        if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if response.status < HTTPStatus.OK:
             response.close()
-            raise UpstreamError("upstream_invalid", f"{origin}: {SWITCHED}", attempts)
+            switched = response.status == HTTPStatus.SWITCHING_PROTOCOLS
+            text = SWITCHED if switched else "the answer is not valid HTTP"
+            raise UpstreamError("upstream_invalid", f"{origin}: {text}", attempts)
         if (
             response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
             and proxy is not None

@@ -226,6 +226,8 @@ class Connection(asyncio.Protocol):
         if self.complete:
             return
         self.status = self._parser.get_status_code()
+        if self.status < 100:
+            raise ValueError(self.status)  # to the parser, which then fails
         if 100 <= self.status < 200:
             return
         names = [name.lower() for name, _ in self.headers]

@@ -82,6 +82,19 @@ async def test_a_whole_answer_is_one_piece() -> None:
     protocol.connection_lost(None)
 
 
+@pytest.mark.parametrize("status", [299, 599, 600, 999])
+async def test_every_status_of_an_upstream_can_be_said(status: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start((b"content-length", b"0"), status=status))
+        await send(body(b""))
+
+    protocol, wire = connected(app)
+    protocol.data_received(_GET)
+    await turns()
+    assert b"".join(wire.written).startswith(b"HTTP/1.1 %d \r\n" % status)
+    protocol.connection_lost(None)
+
+
 async def test_a_head_does_not_wait_for_what_comes_later() -> None:
     go_on = asyncio.Event()
 

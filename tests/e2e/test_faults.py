@@ -43,7 +43,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503, 999])
 @pytest.mark.parametrize("stream", [False, True])
 def test_upstream_errors_come_through_as_they_are(
     client: httpx.Client, proxy: ProxyProcess, status: int, stream: bool

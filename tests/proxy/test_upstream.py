@@ -191,6 +191,18 @@ async def test_what_is_not_http(upstream: Upstream) -> None:
     assert (error.code, error.attempts) == ("upstream_invalid", 1)
 
 
+async def test_a_status_below_all_of_http_is_no_answer(upstream: Upstream) -> None:
+    async with _answering(b"HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\n{}") as url:
+        error = await _failing(upstream, url)
+    assert (error.code, error.attempts) == ("upstream_invalid", 1)
+
+
+async def test_a_status_above_all_of_http_is_one(upstream: Upstream) -> None:
+    async with _answering(b"HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\n{}") as url:
+        answer = await upstream.open(request(url))
+        assert (answer.status, await whole(answer)) == (999, b"{}")
+
+
 async def test_another_protocol_is_no_answer(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
     async with _answering(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhi") as url:
         error = await _failing(upstream, url)
