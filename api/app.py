@@ -45,6 +45,7 @@ from api import (
     usage,
 )
 from api.description import DescribedApp, Guard
+from api.operation_pages import ABOUT
 from api.services import Services
 from api.static_segments import guards
 from dashboard.pages import mount_pages
@@ -94,6 +95,7 @@ def make_app(services: Services) -> DescribedApp:
     """The application over `services`. It must stand behind `api.front.Front`, which lets requests in."""
     app = DescribedApp(
         title=_TITLE,
+        description=ABOUT,
         version=services.version,
         openapi_url=None,  # our own route below answers without making it each time
         docs_url=None,

@@ -1,8 +1,7 @@
 """The OpenAPI document: what FastAPI finds out about the routes, and what it cannot know."""
 
-import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
@@ -12,58 +11,15 @@ from fastapi.routing import APIRoute
 
 from api.admission import CHAT_PATHS
 from api.gate import Area
+from api.operation_chat import completion
 from api.operation_examples import Example, fill, recorded
 from api.operation_headers import answer_headers, parameters
 from api.operation_kinds import Kind, kind_of
+from api.operation_pages import pages
 from api.operation_refusals import examples as refusal_examples
 from api.operation_refusals import refusals
 from api.shapes import Refused
-from proxy.openai_errors import error_body
 
-_MESSAGE = {
-    "type": "object",
-    "required": ["role"],
-    "properties": {"role": {"type": "string"}, "content": {}},
-    "additionalProperties": True,
-}
-_REQUEST = {
-    "type": "object",
-    "required": ["messages"],
-    "properties": {
-        "model": {
-            "type": ["string", "null"],
-            "description": "A configured name, else `provider/name`; without it the active session's or the default.",
-        },
-        "messages": {"type": "array", "minItems": 1, "items": _MESSAGE},
-        "stream": {"type": ["boolean", "null"], "default": False},
-    },
-    "additionalProperties": True,
-    "examples": [{"model": "demo/echo", "messages": [{"role": "user", "content": "Hello."}]}],
-}
-_REFUSED = (
-    (
-        400,
-        "The body is no request for a completion",
-        "messages must be a non-empty array.",
-        "invalid_request",
-        "messages",
-    ),
-    (
-        401,
-        "The API key is missing or wrong",
-        "Send the proxy's token or one of its client keys.",
-        "invalid_api_key",
-        None,
-    ),
-    (403, "The Host or the Origin is not allowed", "The Origin is not allowed.", "origin_not_allowed", None),
-    (404, "There is no such model", "The model none does not exist.", "model_not_found", "model"),
-    (413, "The body is too large", "The body is larger than 20971520 bytes.", "request_too_large", None),
-    (415, "The body is not sent as JSON", "Send the body as application/json.", "unsupported_media_type", None),
-    (422, "It has no past", "This address has no past: it does not take `at`.", "at_not_supported", None),
-    (429, "A limit allows no more now", "40 requests a minute are allowed.", "rate_limit_exceeded", None),
-    (502, "The provider gave no answer", "The provider cannot be reached.", "upstream_unreachable", None),
-    (504, "The provider took too long", "No byte within the read timeout.", "upstream_timeout", None),
-)
 _GENERAL = ("422", "default")  # what FastAPI describes without looking
 _UNUSED = ("HTTPValidationError", "ValidationError")
 _SCHEMES = {
@@ -83,51 +39,6 @@ class Guard(msgspec.Struct, frozen=True):
 
     def of(self, area: Area) -> bool:
         return {"api": self.api, "openai": self.openai, "open": False}[area]
-
-
-_COMPLETION = {
-    "summary": "Chat Completion",
-    "description": "The request goes to its model's provider, the answer comes back as it is; both are recorded.",
-    "tags": ["completions"],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
-    "responses": {
-        "200": {
-            "description": "The provider's answer; with `stream` as server-sent events.",
-            "content": {
-                "application/json": {"schema": {"type": "object"}},
-                "text/event-stream": {"schema": {"description": "Server-sent events."}},  # no type: each is an object
-            },
-            "headers": {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in (
-                    ("X-Session-Id", "The session it belongs to."),
-                    ("X-Session-Rule", "The rule by which the session was found."),
-                    ("X-Exchange-Id", "The exchange, for /api/exchanges."),
-                    ("X-Context-Tokens", "Estimated tokens of what went upstream."),
-                    ("X-Context-Saved", "Estimated tokens that were received and did not go upstream."),
-                    ("X-Context-Limit", "Tokens of the model's window."),
-                    ("X-Event-Position", "The position of its first event."),
-                )
-            },
-        },
-        **{
-            str(status): {
-                "description": text,
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": "#/components/schemas/OpenAIRefused"},
-                        "examples": {code: {"value": json.loads(error_body(status, said, code, param))}},
-                    }
-                },
-            }
-            for status, text, said, code, param in _REFUSED
-        },
-        "default": {
-            "description": "What the provider refused with, as it came.",
-            "content": {"application/json": {}},
-        },
-    },
-}
 
 
 class DescribedApp(FastAPI):
@@ -150,7 +61,11 @@ class DescribedApp(FastAPI):
                 _complete(kind, operation, guarded=self.guard.of(kind.area))
                 fill(operation, examples.get(kind.key, Example()))
             for path in CHAT_PATHS:
-                document["paths"][path] = {"post": _completion(path, examples, guarded=self.guard.openai)}
+                example, guarded = examples.get(f"POST {path}", Example()), self.guard.openai
+                security = _security("openai", guarded=guarded)
+                document["paths"][path] = {"post": completion(path, example, security, guarded=guarded)}
+            for path, page in pages(_security("open", guarded=self.guard.api)).items():
+                document["paths"][path] = {"get": page}
             schemas = document["components"]["schemas"]
             document["components"]["schemas"] = {
                 **{name: each for name, each in schemas.items() if name not in _UNUSED},
@@ -202,16 +117,6 @@ def _both(known: dict[str, Any], refused: dict[str, Any]) -> dict[str, Any]:
 def _security(area: Area, *, guarded: bool) -> list[dict[str, list[str]]]:
     """Without credentials an open path says less, so they are optional there, as they are where none is configured."""
     return [{"bearer": []}] if guarded and area != "open" else [{}, {"bearer": []}]
-
-
-def _completion(path: str, examples: Mapping[str, Example], *, guarded: bool) -> dict[str, Any]:
-    name = f"chat_completion_{path.strip('/').replace('/', '_')}"
-    security = _security("openai", guarded=guarded)
-    operation: dict[str, Any] = {**copy.deepcopy(_COMPLETION), "operationId": name, "security": security}
-    if not guarded:
-        del operation["responses"]["401"]
-    fill(operation, examples.get(f"POST {path}", Example()))
-    return operation
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _IDEMPOTENCY_KEY = {
     "schema": {**_KEY, "title": "Idempotency-Key"},
     "example": "7b0b8a5e-rename",
 }
+REQUEST_ID = ("X-Request-Id", "The request's own, or a new one.")
 _TOTAL = ("X-Total-Count", "How many match in all.", _POSITION)
 _FILE = ("Content-Disposition", "The name of the file.", _TEXT)
 _NEXT = ("X-Next-Cursor", "`cursor` of the next page, where an answer of lines has one.", _TEXT)
@@ -74,7 +75,7 @@ def _named(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(kind: Kind, status: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    yield "X-Request-Id", "The request's own, or a new one.", _TEXT
+    yield (*REQUEST_ID, _TEXT)
     if status in _REFUSED:
         yield _REFUSED[status]
     if status == "503" and kind.writes:

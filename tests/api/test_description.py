@@ -1,6 +1,7 @@
 """The OpenAPI document: examples that are valid, headers and errors of every operation, made once."""
 
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from api.admission import CHAT_PATHS
 from api.gate import GateSettings
 from api.operation_examples import recorded
+from api.operation_pages import pages
 from api.operation_refusals import OWN, REFUSALS
 from tests.api.house import House, open_house
 
@@ -45,6 +47,8 @@ async def test_every_answer_has_an_example_of_its_schema(house: House) -> None:
         assert answers, key
         for status, answer in answers.items():
             for media, content in answer.get("content", {}).items():
+                if media.startswith("image/"):
+                    continue  # no text could show it
                 assert complaints(document, content["schema"], content["example"]) == [], (key, status, media)
 
 
@@ -63,7 +67,7 @@ async def test_every_refusal_has_an_example_of_its_schema(house: House) -> None:
 
 async def test_no_example_and_no_error_is_of_an_operation_that_is_not_there(house: House) -> None:
     known = {key for key, _ in operations(house.app.openapi())}
-    assert set(recorded()) == known
+    assert set(recorded()) == known - {f"GET {path}" for path in pages([])}
     assert set(OWN) < known
     used = {code for codes in OWN.values() for code in codes}
     assert used <= set(REFUSALS)
@@ -80,7 +84,7 @@ async def test_headers_are_declared_where_they_apply(house: House) -> None:
     for key, operation in operations(house.app.openapi()):
         method, _, path = key.partition(" ")
         given, answered = names(operation), operation["responses"]["200"].get("headers", {})
-        if path in CHAT_PATHS or path == "/mcp" or path.startswith("/api/mcp-gateway/"):
+        if path in (*CHAT_PATHS, *pages([])) or path == "/mcp" or path.startswith("/api/mcp-gateway/"):
             assert not given
         elif method == "GET":
             assert "X-Min-Position" in given and "Idempotency-Key" not in given, key
@@ -96,7 +100,7 @@ async def test_what_asks_for_credentials_says_so(tmp_path: Path) -> None:
         document = (await house.client.get("/openapi.json", headers={"Authorization": "Bearer server-token"})).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for key, operation in operations(document):
-        optional = key.endswith(("/health", "/health/ready"))
+        optional = key.endswith(("/health", "/health/ready", " /", "/favicon.ico"))
         assert operation["security"] == ([{}] if optional else []) + [{"bearer": []}], key
         assert ("401" in operation["responses"]) != optional, key
 
@@ -105,6 +109,30 @@ async def test_without_a_token_none_is_asked_for(house: House) -> None:
     for key, operation in operations(house.app.openapi()):
         assert operation["security"] == [{}, {"bearer": []}], key
         assert "401" not in operation["responses"], key
+
+
+async def test_a_refusal_of_a_completion_may_be_the_providers(house: House) -> None:
+    document = house.app.openapi()
+    for path in CHAT_PATHS:
+        answers = document["paths"][path]["post"]["responses"]
+        for status, answer in answers.items():
+            assert "X-Request-Id" in answer["headers"], status
+            if status == "200":
+                continue
+            schema = answer["content"]["application/json"].get("schema", {})
+            for said in ('{"error": "model x not found"}', '{"detail": []}', '{"error": {"message": "", "code": 4}}'):
+                assert complaints(document, schema, json.loads(said)) == [], status
+            assert "*/*" in answer["content"], status  # an HTML page of what stands in between
+        assert "Retry-After" in answers["429"]["headers"]
+        (example,) = answers["400"]["content"]["application/json"]["examples"].values()
+        assert (example["value"]["error"]["param"], example["value"]["error"]["code"]) == ("messages", None)
+
+
+async def test_it_tells_of_what_is_no_operation(house: House) -> None:
+    document = house.app.openapi()
+    for name in ("`/ws`", "`405`", "`408`", "`414`", "`431`"):
+        assert name in document["info"]["description"]
+    assert set(pages([])) < set(document["paths"])
 
 
 async def test_it_is_made_once(house: House) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from api.admission import CHAT_PATHS
 from api.errors import as_api_error
 from api.gate import area_of, speaks_rpc
+from api.operation_pages import pages
 from commands.errors import InvalidCommandError
 from tests.api.house import House
 
@@ -59,10 +60,11 @@ _PAST = {
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Method and path of every route that the OpenAPI description names, but for completions, which are no routes."""
+    """Method and path of every route that the OpenAPI description names, but for completions and pages, which are no
+    routes."""
     for path, methods in app.openapi()["paths"].items():
         for method in methods:
-            if path not in CHAT_PATHS:
+            if path not in (*CHAT_PATHS, *pages([])):
                 yield method.upper(), path
 
 
