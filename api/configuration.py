@@ -32,6 +32,7 @@ from api.configuration_public import (
     public_provider,
     public_telemetry,
     secrets_of,
+    without_home,
 )
 from api.configuration_sections import (
     Budgets,
@@ -132,10 +133,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.server.client_keys, *(entry.key for entry in self.keys.values()))
 
     def public_values(self) -> dict[str, Any]:
-        """All of it without secrets: keys as has_*, addresses without userinfo and query, headers by name."""
+        """All of it without secrets: keys as has_*, addresses without userinfo and query, headers by name, the home
+        directory as `~`."""
         server = self.server.model_dump(exclude={"token", "client_keys"})
         server |= {"has_token": bool(self.server.token), "has_client_keys": bool(self.server.client_keys)}
-        return {
+        values = {
             "default_model": self.default_model,
             "server": server,
             "rate_limit": self.rate_limit.model_dump(),
@@ -156,6 +158,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
             "providers": {each.key: public_provider(each) for each in self.providers},
             "models": {each.key: public_model(each) for each in self.models},
         }
+        return {key: without_home(each) for key, each in values.items()}
 
     def reduction_settings(self) -> ReductionSettings:
         """What sections [reduction] and [sanitizer] say of the stages."""

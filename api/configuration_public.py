@@ -9,10 +9,20 @@ import msgspec
 
 from api.configuration_sections import KeyEntry
 from api.configuration_telemetry import Telemetry
+from api.places import with_tilde
 from proxy.providers import Model, Provider, Retry
 
 _SECRET_QUERY = ("key", "api_key", "apikey", "token", "access_token")
 _SCHEME = re.compile(r"(?i)(?:basic|bearer|token|key|api-?key)\s+(\S+)")
+
+
+def without_home(value: Any) -> Any:
+    """The values with the home directory as `~`, wherever a text begins with it."""
+    if isinstance(value, str):
+        return with_tilde(value)
+    if isinstance(value, dict):
+        return {key: without_home(each) for key, each in value.items()}
+    return [without_home(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def public_provider(provider: Provider) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from api.configuration import Configuration
 from api.configuration_mcp import Mcp, McpServer
 from api.memory_vectors import Vectors
+from api.places import with_tilde
 from chronoproxy import __version__
 from commands.gateway import RecordMcpServer
 from gateway.backend import Backend, Checked
@@ -81,7 +82,7 @@ def _outside(name: str, entry: McpServer, recorder: Recorder) -> Backend:
 
     if entry.kind == "http":
         return HttpServer(name, entry.url, told, _CLIENT, headers=entry.headers, private=entry.private)
-    program = Program(entry.command, tuple(entry.args), entry.env)
+    program = Program(entry.command, tuple(entry.args), entry.env, shown=with_tilde(entry.command))
     return StdioServer(name, program, told, _CLIENT, idle_s=entry.idle_seconds, stateful=entry.stateful)
 
 

@@ -1,5 +1,6 @@
 """Where configuration and data live on each system (decisions 3.15)."""
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,14 @@ def default_data_dir(environment: Mapping[str, str]) -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / _NAME
     return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / _NAME
+
+
+def with_tilde(text: str) -> str:
+    """The home directory as `~`, where a path in `text` begins with it (contract 1.2)."""
+    home = str(Path.home())
+    if len(home) < 2 or home not in text:
+        return text
+    return re.sub(rf"(?<![\w/\\.~-]){re.escape(home)}(?=[/\\]|$)", "~", text)
 
 
 def shown(path: Path) -> str:

@@ -42,6 +42,7 @@ class Program(msgspec.Struct, frozen=True):
     command: str
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
+    shown: str = ""  # the command as it is told of, where that is another
 
     def argv(self) -> list[str]:
         """On Linux it ends with us, whatever ends us; elsewhere when its standard input does."""

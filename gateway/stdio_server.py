@@ -48,7 +48,7 @@ class StdioServer:
         first_delay_s: float = _FIRST_S,
     ) -> None:
         self.name = name
-        self.address = f"stdio:{program.command}"
+        self.address = f"stdio:{program.shown or program.command}"
         self._program, self._told, self._client = program, told, client
         self._idle_s, self._stateful, self._first_s = idle_s, stateful, first_delay_s
         self._places: dict[str, _Place] = {}

@@ -445,6 +445,23 @@ def test_secrets_are_known_and_stay_out_of_what_is_shown(loading: Loading) -> No
     assert shown["providers"]["x"]["headers"] == ["X-Extra"]
 
 
+def test_the_home_directory_is_shown_as_a_tilde(loading: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
+    lines = """
+[ledgers]
+paths = ["llm_logs:/home/somebody/logs.db", "llm_logs:/home/somebody-else/logs.db", "llm_logs:relative.db"]
+[mcp.servers.program]
+command = "/home/somebody/bin/tool"
+"""
+    shown = loading(LOCAL + lines).public_values()
+    assert shown["ledgers"]["paths"] == [
+        "llm_logs:~/logs.db",
+        "llm_logs:/home/somebody-else/logs.db",
+        "llm_logs:relative.db",
+    ]
+    assert shown["mcp"]["servers"]["program"]["command"] == "~/bin/tool"
+
+
 def test_the_hash_tells_changes_and_nothing_else(loading: Loading) -> None:
     first = loading(LOCAL)
     assert first.hash == loading(f"# a comment\n{LOCAL}").hash

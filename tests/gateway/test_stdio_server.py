@@ -311,3 +311,10 @@ async def test_one_that_does_not_hear_is_made_to_end(making: Making) -> None:
     await gone(pid)
     with pytest.raises(Down):
         await call
+
+
+def test_its_address_is_the_command_as_it_may_be_told_of() -> None:
+    told: list[McpServerStarted | McpServerCrashed] = []
+    plain, shown = (Program("/home/me/tool", shown=text) for text in ("", "~/tool"))
+    addresses = [StdioServer("one", program, told.append, ME).address for program in (plain, shown)]
+    assert addresses == ["stdio:/home/me/tool", "stdio:~/tool"]
