@@ -26,6 +26,7 @@ _LATE_BODY = (408, "request_timeout", "The request's body did not come in time."
 _LONG_URL = (414, "uri_too_long", "The request's address is longer than {0.head_bytes} bytes.")
 _LONG_HEAD = (431, "head_too_large", "The request's head is longer than {0.head_bytes} bytes.")
 _MANY_LINES = (431, "head_too_large", "The request has more than {0.head_lines} headers.")
+_CODING = (501, "unsupported_transfer_coding", "The only transfer coding that is understood is chunked.")
 _Verdict = tuple[int, str, str]
 Data = bytes | memoryview
 
@@ -177,6 +178,9 @@ class BoundedProtocol(SwitchingProtocol, Bounded):
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            self._verdict = _CODING
+            raise RefusedError
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -6,6 +6,7 @@ It builds on insides of uvicorn: pyproject.toml names the versions that have the
 """
 
 import asyncio
+import logging
 import urllib.parse
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -28,6 +29,8 @@ _HIGH_WATER = 262_144  # bytes of a request's body that wait for their handler
 # with those that only upstreams make up, such as the 999 of some firewalls
 _STATUS_LINES = {**STATUS_LINE, **{status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1_000)}}
 _AHEAD = 16  # requests that may wait behind the one that is being answered
+
+_log = logging.getLogger("chronoproxy.http")
 
 Told = Callable[[], None]
 
@@ -102,7 +105,9 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
             self.disconnected = True
         finally:
-            self._flush()  # before uvicorn closes what was not answered to its end
+            self._flush()  # before what was not answered to its end is closed
+            if self.response_started and not self.response_complete and not self.disconnected:
+                self._break_off()
             del scope["extensions"]  # which lead back here
 
     async def receive(self) -> Message:  # type: ignore[override]
@@ -202,6 +207,14 @@ class Cycle(RequestResponseCycle):
         """Nothing followed the head at once: it goes out alone."""
         if self._head is not None and not self.transport.is_closing():
             self._write()
+
+    def _break_off(self) -> None:
+        """The client must not take for whole what has no end. It is an upstream's failure, or one that has been told:
+        uvicorn, which takes it for an error of the application, is to say nothing."""
+        _log.debug("an answer to %s broke off before its end", self.scope["method"])
+        self._told = None
+        self.disconnected = True
+        self.transport.close()
 
     def _tell(self) -> None:
         told, self._told = self._told, None

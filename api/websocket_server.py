@@ -76,6 +76,15 @@ class PatientProtocol(WebSocketsSansIOProtocol):
         cast(dict[str, Any], self.scope).update(self._asked)
         cast(dict[str, Any], self.scope["extensions"])[WIRE] = Wire(self)
 
+    def send_receive_event_to_app(self) -> None:
+        """A text that is none is the client's error, for which uvicorn logs one of ours."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self.frames = []
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close" and not self.writable.is_set():
             self.writable.set()  # the close frame goes behind what waits, without waiting for it
@@ -94,3 +103,11 @@ class PatientProtocol(WebSocketsSansIOProtocol):
 
     def _abort_later(self) -> None:
         self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

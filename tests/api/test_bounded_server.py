@@ -169,6 +169,19 @@ async def test_who_sends_nothing_more_is_let_go(sent: bytes, expected: tuple[int
     assert app.gone == (b"Content-Length" in sent)
 
 
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"identity"])
+async def test_a_body_in_a_coding_that_is_not_understood_is_refused(coding: bytes) -> None:
+    app = Seen()
+    async with served(app) as url, connected(url) as client:
+        for known in (b"chunked", b"Chunked "):
+            await client.send(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + known + b"\r\n\r\n0\r\n\r\n")
+            assert await client.answer() == (200, b"0")
+        await client.send(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        status, fields = refusal(await client.rest())
+    assert (status, fields["code"]) == (501, "unsupported_transfer_coding")
+    assert len(app.requests) == 2
+
+
 async def test_the_rest_of_a_body_that_nobody_wants_is_not_awaited_for_ever() -> None:
     async with served(Seen(), QUICK) as url, connected(url) as client:
         await client.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n{")

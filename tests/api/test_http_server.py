@@ -1,6 +1,7 @@
 """The server's protocol, fed by hand: what it writes, and when; whom it tells that a client has left."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -114,7 +115,9 @@ async def test_a_head_does_not_wait_for_what_comes_later() -> None:
     protocol.connection_lost(None)
 
 
-async def test_what_breaks_off_has_sent_its_head() -> None:
+async def test_what_breaks_off_has_sent_its_head_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(start((b"content-length", b"2")))
 
@@ -123,6 +126,8 @@ async def test_what_breaks_off_has_sent_its_head() -> None:
     await turns()
     assert wire.written == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"]
     assert wire.closed
+    protocol.connection_lost(None)
+    assert [(record.levelname, record.name) for record in caplog.records] == [("DEBUG", "chronoproxy.http")]
 
 
 @pytest.mark.parametrize("bad", [(b"a b", b"1"), (b"a", b"1\r\nb: 2"), (b"a", b"\0")])

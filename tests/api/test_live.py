@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -367,6 +368,19 @@ async def test_a_message_of_more_than_a_mebibyte_ends_the_connection(address: st
             await client.next()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
+
+
+async def test_a_text_that_is_none_ends_the_connection_and_is_no_error_of_ours(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for sent in (b"\xff\xfe", [b'{"type":"', b"\xff", b'"}']):
+        async with page(address) as client:
+            await client.socket.send(sent, text=True)
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.next()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1007
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=-1", "after=", "session_id=0", "session_id=1.5", "feed=all"])
