@@ -177,7 +177,7 @@ async def test_a_body_in_a_coding_that_is_not_understood_is_refused(coding: byte
             await client.send(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + known + b"\r\n\r\n0\r\n\r\n")
             assert await client.answer() == (200, b"0")
         await client.send(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
-        status, fields = refusal(await client.rest())
+        status, fields = refusal(await asyncio.wait_for(client.rest(), 20))
     assert (status, fields["code"]) == (501, "unsupported_transfer_coding")
     assert len(app.requests) == 2
 
