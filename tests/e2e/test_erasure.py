@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def places(directory: Path, text: str) -> list[str]:
 
 
 def keys_of(directory: Path) -> dict[int, bytes]:
-    with sqlite3.connect(directory / "keys.sqlite") as db:
+    with closing(sqlite3.connect(directory / "keys.sqlite")) as db:
         return {row[0]: bytes(row[1]) for row in db.execute("SELECT session_id, key FROM session_keys")}
 
 

@@ -1,6 +1,7 @@
 """A key that is gone is never made anew, and what needs it is refused without harm to others."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -20,17 +21,14 @@ def lose(keys: KeyStore, *sessions: int) -> None:
             db.execute("DELETE FROM session_keys WHERE session_id = ?", (number,))
 
 
-def reopened(log: EventLog) -> EventLog:
-    return EventLog(log.path, KeyStore(log.keys.path))
-
-
 @pytest.fixture
-def lost(log: EventLog) -> EventLog:
+def lost(log: EventLog) -> Iterator[EventLog]:
     """Of three sessions the first has lost its key; nothing of it is in memory any more."""
     with Writing(log) as writing:
         writing.commit(session(1), session(2), started(1, b"one"), new("workspace", SessionActivated(session_id=3)))
     lose(log.keys, 1)
-    return reopened(log)
+    with closing(KeyStore(log.keys.path)) as keys, closing(EventLog(log.path, keys)) as again:
+        yield again
 
 
 def test_what_needs_a_lost_key_is_refused_alone(lost: EventLog) -> None:

@@ -72,7 +72,8 @@ def test_a_directory_in_which_nothing_was_yet(tmp_path: Path) -> None:
     assert standing(tmp_path / "none") == Standing()
     (tmp_path / "keys.sqlite").touch()
     assert standing(tmp_path) == Standing()
-    KeyStore(tmp_path / "keys.sqlite").secret("message hashes")
+    with closing(KeyStore(tmp_path / "keys.sqlite")) as keys:
+        keys.secret("message hashes")
     assert standing(tmp_path) == Standing()
 
 
@@ -184,22 +185,24 @@ def test_what_is_known_to_be_missing_is_told_once(whole: Path) -> None:
     tamper(whole, "events", "DELETE FROM events WHERE position > 4")
     end = standing(whole).lost_end
     assert end is not None
-    keys = KeyStore(whole / "keys.sqlite")
-    keys.lost_head(end.noted)
-    assert [(head.position, head.missing) for head in keys.noted_heads()] == [(6, True)]
+    with closing(KeyStore(whole / "keys.sqlite")) as keys:
+        keys.lost_head(end.noted)
+        assert [(head.position, head.missing) for head in keys.noted_heads()] == [(6, True)]
     assert standing(whole) == Standing()
 
 
 def test_ids_that_may_have_been_given_are_not_given_again(whole: Path) -> None:
-    keys = KeyStore(whole / "keys.sqlite")
-    log = EventLog(whole / "events.sqlite", keys)
-    assert (log.given(), log.max_id("session_id"), log.max_id("exchange_id")) == (0, 3, 2)
-    tamper(whole, "events", "DELETE FROM events WHERE position > 4")
-    assert log.given() == log.max_id("session_id") == log.max_id("exchange_id") == 1_006
-    keys.lost_head(keys.noted_heads()[0])
-    with Writing(log) as writing:
-        writing.commit(*(session(number) for number in range(50, 60)))
-    assert log.given() == 1_006
+    with (
+        closing(KeyStore(whole / "keys.sqlite")) as keys,
+        closing(EventLog(whole / "events.sqlite", keys)) as log,
+    ):
+        assert (log.given(), log.max_id("session_id"), log.max_id("exchange_id")) == (0, 3, 2)
+        tamper(whole, "events", "DELETE FROM events WHERE position > 4")
+        assert log.given() == log.max_id("session_id") == log.max_id("exchange_id") == 1_006
+        keys.lost_head(keys.noted_heads()[0])
+        with Writing(log) as writing:
+            writing.commit(*(session(number) for number in range(50, 60)))
+        assert log.given() == 1_006
 
 
 def test_a_log_that_came_without_its_keys_is_not_served_for_another_reason(whole: Path) -> None:

@@ -36,7 +36,7 @@ UNSTORABLE = {
     "an unregistered type": new("workspace", Unregistered()),
     "text that is not Unicode": new("session-1", SessionRenamed(session_id=1, from_="a", to="\ud800")),
     "a value without a JSON form": new("workspace", ConfigurationLoaded(values={"x": object()}, hash="c")),
-    "nested too deep": new("workspace", ConfigurationLoaded(values={"x": nested(5_000)}, hash="c")),
+    "nested too deep": new("workspace", ConfigurationLoaded(values={"x": nested(1_000_000)}, hash="c")),
     "bodies without a session": new("workspace", AutoSessionEnabled(), b"body"),
     "an id that SQLite cannot hold": started(1 << 63),
     "a session that SQLite cannot hold": new("workspace", SessionDeleted(session_id=1 << 63)),
