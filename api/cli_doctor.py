@@ -16,7 +16,7 @@ import httpx
 from api.cli_output import json_line, table
 from api.configuration import Configuration, ConfigurationError, Overrides, load
 from api.disk import disk_of
-from api.network_checks import UNUSABLE
+from api.network_errors import UNUSABLE
 from projections import tracking
 from projections.catalogue import PROJECTIONS
 from projections.store import FORMAT, reached

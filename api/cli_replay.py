@@ -9,7 +9,7 @@ import msgspec
 
 from api.cli_output import UsageError, json_line, progress, table
 from api.cli_places import reading
-from api.network_checks import UNUSABLE
+from api.network_errors import UNUSABLE
 from context.messages import decode_message, text_of
 from proxy.answers import Answer, answer_from_json, answer_from_sse
 from proxy.belonging import belonging

@@ -3,13 +3,8 @@
 import ssl
 from collections.abc import Iterator, Mapping
 
-import httpx
-
 from proxy.environment_proxy import fault_of
 from proxy.environment_tls import missing_authorities
-
-# what httpx raises for a proxy or certificates of the environment that it cannot use
-UNUSABLE = (httpx.InvalidURL, ValueError, OSError, ImportError)
 
 
 def network_faults(environment: Mapping[str, str]) -> list[str]:

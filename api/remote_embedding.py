@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from api.embedding import EmbedderError, check_numpy
-from api.network_checks import UNUSABLE
+from api.network_errors import UNUSABLE
 from proxy.providers import Provider
 
 _LONGEST_S, _CONNECT_S = 20.0, 5.0

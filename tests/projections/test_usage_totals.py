@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from projections.exchange_lists import list_exchanges
 from projections.exchanges import EXCHANGES
 from projections.session_costs import costs_so_far, session_cost
+from projections.sessions import SESSIONS
 from projections.usage import wire_usage
 from projections.usage_entries import Asked
 from schema.exchanges import Usage, UsageSource
@@ -125,13 +126,13 @@ def _found(db: sqlite3.Connection, at: int) -> dict[str, tuple[int, int, int, in
 def test_totals_are_the_sum_of_the_exchanges_at_every_position(events: list[Event], batch: int) -> None:
     db = memory()
     try:
-        apply(db, [EXCHANGES], record(events), batch=batch)
+        apply(db, [SESSIONS, EXCHANGES], record(events), batch=batch)
         for at in range(len(events) + 1):
             assert _found(db, at) == _expected(db, at)
             for session in (1, 2, 3, 4):
                 assert session_cost(db, session, at=at) == max(costs_so_far(db, session, at=at).values(), default=None)
         whole = memory()
-        apply(whole, [EXCHANGES], record(events))
+        apply(whole, [SESSIONS, EXCHANGES], record(events))
         assert dump(whole) == dump(db)
         whole.close()
     finally:
