@@ -10,7 +10,7 @@ from schema.memory import MemoryStored
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionRenamed
 from tests.api.house import House
-from tests.api.test_messages import ANSWER, ASKED, CALLED, MASK, RECEIVED, RESULT, SYSTEM, body
+from tests.api.one_exchange import ANSWER, ASKED, CALLED, MASK, RECEIVED, RESULT, SYSTEM, body, exchange_events
 
 REMEMBERED = body(role="x", content="a memory")
 
@@ -26,21 +26,8 @@ async def record(house: House, *events: tuple[str, Any, tuple[Body, ...]]) -> in
 async def exchange(house: House, *, sent: tuple[Body, ...] = (), bodies: bool = True) -> None:
     """Session 1 with one exchange of four messages and an answer, events 3 and 4."""
     await house.client.post("/api/sessions", json={"name": "s"})
-    started = ExchangeStarted(
-        session_id=1,
-        exchange_id=1,
-        model_sent="echo",
-        provider="demo",
-        resolution=Resolution(rule="auto_new"),
-        received=MessageRefs(added=tuple(each.ref for each in RECEIVED), count=4, tokens=9),
-        sent=MessageRefs(added=tuple(each.ref for each in sent), count=len(sent), tokens=5) if sent else None,
-        envelope_ref="e" * 64,
-    )
-    ended = ExchangeCompleted(
-        session_id=1, exchange_id=1, usage=Usage(), timings=Timings(), answer_ref=ANSWER.ref, http_status=200
-    )
-    stored = (*RECEIVED, *(each for each in sent if each not in RECEIVED)) if bodies else ()
-    await record(house, ("exchange-1", started, stored), ("exchange-1", ended, (ANSWER,) if bodies else ()))
+    for each in exchange_events(sent=sent, bodies=bodies):
+        await record(house, (each.stream, each.event, each.bodies))
 
 
 async def erase(house: House) -> None:

@@ -14,6 +14,7 @@ from api.errors import ApiError
 from api.json_objects import parsed
 from api.large_bodies import LARGE, MOST_VALUES, LargeBody
 from tests.api.house import open_house
+from tests.turns import turns_during
 
 JSON = {"Content-Type": "application/json"}
 _NAMES = ("a", "from", "é")
@@ -88,20 +89,8 @@ async def test_no_value_that_is_not_asked_for_is_built(monkeypatch: pytest.Monke
 
 
 async def test_others_have_their_turns_while_a_long_list_is_decoded() -> None:
-    turns = 0
-    done = asyncio.Event()
-
-    async def other() -> None:
-        nonlocal turns
-        while not done.is_set():
-            turns += 1
-            await asyncio.sleep(0)
-
     data = json.dumps({"a": [{"role": "user", "content": "x"}] * 10_000}).encode()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(other())
-        fields = await LargeBody(_NAMES).read(data)
-        done.set()
+    fields, turns = await turns_during(LargeBody(_NAMES).read(data))
     assert fields == json.loads(data)
     assert turns >= 20
 

@@ -1,56 +1,20 @@
 """Messages of a session as they were received and sent, and the difference between the two."""
 
-import json
 from typing import Any
 
 import pytest
 
 from schema.appends import Append
-from schema.blobs import content_ref
-from schema.exchanges import ExchangeCompleted, ExchangeStarted, MessageRefs, Resolution, Timings, Usage
 from schema.recorded import Body, Metadata, NewEvent
 from schema.sessions import SessionStarted
 from tests.api.house import House
-
-LONG = "x" * 3_000
-CALL = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
+from tests.api.one_exchange import ANSWER, ASKED, CALL, CALLED, LONG, MASK, RECEIVED, SYSTEM, exchange_events
 
 
-def body(**fields: Any) -> Body:
-    data = json.dumps(fields).encode()
-    return Body(content_ref(data), data)
-
-
-SYSTEM = body(role="system", content="You are an agent.")
-ASKED = body(role="user", content=LONG)
-CALLED = body(role="assistant", content=None, tool_calls=[CALL])
-RESULT = body(role="tool", tool_call_id="c1", content="a result")
-ANSWER = body(role="assistant", content="the answer")
-MASK = body(role="tool", tool_call_id="c1", content="[masked]")
-RECEIVED = (SYSTEM, ASKED, CALLED, RESULT)
-
-
-async def exchange(house: House, *, sent: tuple[Body, ...] | None = None, bodies: bool = True) -> None:
+async def exchange(house: House, *, sent: tuple[Body, ...] = (), bodies: bool = True) -> None:
     """Session 1 with one exchange of four messages and an answer."""
-    started = ExchangeStarted(
-        session_id=1,
-        exchange_id=1,
-        model_sent="echo",
-        provider="demo",
-        resolution=Resolution(rule="auto_new"),
-        received=MessageRefs(added=tuple(each.ref for each in RECEIVED), count=4, tokens=9),
-        sent=MessageRefs(added=tuple(each.ref for each in sent), count=len(sent), tokens=5) if sent else None,
-        envelope_ref="e" * 64,
-    )
-    ended = ExchangeCompleted(
-        session_id=1, exchange_id=1, usage=Usage(), timings=Timings(), answer_ref=ANSWER.ref, http_status=200
-    )
-    stored = (*RECEIVED, *(each for each in sent or () if each not in RECEIVED)) if bodies else ()
-    events = [
-        NewEvent("workspace", SessionStarted(session_id=1, name="s", provider="demo", origin="auto")),
-        NewEvent("exchange-1", started, stored),
-        NewEvent("exchange-1", ended, (ANSWER,) if bodies else ()),
-    ]
+    begun = NewEvent("workspace", SessionStarted(session_id=1, name="s", provider="demo", origin="auto"))
+    events = [begun, *exchange_events(sent=sent, bodies=bodies)]
     committed = await house.appender.append(Append(events=events, metadata=Metadata(actor="proxy")))
     await house.waiter.until(committed.head)
 

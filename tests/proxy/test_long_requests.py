@@ -24,6 +24,7 @@ from proxy.providers import Provider, Route
 from proxy.wire import decode_chat, with_include_usage, with_model
 from tests.proxy.conversations import SEED, assistant, facts, message, system, user
 from tests.proxy.test_sending import Bench
+from tests.turns import turns_during
 
 SCOPE = b"scope-of-a-client"
 _MESSAGES = st.sampled_from(
@@ -64,19 +65,7 @@ async def test_many_messages_are_not_looked_at_in_one_turn() -> None:
     known.of(raws[0])
     assert known.of_request(raws, 1 << 30) is None
     assert known.of_request(raws[:MOST_AT_ONCE], 1 << 30) is not None
-    turns = 0
-    done = asyncio.Event()
-
-    async def other() -> None:
-        nonlocal turns
-        while not done.is_set():
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(other())
-        found = await facts_in_pieces(known, raws)
-        done.set()
+    found, turns = await turns_during(facts_in_pieces(known, raws))
     assert found.count == count
     assert turns >= count // MOST_AT_ONCE
 
